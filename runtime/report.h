@@ -1,0 +1,55 @@
+// The numbers of a run, as `hsa-run --report` writes them. Field names are a contract (docs/report.md).
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+namespace hsa {
+
+// Key-equivalents over visible keys. A key that is read exactly counts 1, a splat that is scored counts 1.
+struct ReadFractions {
+  double near = 0, nodes = 0, leaves = 0, total = 0;
+};
+
+struct HeadReport {
+  int64_t head = 0;
+  double theta = 0;
+  ReadFractions read;
+};
+
+struct RunReport {
+  int schema = 1;
+  std::string variant;  // "avx2 (native)"
+  std::string mode;     // "exact", "theta 0.01, order 2", "budget 0.1, order 2"
+  struct {
+    double index = 0, calibrate = 0, near = 0, score = 0, leaves = 0, write = 0, total = 0;  // near, score, leaves: summed over threads / threads
+  } seconds;
+  double tokens_per_s = 0;
+  double flop = 0;
+  int64_t bytes_read = 0;
+  int64_t peak_anon_bytes = 0;  // highest RssAnon that was seen
+  int64_t mapped_bytes = 0;     // highest RssFile that was seen
+  ReadFractions read;
+  struct {
+    double asked = 0, confidence = 0;
+    int64_t audited = 0;
+    double median = 0, p95 = 0, max = 0;
+  } tolerance;  // zero until the run is calibrated
+  struct {
+    int64_t n = 0;
+    double median = 0, p90 = 0, p95 = 0, max = 0, coverage = 0;
+  } verified;  // --verify: relative L2 against float64
+  int64_t dense_blocks = 0;
+  std::vector<HeadReport> heads;
+  std::vector<std::string> warnings;
+};
+
+// JSON with the names of design §6: {"schema":1,"variant":…,"seconds":{"index":…},…,"read":{"near_fraction":…},…}
+std::string ToJson(const RunReport& report);
+
+// One screen for people.
+std::ostream& operator<<(std::ostream& out, const RunReport& report);
+
+}  // namespace hsa
