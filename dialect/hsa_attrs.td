@@ -7,7 +7,9 @@ def Hsa_MaskAttr : Hsa_Attr<"Mask", "mask"> {
   let summary = "which keys a query sees";
   let description = [{
     A query at key position p sees key j when (not causal or j ≤ p) and (slidingWindow = 0 or j > p − slidingWindow or j < sinkTokens).
-    Query i of N stands at p = M − N + i (lower-right). A sliding window needs causal.
+    Query i of N stands at p = M − N + i (lower-right).
+    Constraints: mask_c1 slidingWindow ≥ 0;  mask_c2 sinkTokens ≥ 0;  mask_c3 a sliding window needs causal;  mask_c4 sinkTokens needs one.
+    Source: docs/spec.md "Mask". Tests: tests/dialect/attrs.mlir
   }];
   let parameters = (ins DefaultValuedParameter<"bool", "false">:$causal,
                         DefaultValuedParameter<"int64_t", "0">:$slidingWindow,
@@ -19,9 +21,15 @@ def Hsa_MaskAttr : Hsa_Attr<"Mask", "mask"> {
 def Hsa_ConfigAttr : Hsa_Attr<"Config", "config"> {
   let summary = "how an attention is computed by splats";
   let description = [{
-    order   terms of a node's log-mass: 0 (mean only) or 2 (with band variances, β, τ)
-    theta   default opening threshold (root-mean-square residual of a tile)
-    nearSinkTokens, windowTokens, tileQueries, leafTokens, miniSegmentTokens, segmentTokens, levelTokens, bands: docs/spec.md
+    order              terms of a node's log-mass: 0 (mean only) or 2 (with band variances, β, τ)
+    theta              opening threshold when the run asks for none: root-mean-square residual of a tile
+    nearSinkTokens     first keys of the sequence, always in the near field
+    windowTokens       query positions that share a near field and an index: a whole number of tiles and of mini-segments
+    tileQueries        query positions that share a selection
+    leafTokens         keys of a leaf, a power of two; miniSegmentTokens is this times a power of 4, segmentTokens that times a power of two
+    bands              groups of rotated dimensions that share a variance
+    Levels: leafTokens, 4·leafTokens, … , miniSegmentTokens and, in segments, segmentTokens.
+    Source: docs/spec.md "Units, near field and index", "Tree of a unit", "Node". Tests: tests/dialect/attrs.mlir
   }];
   let parameters = (ins DefaultValuedParameter<"int64_t", "2">:$order,
                         OptionalParameter<"::mlir::FloatAttr">:$theta,
@@ -34,6 +42,21 @@ def Hsa_ConfigAttr : Hsa_Attr<"Config", "config"> {
                         DefaultValuedParameter<"int64_t", "8">:$bands);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
+}
+
+def Hsa_FieldAttr : I32EnumAttr<"Field", "which of the keys that the mask shows are read exactly", [
+    I32EnumAttrCase<"All", 0, "all">,
+    I32EnumAttrCase<"Near", 1, "near">]> {
+  let cppNamespace = "::hsa::ir";
+  let genSpecializedAttr = 0;
+}
+def Hsa_FieldEnumAttr : EnumAttr<Hsa_Dialect, Hsa_FieldAttr, "field"> {
+  let summary = "which of the keys that the mask shows are read exactly";
+  let description = [{
+    `all`   every key
+    `near`  the near field of the query's window: sink prefix, non-finite keys, keys from near_start on. Source: docs/spec.md "Units, near field and index"
+  }];
+  let assemblyFormat = "`<` $value `>`";
 }
 
 #endif

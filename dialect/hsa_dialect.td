@@ -17,6 +17,10 @@ def Hsa_Dialect : Dialect {
   let cppNamespace = "::hsa::ir";
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
+  let extraClassDeclaration = [{
+    void registerAttributes();
+    void registerTypes();
+  }];
 }
 
 class Hsa_Op<string mnemonic, list<Trait> traits = []> : Op<Hsa_Dialect, mnemonic, traits>;

@@ -1,0 +1,60 @@
+#include "dialect/hsa_dialect.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+#include "dialect/hsa_enums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialect/hsa_attrs.cpp.inc"
+
+namespace hsa::ir {
+
+void HsaDialect::registerAttributes() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialect/hsa_attrs.cpp.inc"
+      >();
+}
+
+LogicalResult MaskAttr::verify(function_ref<InFlightDiagnostic()> emitError, bool causal, int64_t slidingWindow, int64_t sinkTokens) {
+  if (slidingWindow < 0) return emitError() << "mask_c1: slidingWindow is " << slidingWindow << ", wanted 0 (none) or more";
+  if (sinkTokens < 0) return emitError() << "mask_c2: sinkTokens is " << sinkTokens << ", wanted 0 or more";
+  if (slidingWindow > 0 && !causal)
+    return emitError() << "mask_c3: slidingWindow is " << slidingWindow << " but causal is false; a sliding window needs causal = true";
+  if (sinkTokens > 0 && slidingWindow == 0)
+    return emitError() << "mask_c4: sinkTokens is " << sinkTokens << " but slidingWindow is 0; without a window the prefix is seen anyway";
+  return success();
+}
+
+LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t order, FloatAttr theta, int64_t nearSinkTokens,
+                                 int64_t windowTokens, int64_t tileQueries, int64_t leafTokens, int64_t miniSegmentTokens,
+                                 int64_t segmentTokens, int64_t bands) {
+  if (order != 0 && order != 2) return emitError() << "config_c1: order is " << order << ", wanted 0 or 2";
+  if (theta && !(theta.getValueAsDouble() >= 0))
+    return emitError() << "config_c2: theta is " << theta.getValueAsDouble() << ", wanted 0 or more";
+  if (nearSinkTokens < 0) return emitError() << "config_c3: nearSinkTokens is " << nearSinkTokens << ", wanted 0 or more";
+  if (tileQueries < 1 || windowTokens < 1 || windowTokens % tileQueries != 0)
+    return emitError() << "config_c4: tileQueries is " << tileQueries << " and windowTokens is " << windowTokens
+                       << "; a window is a whole number of tiles";
+  if (leafTokens < 1 || !llvm::isPowerOf2_64(leafTokens))
+    return emitError() << "config_c5: leafTokens is " << leafTokens << ", wanted a power of two";
+  if (miniSegmentTokens < leafTokens || miniSegmentTokens % leafTokens != 0 || !llvm::isPowerOf2_64(miniSegmentTokens / leafTokens) ||
+      llvm::Log2_64(miniSegmentTokens / leafTokens) % 2 != 0)
+    return emitError() << "config_c6: miniSegmentTokens is " << miniSegmentTokens << " and leafTokens is " << leafTokens
+                       << "; the first must be the second times a power of 4";
+  if (segmentTokens < 2 * miniSegmentTokens || segmentTokens % miniSegmentTokens != 0 ||
+      !llvm::isPowerOf2_64(segmentTokens / miniSegmentTokens))
+    return emitError() << "config_c7: segmentTokens is " << segmentTokens << " and miniSegmentTokens is " << miniSegmentTokens
+                       << "; the first must be the second times a power of two, at least 2";
+  if (windowTokens % miniSegmentTokens != 0)
+    return emitError() << "config_c8: windowTokens is " << windowTokens << " and miniSegmentTokens is " << miniSegmentTokens
+                       << "; a window is a whole number of mini-segments";
+  if (bands < 1) return emitError() << "config_c9: bands is " << bands << ", wanted 1 or more";
+  return success();
+}
+
+}  // namespace hsa::ir

@@ -1,0 +1,23 @@
+// Every op of the hsa dialect.
+#pragma once
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/Support/Error.h"
+
+#include "dialect/hsa_dialect.h"
+
+namespace hsa::ir::reference {
+class Frame;  // values of a function being interpreted: dialect/reference/interpreter.h
+}
+
+#include "dialect/hsa_interfaces.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialect/hsa_ops.h.inc"

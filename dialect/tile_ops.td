@@ -1,0 +1,8 @@
+#ifndef HSA_TILE_OPS_TD
+#define HSA_TILE_OPS_TD
+
+include "dialect/hsa_attrs.td"
+include "dialect/hsa_types.td"
+include "dialect/hsa_interfaces.td"
+
+#endif
