@@ -1,0 +1,261 @@
+#include "frontend/check_graph.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "frontend/spelling.h"
+
+namespace hsa::frontend {
+namespace {
+
+constexpr uint32_t kMaxHeads = 4096, kMaxDim = 1024, kMaxBands = 64;
+constexpr uint64_t kMaxTokens = uint64_t{1} << 40;
+constexpr uint32_t kLeafTokens = 16;  // keys of a leaf: one packed panel
+constexpr uint32_t kMaxUnitTokens = 1u << 20, kMaxTileQueries = 1024;
+
+template <typename... Words>
+absl::Status Refuse(std::string_view constraint, const Words&... words) {
+  return absl::InvalidArgumentError(absl::StrCat(std::string(constraint), ": ", words...));
+}
+
+bool IsIdentifier(std::string_view name) {
+  if (name.empty() || name.size() > 128) return false;
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  if (!letter(name.front())) return false;
+  for (const char c : name) {
+    if (!letter(c) && !(c >= '0' && c <= '9')) return false;
+  }
+  return true;
+}
+
+bool IsTensorName(std::string_view name) {
+  if (name.empty() || name.size() > 256) return false;
+  for (const char c : name) {
+    if (c <= ' ' || c > '~' || c == '"' || c == '\'' || c == '\\') return false;
+  }
+  return true;
+}
+
+// graph_c2, graph_c3
+absl::Status CheckNewName(const std::string& name, std::string_view what, std::set<std::string>& taken) {
+  if (name.empty()) return Refuse("graph_c2", std::string(what), " has no name; give it one");
+  if (!IsTensorName(name)) {
+    return Refuse("graph_c2", std::string(what), " is named ", Quoted(name),
+                  ", wanted 1 to 256 printable ASCII characters without blank, quote or backslash");
+  }
+  if (!taken.insert(name).second) {
+    return Refuse("graph_c3", "two tensors are named ", Quoted(name), "; rename ", std::string(what));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckInput(const Tensor& tensor) {
+  const std::string name = Quoted(tensor.name());
+  if (tensor.heads() < 1 || tensor.heads() > kMaxHeads) {
+    return Refuse("graph_c4", "input ", name, " has ", tensor.heads(), " heads, wanted 1 to ", kMaxHeads, "; set heads");
+  }
+  if (tensor.dim() < 1 || tensor.dim() > kMaxDim) {
+    return Refuse("graph_c5", "input ", name, " has dim ", tensor.dim(), ", wanted 1 to ", kMaxDim, "; set dim");
+  }
+  if (tensor.has_tokens() && (tensor.tokens() < 1 || tensor.tokens() > kMaxTokens)) {
+    return Refuse("graph_c6", "input ", name, " has ", tensor.tokens(), " tokens, wanted 1 to ", kMaxTokens,
+                  "; leave tokens out for any length");
+  }
+  return absl::OkStatus();
+}
+
+// The input that `role` (query, key or value) names: graph_c8.
+absl::StatusOr<const Tensor*> FindInput(const Graph& graph, std::string_view role, const std::string& name) {
+  std::vector<std::string> names;
+  for (const Tensor& input : graph.inputs()) {
+    if (input.name() == name) return &input;
+    names.push_back(input.name());
+  }
+  if (name.empty()) return Refuse("graph_c8", "attention has no ", std::string(role), "; set it to the name of an input");
+  return Refuse("graph_c8", std::string(role), " of the attention is ", Quoted(name), ", which is no input of the graph",
+                DidYouMean(name, names));
+}
+
+absl::Status CheckShapes(const Tensor& query, const Tensor& key, const Tensor& value) {
+  const std::string q = Quoted(query.name()), k = Quoted(key.name()), v = Quoted(value.name());
+  if (key.heads() != value.heads()) {
+    return Refuse("graph_c10", "key ", k, " has ", key.heads(), " heads, value ", v, " has ", value.heads(),
+                  "; give both the number of KV heads");
+  }
+  if (query.heads() % key.heads() != 0) {
+    return Refuse("graph_c11", "query ", q, " has ", query.heads(), " heads, not a multiple of the ", key.heads(), " of key ", k,
+                  "; each KV head serves the same number of query heads");
+  }
+  if (query.dim() != key.dim()) {
+    return Refuse("graph_c12", "query ", q, " has dim ", query.dim(), ", key ", k, " has ", key.dim(), "; both are the head_dim");
+  }
+  if (key.has_tokens() && value.has_tokens() && key.tokens() != value.tokens()) {
+    return Refuse("graph_c13", "key ", k, " has ", key.tokens(), " tokens, value ", v, " has ", value.tokens(), "; each key has one value");
+  }
+  for (const Tensor* keys : {&key, &value}) {
+    if (query.has_tokens() && keys->has_tokens() && query.tokens() > keys->tokens()) {
+      return Refuse("graph_c13", "query ", q, " has ", query.tokens(), " tokens, more than the ", keys->tokens(), " of ",
+                    Quoted(keys->name()), "; queries are the last positions of the keys");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckMask(const Attention::Mask& mask) {
+  if (mask.sliding_window() > kMaxTokens) {
+    return Refuse("graph_c15", "sliding_window is ", mask.sliding_window(), " tokens, wanted at most ", kMaxTokens);
+  }
+  if (mask.sliding_window() != 0 && !mask.causal()) {
+    return Refuse("graph_c15", "sliding_window is ", mask.sliding_window(), " but the mask is not causal; set causal: true");
+  }
+  if (mask.sink_tokens() != 0 && mask.sliding_window() == 0) {
+    return Refuse("graph_c16", "sink_tokens is ", mask.sink_tokens(),
+                  " without a sliding_window, where every earlier key is visible already; set sliding_window or leave sink_tokens out");
+  }
+  if (mask.sink_tokens() > kMaxTokens) {
+    return Refuse("graph_c16", "sink_tokens is ", mask.sink_tokens(), ", wanted at most ", kMaxTokens);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSizes(const Attention::Splats& splats) {
+  const uint32_t tile = splats.tile_queries(), window = splats.window_tokens();
+  const uint32_t mini = splats.mini_segment_tokens(), segment = splats.segment_tokens();
+  // Levels are strides: four nodes of one level make one of the next, up to the mini-segment.
+  const uint32_t leaves = mini / kLeafTokens;
+  if (mini % kLeafTokens != 0 || !std::has_single_bit(leaves) || std::countr_zero(leaves) % 2 != 0 || mini > kMaxUnitTokens) {
+    return Refuse("graph_c19", "mini_segment_tokens is ", mini, ", wanted 16 times a power of 4, at most ", kMaxUnitTokens,
+                  ": 64, 256, 1024, ...");
+  }
+  if (segment / mini < 2 || segment % mini != 0 || !std::has_single_bit(segment / mini) || segment > kMaxUnitTokens) {
+    return Refuse("graph_c19", "segment_tokens is ", segment, ", wanted mini_segment_tokens ", mini,
+                  " times a power of two, at least 2, at most ", kMaxUnitTokens, " in all");
+  }
+  if (window < 1 || window > kMaxUnitTokens || window % mini != 0) {
+    return Refuse("graph_c19", "window_tokens is ", window, ", wanted a multiple of mini_segment_tokens ", mini, ", at most ",
+                  kMaxUnitTokens, "; the near field of a window begins between two mini-segments");
+  }
+  if (tile < 1 || tile > kMaxTileQueries || window % tile != 0) {
+    return Refuse("graph_c19", "tile_queries is ", tile, ", wanted 1 to ", kMaxTileQueries, ", a divisor of window_tokens ", window,
+                  "; a window is a whole number of tiles");
+  }
+  if (splats.near_sink_tokens() > mini) {
+    return Refuse("graph_c19", "near_sink_tokens is ", splats.near_sink_tokens(), ", wanted at most mini_segment_tokens ", mini);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSplats(const Attention::Splats& splats) {
+  if (splats.order() != 0 && splats.order() != 2) {
+    return Refuse("graph_c17", "order is ", splats.order(), ", wanted 0 (means) or 2 (means and variances)");
+  }
+  if (splats.has_theta() && !(std::isfinite(splats.theta()) && splats.theta() > 0)) {
+    return Refuse("graph_c18", "theta is ", splats.theta(), ", wanted a finite number > 0; leave it out for the default");
+  }
+  if (splats.bands() < 1 || splats.bands() > kMaxBands) {
+    return Refuse("graph_c22", "bands is ", splats.bands(), ", wanted 1 to ", kMaxBands);
+  }
+  return CheckSizes(splats);
+}
+
+absl::Status CheckAttention(const Graph& graph, const Attention& attention) {
+  absl::StatusOr<const Tensor*> query = FindInput(graph, "query", attention.query());
+  if (!query.ok()) return query.status();
+  absl::StatusOr<const Tensor*> key = FindInput(graph, "key", attention.key());
+  if (!key.ok()) return key.status();
+  absl::StatusOr<const Tensor*> value = FindInput(graph, "value", attention.value());
+  if (!value.ok()) return value.status();
+  if (std::set<const Tensor*>{*query, *key, *value}.size() != 3) {
+    return Refuse("graph_c9", "query, key and value of the attention are ", Quoted(attention.query()), ", ", Quoted(attention.key()),
+                  " and ", Quoted(attention.value()), ", wanted three different tensors");
+  }
+  if (absl::Status shapes = CheckShapes(**query, **key, **value); !shapes.ok()) return shapes;
+  if (attention.has_scale() && !(std::isfinite(attention.scale()) && attention.scale() > 0)) {
+    return Refuse("graph_c14", "scale is ", attention.scale(), ", wanted a finite number > 0; leave it out for 1/√dim");
+  }
+  if (absl::Status mask = CheckMask(attention.mask()); !mask.ok()) return mask;
+  return CheckSplats(attention.splats());
+}
+
+absl::Status CheckOutputs(const Graph& graph, const std::vector<std::string>& made) {
+  if (graph.outputs().empty()) return absl::OkStatus();
+  std::set<std::string> listed;
+  for (const std::string& output : graph.outputs()) {
+    if (!listed.insert(output).second) return Refuse("graph_c20", "outputs lists ", Quoted(output), " twice");
+    if (std::find(made.begin(), made.end(), output) == made.end()) {
+      return Refuse("graph_c20", "outputs lists ", Quoted(output), ", which no node makes", DidYouMean(output, made));
+    }
+  }
+  for (const std::string& name : made) {
+    if (!listed.contains(name)) {
+      return Refuse("graph_c20", "the attention makes ", Quoted(name), ", which outputs does not list; add it, or leave outputs out");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckGraph(const Graph& graph) {
+  if (!IsIdentifier(graph.name())) {
+    return Refuse("graph_c1", "name of the graph is ", Quoted(graph.name()),
+                  ", wanted 1 to 128 letters, digits and '_', no digit first; set name");
+  }
+  if (graph.nodes_size() != 1 || !graph.nodes(0).has_attention()) {
+    const std::string found = graph.nodes_size() == 1 ? "the node is empty" : absl::StrCat("the graph has ", graph.nodes_size(), " nodes");
+    return Refuse("graph_c7", found, "; this version compiles one attention per graph: write nodes { attention { ... } } once");
+  }
+  std::set<std::string> taken;
+  for (const Tensor& input : graph.inputs()) {
+    if (absl::Status name = CheckNewName(input.name(), "an input", taken); !name.ok()) return name;
+    if (absl::Status shape = CheckInput(input); !shape.ok()) return shape;
+  }
+  const Attention& attention = graph.nodes(0).attention();
+  std::vector<std::string> made = {attention.output()};
+  if (attention.has_lse()) made.push_back(attention.lse());
+  if (absl::Status checked = CheckAttention(graph, attention); !checked.ok()) return checked;
+  for (const std::string& name : made) {
+    const std::string_view what = &name == &made.front() ? "the output of the attention" : "the lse of the attention";
+    if (absl::Status fresh = CheckNewName(name, what, taken); !fresh.ok()) return fresh;
+  }
+  for (const Tensor& input : graph.inputs()) {
+    if (input.name() != attention.query() && input.name() != attention.key() && input.name() != attention.value()) {
+      return Refuse("graph_c21", "no node reads input ", Quoted(input.name()), "; leave it out");
+    }
+  }
+  return CheckOutputs(graph, made);
+}
+
+Graph WithDefaults(const Graph& graph) {
+  Graph full = graph;
+  Attention& attention = *full.mutable_nodes(0)->mutable_attention();
+  for (const Tensor& input : full.inputs()) {
+    if (!attention.has_scale() && input.name() == attention.key()) attention.set_scale(1 / std::sqrt(static_cast<double>(input.dim())));
+  }
+  Attention::Mask& mask = *attention.mutable_mask();
+  mask.set_causal(mask.causal());
+  mask.set_sliding_window(mask.sliding_window());
+  mask.set_sink_tokens(mask.sink_tokens());
+  Attention::Splats& splats = *attention.mutable_splats();
+  splats.set_order(splats.order());
+  splats.set_near_sink_tokens(splats.near_sink_tokens());
+  splats.set_window_tokens(splats.window_tokens());
+  splats.set_tile_queries(splats.tile_queries());
+  splats.set_mini_segment_tokens(splats.mini_segment_tokens());
+  splats.set_segment_tokens(splats.segment_tokens());
+  splats.set_bands(splats.bands());
+  if (full.outputs().empty()) {
+    full.add_outputs(attention.output());
+    if (attention.has_lse()) full.add_outputs(attention.lse());
+  }
+  return full;
+}
+
+}  // namespace hsa::frontend
