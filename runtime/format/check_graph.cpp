@@ -1,0 +1,103 @@
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "runtime/format/plan_checks.h"
+
+namespace hsa::format {
+namespace {
+
+// Positions and windows are added and subtracted in int64: far below its end, far above any sequence.
+constexpr uint64_t kMaxMaskTokens = uint64_t{1} << 40;
+constexpr uint32_t kMaxSegmentTokens = 1u << 20;
+constexpr uint32_t kMaxBands = 64;
+
+absl::Status CheckTensors(const Graph& g, const Refusal& refuse) {
+  const std::pair<const char*, const std::string&> names[] = {
+      {"query", g.query()}, {"key", g.key()}, {"value", g.value()}, {"output", g.output()}};
+  for (const auto& [role, name] : names) {
+    if (name.empty()) return refuse(4, absl::StrCat("graph.", role, " is empty, wanted the name of a tensor"));
+    for (const auto& [other_role, other] : names)
+      if (&name != &other && name == other)
+        return refuse(4, absl::StrCat("graph.", role, " and graph.", other_role, " are both '", name, "', wanted different names"));
+  }
+  if (g.query_heads() < 1 || g.query_heads() > 4096)
+    return refuse(5, absl::StrCat("graph.query_heads is ", g.query_heads(), ", wanted 1..4096"));
+  if (g.kv_heads() < 1 || g.query_heads() % g.kv_heads() != 0)
+    return refuse(5, absl::StrCat("graph.kv_heads is ", g.kv_heads(), ", wanted a divisor of query_heads ", g.query_heads()));
+  if (g.head_dim() < 1 || g.head_dim() > 1024) return refuse(6, absl::StrCat("graph.head_dim is ", g.head_dim(), ", wanted 1..1024"));
+  if (g.value_dim() < 1 || g.value_dim() > 1024) return refuse(6, absl::StrCat("graph.value_dim is ", g.value_dim(), ", wanted 1..1024"));
+  if (!std::isfinite(g.scale()) || g.scale() <= 0)
+    return refuse(7, absl::StrCat("graph.scale is ", g.scale(), ", wanted a finite number > 0"));
+  return absl::OkStatus();
+}
+
+absl::Status CheckMask(const Mask& mask, const Refusal& refuse) {
+  if (mask.sliding_window() > 0 && !mask.causal())
+    return refuse(8, absl::StrCat("graph.mask.sliding_window is ", mask.sliding_window(), " in a mask that is not causal, wanted causal"));
+  if (mask.sliding_window() > kMaxMaskTokens)
+    return refuse(26, absl::StrCat("graph.mask.sliding_window is ", mask.sliding_window(), ", wanted at most ", kMaxMaskTokens));
+  if (mask.sink_tokens() > kMaxMaskTokens)
+    return refuse(26, absl::StrCat("graph.mask.sink_tokens is ", mask.sink_tokens(), ", wanted at most ", kMaxMaskTokens));
+  return absl::OkStatus();
+}
+
+// `divides`: 0 divides nothing here.
+bool Divides(uint32_t divisor, uint32_t n) { return divisor > 0 && n > 0 && n % divisor == 0; }
+
+absl::Status CheckUnits(const Splats& s, const Refusal& refuse) {
+  if (!Divides(s.leaf_tokens(), s.mini_segment_tokens()) || !Divides(s.mini_segment_tokens(), s.segment_tokens()))
+    return refuse(9, absl::StrCat("graph.splats has leaf_tokens ", s.leaf_tokens(), ", mini_segment_tokens ", s.mini_segment_tokens(),
+                                  ", segment_tokens ", s.segment_tokens(), ", wanted each to divide the next"));
+  if (s.leaf_tokens() != 16) return refuse(23, absl::StrCat("graph.splats.leaf_tokens is ", s.leaf_tokens(), ", wanted 16"));
+  if (s.window_tokens() != s.mini_segment_tokens())
+    return refuse(23, absl::StrCat("graph.splats.window_tokens is ", s.window_tokens(), ", wanted mini_segment_tokens ",
+                                   s.mini_segment_tokens()));
+  if (s.tile_queries() > 128 || !Divides(s.tile_queries(), s.window_tokens()))
+    return refuse(23, absl::StrCat("graph.splats.tile_queries is ", s.tile_queries(), ", wanted 1..128 and a divisor of window_tokens ",
+                                   s.window_tokens()));
+  if (s.segment_tokens() > kMaxSegmentTokens)
+    return refuse(26, absl::StrCat("graph.splats.segment_tokens is ", s.segment_tokens(), ", wanted at most ", kMaxSegmentTokens));
+  return absl::OkStatus();
+}
+
+absl::Status CheckLevels(const Splats& s, const Refusal& refuse) {
+  const auto& levels = s.level_tokens();
+  if (levels.size() > kMaxLevels)
+    return refuse(28, absl::StrCat("graph.splats has ", levels.size(), " levels, wanted at most ", kMaxLevels));
+  const std::string list = absl::StrCat("graph.splats.level_tokens is [", absl::StrJoin(levels, " "), "]");
+  for (int i = 1; i < levels.size(); ++i)
+    if (levels[i] <= levels[i - 1] || !Divides(levels[i - 1], levels[i]))
+      return refuse(11, absl::StrCat(list, ", wanted ascending, each a divisor of the next"));
+  const bool consistent = !levels.empty() && levels[0] == s.leaf_tokens() && levels[levels.size() - 1] == s.segment_tokens() &&
+                          std::find(levels.begin(), levels.end(), s.mini_segment_tokens()) != levels.end();
+  if (!consistent)
+    return refuse(24, absl::StrCat(list, ", wanted from leaf_tokens ", s.leaf_tokens(), " over mini_segment_tokens ",
+                                   s.mini_segment_tokens(), " to segment_tokens ", s.segment_tokens()));
+  return absl::OkStatus();
+}
+
+absl::Status CheckSplats(const Splats& s, const Refusal& refuse) {
+  if (absl::Status status = CheckUnits(s, refuse); !status.ok()) return status;
+  if (s.order() != 0 && s.order() != 2) return refuse(10, absl::StrCat("graph.splats.order is ", s.order(), ", wanted 0 or 2"));
+  if (absl::Status status = CheckLevels(s, refuse); !status.ok()) return status;
+  if (!std::isfinite(s.theta()) || s.theta() <= 0)
+    return refuse(25, absl::StrCat("graph.splats.theta is ", s.theta(), ", wanted a finite number > 0"));
+  if (s.bands() > kMaxBands || (s.order() == 2 && s.bands() == 0))
+    return refuse(26, absl::StrCat("graph.splats.bands is ", s.bands(), ", wanted 1..", kMaxBands));
+  if (s.near_sink_tokens() > s.mini_segment_tokens())
+    return refuse(26, absl::StrCat("graph.splats.near_sink_tokens is ", s.near_sink_tokens(), ", wanted at most mini_segment_tokens ",
+                                   s.mini_segment_tokens()));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckGraph(const Graph& graph, const Refusal& refuse) {
+  if (absl::Status status = CheckTensors(graph, refuse); !status.ok()) return status;
+  if (absl::Status status = CheckMask(graph.mask(), refuse); !status.ok()) return status;
+  return CheckSplats(graph.splats(), refuse);
+}
+
+}  // namespace hsa::format

@@ -1,0 +1,207 @@
+#include "runtime/plan.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "kernels/machine.h"
+#include "runtime/format/check_plan.h"
+#include "runtime/format/plan_file.h"
+
+namespace hsa {
+namespace {
+
+using format::Variant;
+
+// The whole file in memory of our own: a file that is overwritten or cut short while a mapping is in use would change or kill the run.
+absl::StatusOr<std::vector<std::byte>> ReadWhole(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return absl::ErrnoToStatus(errno, path + ": cannot open");
+  struct Closer {
+    int fd;
+    ~Closer() { close(fd); }
+  } closer{fd};
+  struct stat info;
+  if (fstat(fd, &info) != 0) return absl::ErrnoToStatus(errno, path + ": cannot read");
+  if (!S_ISREG(info.st_mode)) return absl::DataLossError(path + ": is not a regular file, wanted a plan; give a file that hsa-compile wrote");
+  if (static_cast<uint64_t>(info.st_size) > format::kMaxPlanBytes)
+    return absl::DataLossError(absl::StrCat(path, ": is ", info.st_size, " bytes, a plan is at most ", format::kMaxPlanBytes,
+                                            "; give a file that hsa-compile wrote"));
+  std::vector<std::byte> bytes(info.st_size);
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t got = read(fd, bytes.data() + done, bytes.size() - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return absl::ErrnoToStatus(errno, path + ": cannot read");
+    if (got == 0) break;  // it has shrunk since fstat; the checker sees a truncated plan
+    done += got;
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+// Machine code, readable and executable, never writable at the same time. Owns its pages.
+class CodeImage {
+ public:
+  static absl::StatusOr<CodeImage> Map(std::span<const std::byte> code, const std::string& name) {
+    void* pages = mmap(nullptr, code.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED) return absl::ErrnoToStatus(errno, name + ": cannot allocate memory for its code");
+    CodeImage image(pages, code.size());
+    std::memcpy(pages, code.data(), code.size());
+    if (mprotect(pages, code.size(), PROT_READ | PROT_EXEC) != 0)
+      return absl::ErrnoToStatus(errno, name + ": the system does not let memory become executable, which running a plan needs");
+    // Processors that do not keep both caches coherent (ARM) must be told that these bytes are instructions now.
+    __builtin___clear_cache(static_cast<char*>(pages), static_cast<char*>(pages) + code.size());
+    return image;
+  }
+  CodeImage(CodeImage&& other) noexcept : pages_(std::exchange(other.pages_, nullptr)), bytes_(other.bytes_) {}
+  CodeImage& operator=(CodeImage&& other) noexcept {
+    std::swap(pages_, other.pages_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~CodeImage() {
+    if (pages_) munmap(pages_, bytes_);
+  }
+  EntryPoint at(uint64_t offset) const { return reinterpret_cast<EntryPoint>(static_cast<std::byte*>(pages_) + offset); }
+
+ private:
+  CodeImage(void* pages, size_t bytes) : pages_(pages), bytes_(bytes) {}
+  void* pages_;
+  size_t bytes_;
+};
+
+bool SameSystem(const Variant& v) {
+  return v.triple().starts_with(absl::StrCat(std::string(ThisArchitecture()), "-")) && v.triple().find("linux") != std::string::npos;
+}
+
+const Isa& IsaOf(const Variant& v) {  // the checker has found it
+  return *std::find_if(std::begin(kIsas), std::end(kIsas), [&](const Isa& isa) { return isa.name == v.isa(); });
+}
+
+// The features that the variant needs and this processor lacks.
+std::vector<std::string> Missing(const Variant& v) {
+  std::vector<std::string> needs(v.features().begin(), v.features().end());
+  needs.emplace_back(IsaOf(v).feature);
+  std::sort(needs.begin(), needs.end());
+  needs.erase(std::unique(needs.begin(), needs.end()), needs.end());
+  std::erase_if(needs, [](const std::string& feature) { return ThisMachine().Has(feature); });
+  return needs;
+}
+
+bool Runs(const Variant& v) { return SameSystem(v) && Missing(v).empty(); }
+
+std::string WhyNot(const Variant& v) {
+  const std::string name = absl::StrCat("'", v.name(), "'");
+  if (!SameSystem(v)) return absl::StrCat(name, " is for ", v.triple());
+  return absl::StrCat(name, " needs ", absl::StrJoin(Missing(v), " "));
+}
+
+std::string MachineName() { return absl::StrCat(ThisMachine().model, " (", std::string(ThisArchitecture()), "-linux)"); }
+
+// Best register tile first; of two with the same, the one that uses more of the processor; of two equals, the first in the file.
+const Variant* BestVariant(const format::PlanHeader& header) {
+  const auto rank = [](const Variant& v) { return std::pair(&IsaOf(v) - std::begin(kIsas), -v.features_size()); };
+  const Variant* best = nullptr;
+  for (const Variant& v : header.variants())
+    if (Runs(v) && (!best || rank(v) < rank(*best))) best = &v;
+  return best;
+}
+
+absl::Status NoVariant(const format::PlanHeader& header, const std::string& name) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      name, ": no variant runs on this ", MachineName(), ": ",
+      absl::StrJoin(header.variants(), ", ", [](std::string* out, const Variant& v) { absl::StrAppend(out, WhyNot(v)); }),
+      "; compile the graph for this machine: hsa-compile GRAPH --mcpu=native -o FILE"));
+}
+
+}  // namespace
+
+struct Plan::Impl {
+  std::string name;
+  std::vector<std::byte> file;
+  format::PlanHeader header;
+
+  const Variant* variant = nullptr;
+  std::optional<CodeImage> code;
+  absl::flat_hash_map<std::string, EntryPoint> entries;
+
+  // On an error the variant in use stays.
+  absl::Status Use(const Variant& v) {
+    absl::StatusOr<CodeImage> image = CodeImage::Map(std::span(file).subspan(v.code().offset(), v.code().bytes()), name);
+    if (!image.ok()) return image.status();
+    entries.clear();
+    for (const format::Entry& entry : v.entries()) entries.emplace(entry.name(), image->at(entry.offset()));
+    code = *std::move(image);
+    variant = &v;
+    return absl::OkStatus();
+  }
+
+  static absl::StatusOr<std::unique_ptr<Impl>> Open(std::vector<std::byte> file, std::string_view name) {
+    absl::StatusOr<format::PlanHeader> header = format::CheckPlan(file, name);
+    if (!header.ok()) return header.status();
+    auto impl = std::make_unique<Impl>();
+    impl->name = name;
+    impl->file = std::move(file);
+    impl->header = *std::move(header);
+    const Variant* best = BestVariant(impl->header);
+    if (!best) return NoVariant(impl->header, impl->name);
+    if (absl::Status status = impl->Use(*best); !status.ok()) return status;
+    return impl;
+  }
+};
+
+absl::StatusOr<Plan> Plan::Load(const std::string& path) {
+  absl::StatusOr<std::vector<std::byte>> file = ReadWhole(path);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<std::unique_ptr<Impl>> impl = Impl::Open(*std::move(file), path);
+  if (!impl.ok()) return impl.status();
+  return Plan(*std::move(impl));
+}
+
+absl::StatusOr<Plan> Plan::FromBytes(std::span<const std::byte> bytes, std::string_view name) {
+  absl::StatusOr<std::unique_ptr<Impl>> impl = Impl::Open({bytes.begin(), bytes.end()}, name);
+  if (!impl.ok()) return impl.status();
+  return Plan(*std::move(impl));
+}
+
+Plan::Plan(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Plan::Plan(Plan&&) noexcept = default;
+Plan& Plan::operator=(Plan&&) noexcept = default;
+Plan::~Plan() = default;
+
+const format::PlanHeader& Plan::header() const { return impl_->header; }
+const format::Variant& Plan::variant() const { return *impl_->variant; }
+int64_t Plan::file_bytes() const { return static_cast<int64_t>(impl_->file.size()); }
+
+absl::Status Plan::SelectVariant(std::string_view name) {
+  const auto& variants = impl_->header.variants();
+  const auto found = std::find_if(variants.begin(), variants.end(), [&](const Variant& v) { return v.name() == name; });
+  if (found == variants.end())
+    return absl::NotFoundError(absl::StrCat(
+        impl_->name, ": has no variant '", std::string(name), "', it has ",
+        absl::StrJoin(variants, ", ", [](std::string* out, const Variant& v) { absl::StrAppend(out, "'", v.name(), "'"); }),
+        "; choose one of them"));
+  if (!Runs(*found))
+    return absl::UnimplementedError(
+        absl::StrCat(impl_->name, ": variant ", WhyNot(*found), ", this is ", MachineName(), "; choose another, as '", variant().name(), "'"));
+  return impl_->Use(*found);
+}
+
+EntryPoint Plan::entry(std::string_view name) const {
+  const auto found = impl_->entries.find(absl::string_view(name.data(), name.size()));
+  return found == impl_->entries.end() ? nullptr : found->second;
+}
+
+}  // namespace hsa
