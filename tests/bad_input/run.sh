@@ -1,0 +1,224 @@
+#!/usr/bin/env bash
+# Drives the real tools with bad inputs: exit status, one line on standard error that says what is wrong, nothing half-written left.
+#   tests/bad_input/run.sh BIN_DIR [name of one case]
+set -uo pipefail
+
+bin=$(cd "$1" && pwd)
+only=${2-}
+here=$(cd "$(dirname "$0")" && pwd)
+examples=$here/../../examples
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/cache" "$work/out"
+export XDG_CACHE_HOME=$work/cache
+cd "$work"
+
+passed=0 failed=0 skipped=0
+
+wrong() {  # NAME REASON
+  echo "FAILED   $1: $2"
+  sed 's/^/         | /' stderr | head -n 5
+  failed=$((failed + 1))
+}
+
+skip() {  # NAME REASON
+  [[ -z $only || $only == "$1" ]] || return 0
+  echo "skipped  $1: $2"
+  skipped=$((skipped + 1))
+}
+
+# The command fails with STATUS, says so in one line that holds every WORD (extended regular expressions, any case), and leaves no file in out/.
+refuses() {  # NAME STATUS WORD... -- COMMAND...
+  local name=$1 wanted=$2 words=() status=0
+  [[ -z $only || $only == "$name" ]] || return 0
+  shift 2
+  while [[ $1 != -- ]]; do
+    words+=("$1")
+    shift
+  done
+  shift
+  rm -rf out && mkdir out
+  timeout 120 "$@" >stdout 2>stderr </dev/null || status=$?
+  ((status == wanted)) || { wrong "$name" "exit status $status, wanted $wanted"; return; }
+  (($(wc -l <stderr) == 1)) || { wrong "$name" "$(wc -l <stderr) lines on standard error, wanted 1"; return; }
+  for word in "${words[@]}"; do
+    grep -qiE -- "$word" stderr || { wrong "$name" "standard error lacks /$word/"; return; }
+  done
+  [[ -z $(ls -A out) ]] || { wrong "$name" "left behind: $(ls -A out)"; return; }
+  echo "ok       $name"
+  passed=$((passed + 1))
+}
+
+# The command works: exit status 0 and the files FILE... are there.
+works() {  # NAME FILE... -- COMMAND...
+  local name=$1 files=() status=0
+  [[ -z $only || $only == "$name" ]] || return 0
+  shift
+  while [[ $1 != -- ]]; do
+    files+=("$1")
+    shift
+  done
+  shift
+  rm -rf out && mkdir out
+  timeout 120 "$@" >stdout 2>stderr </dev/null || status=$?
+  ((status == 0)) || { wrong "$name" "exit status $status, wanted 0"; return; }
+  for file in "${files[@]}"; do
+    [[ -e $file ]] || { wrong "$name" "$file was not written"; return; }
+  done
+  echo "ok       $name"
+  passed=$((passed + 1))
+}
+
+input() { python3 "$here/make_input.py" "$@"; }
+graph() {  # FILE, sed expression over the example
+  sed -E "$2" "$examples/causal_gqa.textproto" >"$1"
+}
+compile=$bin/hsa-compile
+inspect=$bin/hsa-inspect
+
+# What the cases share: one good plan, one good input.
+"$compile" "$examples/causal_gqa.textproto" -o good.hsaplan >stdout 2>stderr || { cat stderr; echo "no plan of a good graph: nothing else can be tested"; exit 1; }
+input good.safetensors q:BF16:3x256x64 k:BF16:1x256x64 v:BF16:1x256x64
+run=("$bin/hsa-run" good.hsaplan -o out/o.safetensors)
+works good_run out/o.safetensors -- "${run[@]}" --in good.safetensors
+
+# --- graphs
+graph unknown_field.textproto 's/heads: 3/headz: 3/'
+refuses graph_unknown_field 1 unknown_field.textproto 'headz' 'heads' -- "$compile" unknown_field.textproto -o out/x.hsaplan
+graph unknown_node.textproto 's/^ *attention \{/  convolution {/'
+refuses graph_unknown_node 1 unknown_node.textproto 'convolution' -- "$compile" unknown_node.textproto -o out/x.hsaplan
+graph heads.textproto 's/"k" heads: 1/"k" heads: 2/; s/"v" heads: 1/"v" heads: 2/'
+refuses graph_heads_no_multiple 1 heads.textproto '3 heads' '\b2\b' -- "$compile" heads.textproto -o out/x.hsaplan
+graph unknown_tensor.textproto 's/query: "q"/query: "qq"/'
+refuses graph_unknown_tensor 1 unknown_tensor.textproto "'qq'" "'q'" -- "$compile" unknown_tensor.textproto -o out/x.hsaplan
+head -c 200 "$examples/causal_gqa.textproto" >cut.textproto
+refuses graph_cut_short 1 cut.textproto -- "$compile" cut.textproto -o out/x.hsaplan
+: >empty.textproto
+refuses graph_empty 1 empty.textproto -- "$compile" empty.textproto -o out/x.hsaplan
+refuses graph_missing 1 'nowhere.textproto' -- "$compile" nowhere.textproto -o out/x.hsaplan
+echo 'func.func @f( {' >broken.mlir
+refuses graph_broken_mlir 1 'broken.mlir' -- "$compile" broken.mlir -o out/x.hsaplan
+refuses compile_no_folder 1 'no/such/folder' -- "$compile" "$examples/causal_gqa.textproto" -o no/such/folder/x.hsaplan
+refuses compile_unknown_cpu 2 'z80' -- "$compile" "$examples/causal_gqa.textproto" -o out/x.hsaplan --mcpu=z80
+
+# --- tensors
+shared="k:BF16:1x256x64 v:BF16:1x256x64"
+# shellcheck disable=SC2086
+{
+  input no_v.safetensors q:BF16:3x256x64 k:BF16:1x256x64
+  input int.safetensors q:I64:3x256x64 $shared
+  input rank.safetensors q:BF16:768x64 $shared
+  input mixed.safetensors q:F32:3x256x64 $shared
+  input heads.safetensors q:BF16:4x256x64 $shared
+  input kv_heads.safetensors q:BF16:3x256x64 k:BF16:3x256x64 v:BF16:3x256x64
+  input dim.safetensors q:BF16:3x256x32 k:BF16:1x256x32 v:BF16:1x256x64
+  input long_q.safetensors q:BF16:3x512x64 $shared
+  input short_v.safetensors q:BF16:3x128x64 k:BF16:1x256x64 v:BF16:1x255x64
+  input no_tokens.safetensors q:BF16:3x0x64 k:BF16:1x0x64 v:BF16:1x0x64
+  input no_queries.safetensors q:BF16:3x0x64 $shared
+  for lie in header_length offsets overlap shape no_json; do input "$lie.safetensors" q:BF16:3x256x64 $shared --lie "$lie"; done
+}
+refuses tensor_missing 1 no_v.safetensors "'v'" 'q' -- "${run[@]}" --in no_v.safetensors
+refuses tensor_integer 1 int.safetensors "'q'" 'I64' 'F32' -- "${run[@]}" --in int.safetensors
+refuses tensor_rank 1 rank.safetensors "'q'" '768' -- "${run[@]}" --in rank.safetensors
+refuses tensor_mixed_types 1 "'?[qkv]'?" 'f32' 'bf16' -- "${run[@]}" --in mixed.safetensors
+refuses tensor_query_heads 1 "'?q'?" '\b4\b' '\b3\b' -- "${run[@]}" --in heads.safetensors
+refuses tensor_kv_heads 1 "'?k'?" '\b3\b' '\b1\b' -- "${run[@]}" --in kv_heads.safetensors
+refuses tensor_dim 1 '\b32\b' '\b64\b' -- "${run[@]}" --in dim.safetensors
+refuses tensor_more_queries_than_keys 1 '\b512\b' '\b256\b' -- "${run[@]}" --in long_q.safetensors
+refuses tensor_values_without_keys 1 '\b255\b' '\b256\b' -- "${run[@]}" --in short_v.safetensors
+works no_tokens out/o.safetensors -- "${run[@]}" --in no_tokens.safetensors
+works no_tokens_exact out/o.safetensors -- "${run[@]}" --in no_tokens.safetensors --exact
+works no_queries out/o.safetensors -- "${run[@]}" --in no_queries.safetensors
+
+# --- safetensors files
+head -c 100000 good.safetensors >cut.safetensors
+head -c 5 good.safetensors >five_bytes.safetensors
+: >empty.safetensors
+refuses file_missing 1 'nowhere.safetensors' -- "${run[@]}" --in nowhere.safetensors
+refuses file_is_folder 1 'out' -- "${run[@]}" --in out
+refuses file_cut 1 cut.safetensors -- "${run[@]}" --in cut.safetensors
+refuses file_five_bytes 1 five_bytes.safetensors '\b5\b' -- "${run[@]}" --in five_bytes.safetensors
+refuses file_empty 1 empty.safetensors -- "${run[@]}" --in empty.safetensors
+for lie in header_length offsets overlap shape no_json; do
+  refuses "file_lies_$lie" 1 "$lie.safetensors" -- "${run[@]}" --in "$lie.safetensors"
+done
+
+# --- plans
+size=$(stat -c %s good.hsaplan)
+head -c $((size / 2)) good.hsaplan >cut.hsaplan
+head -c 10 good.hsaplan >ten_bytes.hsaplan
+flip() {  # FILE OFFSET: another value for one byte of the good plan
+  python3 -c 'import sys; b = bytearray(open("good.hsaplan", "rb").read()); b[int(sys.argv[2])] ^= 0x40; open(sys.argv[1], "wb").write(b)' "$1" "$2"
+}
+flip header.hsaplan 40
+flip middle.hsaplan $((size / 2))
+flip end.hsaplan $((size - 1))
+flip magic.hsaplan 0
+python3 -c 'b = bytearray(open("good.hsaplan", "rb").read()); b[8:12] = (99).to_bytes(4, "little"); open("newer.hsaplan", "wb").write(b)'
+refuses_plan() {  # NAME PLAN WORD...: hsa-run and hsa-inspect both refuse it
+  refuses "run_plan_$1" 1 "$2" "${@:3}" -- "$bin/hsa-run" "$2" --in good.safetensors -o out/o.safetensors
+  refuses "inspect_plan_$1" 1 "$2" "${@:3}" -- "$inspect" "$2"
+}
+refuses_plan missing nowhere.hsaplan
+refuses_plan cut cut.hsaplan
+refuses_plan ten_bytes ten_bytes.hsaplan '\b10\b'
+refuses_plan empty empty.safetensors
+refuses_plan foreign good.safetensors 'plan'
+for part in header middle end magic; do refuses_plan "damaged_$part" "$part.hsaplan"; done
+refuses_plan newer_version newer.hsaplan 'version' '\b99\b' '\b1\b' 'hsa-compile'
+if grep -qw avx512f /proc/cpuinfo; then
+  skip plan_for_another_cpu "this processor has AVX-512"
+else
+  refuses plan_for_another_cpu 1 avx512.hsaplan 'avx512' -- bash -c '"$1" "$2" -o avx512.hsaplan --mcpu=sapphirerapids >/dev/null && exec "$3" avx512.hsaplan --in good.safetensors -o out/o.safetensors' \
+    _ "$bin/hsa-compile" "$examples/causal_gqa.textproto" "$bin/hsa-run"
+fi
+
+# --- flags
+refuses flag_unknown_run 2 'bogus' -- "${run[@]}" --in good.safetensors --bogus
+refuses flag_unknown_compile 2 'bogus' -- "$compile" "$examples/causal_gqa.textproto" -o out/x.hsaplan --bogus
+refuses flag_unknown_inspect 2 'bogus' -- "$inspect" good.hsaplan --bogus
+refuses flag_none_run 2 -- "$bin/hsa-run"
+refuses flag_none_compile 2 -- "$compile"
+refuses flag_none_inspect 2 -- "$inspect"
+refuses flag_no_input 2 '--in' -- "${run[@]}"
+refuses flag_two_modes 2 'exact' 'theta' -- "${run[@]}" --in good.safetensors --exact --theta 0.1
+refuses flag_theta_negative 2 'theta' '-1' -- "${run[@]}" --in good.safetensors --theta=-1
+refuses flag_theta_not_a_number 2 'theta' -- "${run[@]}" --in good.safetensors --theta nan
+refuses flag_budget_above_one 2 'budget' '1\.5' -- "${run[@]}" --in good.safetensors --budget 1.5
+refuses flag_threads_negative 2 'threads' -- "${run[@]}" --in good.safetensors --threads=-2
+refuses flag_memory_unit 2 'memory-budget' '12parsecs' -- "${run[@]}" --in good.safetensors --memory-budget 12parsecs
+refuses flag_out_dtype 2 'out-dtype' 'f64' -- "${run[@]}" --in good.safetensors --out-dtype f64
+
+# --- the machine
+refuses output_no_folder 1 'no/such/folder' -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o no/such/folder/o.safetensors
+refuses output_is_folder 1 -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o cache
+refuses output_device 1 '/dev/full' -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o /dev/full
+refuses report_no_folder 1 'no/such/folder' -- "${run[@]}" --in good.safetensors --report no/such/folder/r.json
+input long.safetensors q:BF16:3x8192x64 k:BF16:1x8192x64 v:BF16:1x8192x64
+refuses memory_budget_too_small 1 'memory|budget' '[0-9]' -- "${run[@]}" --in long.safetensors --memory-budget 64KiB
+
+mkdir -p full
+alone=(unshare --mount)
+((EUID == 0)) || alone=(unshare --user --map-root-user --mount)
+if "${alone[@]}" mount -t tmpfs -o size=1m tmpfs full 2>/dev/null; then
+  refuses no_space 1 'full/o.safetensors' 'space' -- "${alone[@]}" bash -c \
+    'mount -t tmpfs -o size=1m tmpfs full && "$1" good.hsaplan --in long.safetensors -o full/o.safetensors; status=$?; cp -a full/. out; exit $status' _ "$bin/hsa-run"
+else
+  skip no_space "a small file system cannot be mounted here"
+fi
+
+: >no_folder
+works cache_unusable out/x.hsaplan -- env XDG_CACHE_HOME="$work/no_folder" "$compile" "$examples/causal_gqa.textproto" -o out/x.hsaplan
+if [[ -z $only || $only == cache_unusable ]]; then
+  (($(grep -c 'no_folder' stderr) == 1)) || wrong cache_unusable "$(grep -c 'no_folder' stderr) warnings about the cache, wanted 1"
+fi
+
+# Ctrl-C in the middle of a run of many seconds.
+input endless.safetensors q:BF16:3x131072x64 k:BF16:1x131072x64 v:BF16:1x131072x64
+for mode in --exact --theta=0.001; do
+  refuses "ctrl_c${mode%%=*}" 130 -- timeout --preserve-status --signal=INT 1.5 "${run[@]}" --in endless.safetensors "$mode"
+done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+((failed == 0))
