@@ -1,0 +1,46 @@
+#include "runtime/write_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+
+namespace hsa {
+namespace {
+
+// Writes all of `text` and closes the file; false leaves the reason in errno.
+bool WriteAndClose(int file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(file, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      const int reason = errno;
+      close(file);
+      errno = reason;
+      return false;
+    }
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return close(file) == 0;
+}
+
+}  // namespace
+
+absl::Status WriteFile(const std::string& path, std::string_view text) {
+  std::error_code ignored;
+  const std::filesystem::file_status status = std::filesystem::status(path, ignored);
+  const bool in_place = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
+  const std::string name = in_place ? path : absl::StrCat(path, ".tmp.", getpid());
+  const int file = open(name.c_str(), in_place ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file >= 0 && WriteAndClose(file, text) && (in_place || rename(name.c_str(), path.c_str()) == 0)) return absl::OkStatus();
+  const int reason = errno;
+  if (file >= 0 && !in_place) unlink(name.c_str());
+  return absl::FailedPreconditionError(absl::StrCat(path, ": cannot write: ", std::strerror(reason)));
+}
+
+}  // namespace hsa

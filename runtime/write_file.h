@@ -1,0 +1,15 @@
+// A small file, written whole or not at all.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace hsa {
+
+// Writes `path`.tmp.PID and gives it the name `path`. A pipe, a terminal or another device is written to as it is.
+// FAILED_PRECONDITION  names the system's reason; nothing is left behind
+absl::Status WriteFile(const std::string& path, std::string_view text);
+
+}  // namespace hsa
