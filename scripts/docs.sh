@@ -19,7 +19,7 @@ dead_links() {
     [[ -e $(dirname "$page")/$link ]] || echo "$page: link to $link, which is not there"
   done
 }
-dead=$(git ls-files --cached --others --exclude-standard -- '*.md' | while read -r page; do dead_links "$page"; done)
+dead=$(find . \( -name build -o -name .venv -o -name .git \) -prune -o -name "*.md" -print | sed "s|^\./||" | while read -r page; do dead_links "$page"; done)
 if [[ -n $dead ]]; then
   echo "$dead" >&2
   exit 1
