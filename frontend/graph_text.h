@@ -17,8 +17,7 @@ inline constexpr size_t kMaxGraphTextBytes = size_t{1} << 20;
 absl::StatusOr<Graph> ParseGraphText(std::string_view text, std::string_view path);
 
 // Reads, parses and checks a file.
-// NOT_FOUND         no such file, or not readable
-// INVALID_ARGUMENT  as ParseGraphText, or "path: graph_c11: ..." (frontend/check_graph.h)
+// INVALID_ARGUMENT  as ParseGraphText, or "path: graph_c11: ..." (frontend/check_graph.h); other codes as ReadFile
 absl::StatusOr<Graph> LoadGraphText(const std::string& path);
 
 // The graph as ParseGraphText reads it.

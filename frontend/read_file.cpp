@@ -16,11 +16,11 @@ namespace hsa::frontend {
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return absl::NotFoundError(absl::StrCat(path, ": ", strerror(errno)));
+  if (fd < 0) return absl::ErrnoToStatus(errno, path);
   const absl::Cleanup close_fd = [fd] { close(fd); };
   struct stat info;
-  if (fstat(fd, &info) != 0) return absl::NotFoundError(absl::StrCat(path, ": ", strerror(errno)));
-  if (S_ISDIR(info.st_mode)) return absl::NotFoundError(absl::StrCat(path, ": is a directory, a file is wanted"));
+  if (fstat(fd, &info) != 0) return absl::ErrnoToStatus(errno, path);
+  if (S_ISDIR(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, ": is a directory, a file is wanted"));
 
   // Read to the end, not to st_size: pipes and files that grow have none that counts.
   std::string bytes(std::min(static_cast<size_t>(info.st_size), max_bytes) + 1, '\0');

@@ -8,9 +8,9 @@
 
 namespace hsa::frontend {
 
-// NOT_FOUND         no such file, a directory, or not readable: names path and the system's reason
-// INVALID_ARGUMENT  more than max_bytes: names both sizes
-// DATA_LOSS         reading failed half-way
+// NOT_FOUND, PERMISSION_DENIED, …  no such file, or the system's other reason not to open it: "path: reason"
+// INVALID_ARGUMENT                 a directory, or more than max_bytes
+// DATA_LOSS                        reading failed half-way
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
 
 }  // namespace hsa::frontend

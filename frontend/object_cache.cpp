@@ -1,0 +1,158 @@
+#include "frontend/object_cache.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "frontend/read_file.h"
+
+namespace hsa::frontend {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kEntrySuffix = ".hsaplan", kTemporaryMark = ".tmp.";
+constexpr size_t kMaxEntryBytes = size_t{1} << 30;  // as large as a plan may be
+constexpr int64_t kLeftoverSeconds = 3600;          // a temporary file this old has lost its writer
+
+// Unique among processes and threads: two writers of one key don't meet before the rename, and there the last one wins.
+std::string TemporaryName(const std::string& path) {
+  static std::atomic<uint64_t> counter{0};
+  return absl::StrCat(path, std::string(kTemporaryMark), getpid(), ".", counter.fetch_add(1));
+}
+
+struct Entry {
+  std::string path;
+  int64_t bytes;
+  timespec used;  // mtime: Get touches it (atime is off on many file systems)
+};
+
+bool UsedBefore(const Entry& a, const Entry& b) {
+  return std::pair(a.used.tv_sec, a.used.tv_nsec) < std::pair(b.used.tv_sec, b.used.tv_nsec);
+}
+
+// Empty, or why there can be no cache in `directory`.
+std::string MakeDirectory(const std::string& directory) {
+  if (directory.empty()) return "neither XDG_CACHE_HOME nor HOME names a directory";
+  std::error_code error;
+  fs::create_directories(fs::path(directory).parent_path(), error);  // mkdir reports what this could not do
+  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return strerror(errno);
+  struct stat info;
+  if (stat(directory.c_str(), &info) != 0) return strerror(errno);
+  if (!S_ISDIR(info.st_mode)) return "is not a directory";
+  if ((info.st_mode & S_IWOTH) != 0) return "everybody may write to it, and it would hold machine code";
+  return "";
+}
+
+}  // namespace
+
+std::string DefaultCacheDirectory() {
+  const char* cache_home = std::getenv("XDG_CACHE_HOME");
+  if (cache_home != nullptr && cache_home[0] == '/') return absl::StrCat(cache_home, "/hsa");
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && home[0] == '/') return absl::StrCat(home, "/.cache/hsa");
+  return "";
+}
+
+ObjectCache::ObjectCache(std::string directory, int64_t max_bytes) : directory_(std::move(directory)), max_bytes_(max_bytes) {
+  const std::string reason = MakeDirectory(directory_);
+  usable_ = reason.empty();
+  if (!usable_) Fail(directory_.empty() ? "cache" : directory_, reason);
+}
+
+std::string ObjectCache::Path(const std::string& key) const { return absl::StrCat(directory_, "/", key, std::string(kEntrySuffix)); }
+
+void ObjectCache::Fail(const std::string& path, const std::string& reason) {
+  if (problem_.empty()) problem_ = absl::StrCat(path, ": ", reason, "; plans are not cached");
+}
+
+std::optional<std::string> ObjectCache::Get(const std::string& key) {
+  if (!usable_) return std::nullopt;
+  const std::string path = Path(key);
+  absl::StatusOr<std::string> bytes = ReadFile(path, kMaxEntryBytes);
+  if (!bytes.ok()) {
+    if (!absl::IsNotFound(bytes.status())) Fail(path, std::string(bytes.status().message()).substr(path.size() + 2));
+    return std::nullopt;
+  }
+  utimensat(AT_FDCWD, path.c_str(), nullptr, 0);  // used now; where that is not allowed, the entry only ages faster
+  return *std::move(bytes);
+}
+
+void ObjectCache::Put(const std::string& key, std::string_view bytes) {
+  if (!usable_) return;
+  const std::string path = Path(key), temporary = TemporaryName(path);
+  if (!Write(temporary, bytes)) return;
+  if (rename(temporary.c_str(), path.c_str()) != 0) {
+    Fail(path, strerror(errno));
+    unlink(temporary.c_str());
+    return;
+  }
+  Shrink(path);
+}
+
+void ObjectCache::Drop(const std::string& key) {
+  if (usable_) unlink(Path(key).c_str());
+}
+
+bool ObjectCache::Write(const std::string& temporary, std::string_view bytes) {
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    Fail(directory_, strerror(errno));
+    return false;
+  }
+  const absl::Cleanup close_fd = [fd] { close(fd); };
+  // No fsync: after a power failure the file may be cut short, which the reader's check finds, and waiting for the disk costs more than
+  // compiling again.
+  while (!bytes.empty()) {
+    const ssize_t wrote = write(fd, bytes.data(), bytes.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) {
+      Fail(temporary, strerror(errno));
+      unlink(temporary.c_str());
+      return false;
+    }
+    bytes.remove_prefix(static_cast<size_t>(wrote));
+  }
+  return true;
+}
+
+// Other processes may remove files meanwhile: a file that is gone is no error here.
+void ObjectCache::Shrink(const std::string& keep) {
+  std::vector<Entry> entries;
+  int64_t total = 0;
+  std::error_code error;
+  for (fs::directory_iterator it(directory_, error), end; !error && it != end; it.increment(error)) {
+    const std::string path = it->path(), name = it->path().filename();
+    const bool temporary = name.find(kTemporaryMark) != std::string::npos;
+    struct stat info;
+    if ((!temporary && !name.ends_with(kEntrySuffix)) || lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+    if (temporary && std::time(nullptr) - info.st_mtim.tv_sec > kLeftoverSeconds) {
+      unlink(path.c_str());
+      continue;
+    }
+    total += info.st_size;
+    if (!temporary && path != keep) entries.push_back({path, info.st_size, info.st_mtim});
+  }
+  std::sort(entries.begin(), entries.end(), UsedBefore);
+  for (const Entry& entry : entries) {
+    if (total <= max_bytes_) break;
+    unlink(entry.path.c_str());
+    total -= entry.bytes;
+  }
+}
+
+}  // namespace hsa::frontend
