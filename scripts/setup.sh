@@ -26,7 +26,7 @@ missing_of() {
   comm -13 <(sort -u <<<"$installed") <(printf '%s\n' "$@" | sort -u)
 }
 
-has_candidate() { LC_ALL=C apt-cache policy "$1" | grep -q '^  Candidate: [^(]'; }
+has_candidate() { [[ $(LC_ALL=C apt-cache policy "$1") == *"Candidate: "[^\(]* ]]; }
 
 mapfile -t missing < <(missing_of "${packages[@]}")
 ((${#missing[@]})) || exit 0
