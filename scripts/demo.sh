@@ -44,7 +44,7 @@ def both(label, form, pick):
 
 seconds = "{:.3f} s".format
 percent = lambda share: f"{100 * share:.1f} %"
-error = "{:.1e}".format
+error = lambda value: "not finite" if value is None else f"{value:.1e}"
 
 print(f"Plan: {os.path.getsize(f'{out}/gqa.hsaplan') / 1024:.1f} KiB, {splats['variant']}; compiled in {compile_seconds:.2f} s"
       f" (cache {cache.group(1) if cache else 'not reported'})")
