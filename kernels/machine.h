@@ -16,7 +16,7 @@ struct Machine {
   // system does not save is not here. Linux saves AMX tiles only for a process that has asked: arch_prctl(ARCH_REQ_XCOMP_PERM, 18).
   std::vector<std::string> features;
 
-  int cores = 1;  // processors that this process may run on
+  int cores = 1;                                      // processors that this process may run on
   int64_t l1d_bytes = 0, l2_bytes = 0, l3_bytes = 0;  // of the first core; 0 when there is none or nobody tells
 
   bool Has(std::string_view feature) const;

@@ -34,7 +34,8 @@ absl::StatusOr<std::vector<std::byte>> ReadWhole(const std::string& path) {
   } closer{fd};
   struct stat info;
   if (fstat(fd, &info) != 0) return absl::ErrnoToStatus(errno, path + ": cannot read");
-  if (!S_ISREG(info.st_mode)) return absl::DataLossError(path + ": is not a regular file, wanted a plan; give a file that hsa-compile wrote");
+  if (!S_ISREG(info.st_mode))
+    return absl::DataLossError(path + ": is not a regular file, wanted a plan; give a file that hsa-compile wrote");
   if (static_cast<uint64_t>(info.st_size) > format::kMaxPlanBytes)
     return absl::DataLossError(absl::StrCat(path, ": is ", info.st_size, " bytes, a plan is at most ", format::kMaxPlanBytes,
                                             "; give a file that hsa-compile wrote"));
@@ -120,10 +121,10 @@ const Variant* BestVariant(const format::PlanHeader& header) {
 }
 
 absl::Status NoVariant(const format::PlanHeader& header, const std::string& name) {
-  return absl::FailedPreconditionError(absl::StrCat(
-      name, ": no variant runs on this ", MachineName(), ": ",
-      absl::StrJoin(header.variants(), ", ", [](std::string* out, const Variant& v) { absl::StrAppend(out, WhyNot(v)); }),
-      "; compile the graph for this machine: hsa-compile GRAPH --mcpu=native -o FILE"));
+  return absl::FailedPreconditionError(
+      absl::StrCat(name, ": no variant runs on this ", MachineName(), ": ",
+                   absl::StrJoin(header.variants(), ", ", [](std::string* out, const Variant& v) { absl::StrAppend(out, WhyNot(v)); }),
+                   "; compile the graph for this machine: hsa-compile GRAPH --mcpu=native -o FILE"));
 }
 
 }  // namespace
@@ -189,13 +190,13 @@ absl::Status Plan::SelectVariant(std::string_view name) {
   const auto& variants = impl_->header.variants();
   const auto found = std::find_if(variants.begin(), variants.end(), [&](const Variant& v) { return v.name() == name; });
   if (found == variants.end())
-    return absl::NotFoundError(absl::StrCat(
-        impl_->name, ": has no variant '", std::string(name), "', it has ",
-        absl::StrJoin(variants, ", ", [](std::string* out, const Variant& v) { absl::StrAppend(out, "'", v.name(), "'"); }),
-        "; choose one of them"));
+    return absl::NotFoundError(
+        absl::StrCat(impl_->name, ": has no variant '", std::string(name), "', it has ",
+                     absl::StrJoin(variants, ", ", [](std::string* out, const Variant& v) { absl::StrAppend(out, "'", v.name(), "'"); }),
+                     "; choose one of them"));
   if (!Runs(*found))
-    return absl::UnimplementedError(
-        absl::StrCat(impl_->name, ": variant ", WhyNot(*found), ", this is ", MachineName(), "; choose another, as '", variant().name(), "'"));
+    return absl::UnimplementedError(absl::StrCat(impl_->name, ": variant ", WhyNot(*found), ", this is ", MachineName(),
+                                                 "; choose another, as '", variant().name(), "'"));
   return impl_->Use(*found);
 }
 

@@ -40,7 +40,8 @@ absl::Status CheckEntries(const PlanHeader& header, const Variant& v, const Refu
     const std::vector<std::string> suffixes = s.typed() ? std::vector<std::string>{".f32", ".bf16", ".f16"} : std::vector<std::string>{""};
     for (const std::string& suffix : suffixes) {
       const std::string entry = s.entry() + suffix;
-      if (!names.contains(entry)) return refuse(13, absl::StrCat(Name(v), " has no entry '", entry, "', wanted one for stage '", s.name(), "'"));
+      if (!names.contains(entry))
+        return refuse(13, absl::StrCat(Name(v), " has no entry '", entry, "', wanted one for stage '", s.name(), "'"));
     }
   }
   return absl::OkStatus();
@@ -60,7 +61,8 @@ absl::Status CheckSections(const PlanHeader& header, uint64_t begin, uint64_t fi
       return refuse(3, absl::StrCat(s.name, " starts at byte ", s.offset, ", wanted a multiple of ", kSectionAlignment));
     if (s.offset < begin) return refuse(3, absl::StrCat(s.name, " starts at byte ", s.offset, ", wanted behind the header, from ", begin));
     if (s.offset > file_bytes || s.bytes > file_bytes - s.offset)
-      return refuse(3, absl::StrCat(s.name, " has ", s.bytes, " bytes at byte ", s.offset, ", wanted inside the file of ", file_bytes, " bytes"));
+      return refuse(
+          3, absl::StrCat(s.name, " has ", s.bytes, " bytes at byte ", s.offset, ", wanted inside the file of ", file_bytes, " bytes"));
   }
   std::sort(sections.begin(), sections.end(), [](const NamedSection& a, const NamedSection& b) { return a.offset < b.offset; });
   for (size_t i = 1; i < sections.size(); ++i) {

@@ -52,8 +52,8 @@ absl::Status CheckUnits(const Splats& s, const Refusal& refuse) {
                                   ", segment_tokens ", s.segment_tokens(), ", wanted each to divide the next"));
   if (s.leaf_tokens() != 16) return refuse(23, absl::StrCat("graph.splats.leaf_tokens is ", s.leaf_tokens(), ", wanted 16"));
   if (s.window_tokens() != s.mini_segment_tokens())
-    return refuse(23, absl::StrCat("graph.splats.window_tokens is ", s.window_tokens(), ", wanted mini_segment_tokens ",
-                                   s.mini_segment_tokens()));
+    return refuse(
+        23, absl::StrCat("graph.splats.window_tokens is ", s.window_tokens(), ", wanted mini_segment_tokens ", s.mini_segment_tokens()));
   if (s.tile_queries() > 128 || !Divides(s.tile_queries(), s.window_tokens()))
     return refuse(23, absl::StrCat("graph.splats.tile_queries is ", s.tile_queries(), ", wanted 1..128 and a divisor of window_tokens ",
                                    s.window_tokens()));

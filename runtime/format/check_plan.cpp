@@ -1,12 +1,11 @@
 #include "runtime/format/check_plan.h"
 
 #include <algorithm>
-#include <cinttypes>
-#include <cstdio>
 #include <string>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/stubs/logging.h"
 #include "runtime/format/plan_checks.h"
 #include "runtime/format/plan_file.h"
 
@@ -22,7 +21,7 @@ std::string_view Text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes
 absl::Status CheckPrefix(Bytes file, const std::string& name) {
   const std::string_view start = Text(file.first(std::min(file.size(), kPlanMagic.size())));
   if (start != kPlanMagic.substr(0, start.size()))
-    return absl::DataLossError(absl::StrCat(name, ": starts with \"", absl::CHexEscape(std::string(start)),
+    return absl::DataLossError(absl::StrCat(name, ": starts with \"", absl::CEscape(std::string(start)),
                                             "\", a plan starts with \"HSAPLAN\\n\"; give a file that hsa-compile wrote"));
   if (file.size() < kPlanPrefixBytes)
     return absl::DataLossError(absl::StrCat(name, ": is truncated: ", file.size(), " bytes, a plan starts with ", kPlanPrefixBytes,
@@ -43,6 +42,7 @@ absl::Status CheckPrefix(Bytes file, const std::string& name) {
 }
 
 bool ParseHeader(Bytes file, PlanHeader& header) {
+  const google::protobuf::LogSilencer silence;  // protobuf would print its own view of a damaged header on standard error
   return header.ParseFromArray(file.data() + kPlanPrefixBytes, static_cast<int>(ReadPrefix(file).header_bytes));
 }
 
@@ -60,8 +60,8 @@ absl::Status CheckChecksum(Bytes file, const std::string& name) {
   if (is == wanted) return absl::OkStatus();
   PlanHeader header;
   if (ParseHeader(file, header) && SectionsEnd(header) > file.size())
-    return absl::DataLossError(absl::StrCat(name, ": is truncated: ", file.size(), " bytes, its sections end at byte ",
-                                            SectionsEnd(header), "; copy it again or", kRebuild + 1));
+    return absl::DataLossError(absl::StrCat(name, ": is truncated: ", file.size(), " bytes, its sections end at byte ", SectionsEnd(header),
+                                            "; copy it again or", kRebuild + 1));
   return absl::DataLossError(absl::StrCat(name, ": is damaged: checksum of its bytes is ", absl::Hex(is, absl::kZeroPad16), ", wanted ",
                                           absl::Hex(wanted, absl::kZeroPad16), "; copy it again or", kRebuild + 1));
 }

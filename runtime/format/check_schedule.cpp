@@ -20,15 +20,12 @@ std::string Quote(const std::string& name) { return absl::StrCat("'", name, "'")
 // INPUT counts as the widest type it can stand for.
 uint64_t ElementBytes(ElementType type) { return type == BF16 || type == F16 ? 2 : 4; }
 
-std::string Describe(const Argument& a) {
-  return absl::StrCat(ElementType_Name(a.type()), "[", absl::StrJoin(a.shape(), "x"), "]");
-}
+std::string Describe(const Argument& a) { return absl::StrCat(ElementType_Name(a.type()), "[", absl::StrJoin(a.shape(), "x"), "]"); }
 
-// By division, which cannot overflow. A dimension told at run time counts as 1: the least it can be.
+// By division, which cannot overflow. A dimension told at run time fits in no buffer: nobody would check it then.
 bool Fits(const Argument& argument, uint64_t bytes) {
   uint64_t elements = bytes / ElementBytes(argument.type());
-  for (const int64_t dim : argument.shape())
-    if (dim > 0) elements /= static_cast<uint64_t>(dim);
+  for (const int64_t dim : argument.shape()) elements = dim > 0 ? elements / static_cast<uint64_t>(dim) : 0;
   return elements >= 1;
 }
 
@@ -73,7 +70,8 @@ absl::Status CheckScratch(const PlanHeader& header, int stage, const Argument& a
     return refuse(15, absl::StrCat(who, " is buffer ", a.buffer(), ", wanted less than ", header.buffers_size()));
   const Buffer& b = header.buffers(a.buffer());
   if (!Fits(a, b.bytes()))
-    return refuse(30, absl::StrCat(who, " is ", Describe(a), ", wanted what fits in the ", b.bytes(), " bytes of buffer ", Quote(b.name())));
+    return refuse(30,
+                  absl::StrCat(who, " is ", Describe(a), ", wanted what fits in the ", b.bytes(), " bytes of buffer ", Quote(b.name())));
   const auto now = static_cast<uint32_t>(stage);
   if (now < b.first() || now > b.last())
     return refuse(31, absl::StrCat(who, " is buffer ", Quote(b.name()), ", which lives from stage ", b.first(), " to stage ", b.last(),

@@ -15,8 +15,7 @@ absl::Status CheckString(const FieldDescriptor& field, const std::string& text, 
   if (text.size() > kMaxTextBytes)
     return refuse(34, absl::StrCat(field.full_name(), " is ", text.size(), " bytes long, wanted at most ", kMaxTextBytes));
   const bool printable = std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-  if (!printable)
-    return refuse(34, absl::StrCat(field.full_name(), " is \"", absl::CHexEscape(text), "\", wanted no control characters"));
+  if (!printable) return refuse(34, absl::StrCat(field.full_name(), " is \"", absl::CEscape(text), "\", wanted no control characters"));
   return absl::OkStatus();
 }
 

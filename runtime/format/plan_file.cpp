@@ -72,9 +72,7 @@ struct TemporaryFile {
   }
 };
 
-absl::Status SystemError(const std::string& path, const char* step) {
-  return absl::ErrnoToStatus(errno, path + ": cannot " + step);
-}
+absl::Status SystemError(const std::string& path, const char* step) { return absl::ErrnoToStatus(errno, path + ": cannot " + step); }
 
 absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
@@ -94,6 +92,14 @@ absl::Status SyncFolderOf(const std::string& path) {
   if (fd < 0) return SystemError(folder, "open folder");
   const bool synced = fsync(fd) == 0 || errno == EINVAL;  // EINVAL: a file system without folders on disk
   absl::Status status = synced ? absl::OkStatus() : SystemError(folder, "write folder");
+  close(fd);
+  return status;
+}
+
+absl::Status WriteInPlace(const std::string& path, std::string_view bytes) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return SystemError(path, "open for writing");
+  absl::Status status = WriteAll(fd, bytes, path);
   close(fd);
   return status;
 }
@@ -129,14 +135,17 @@ std::string BuildPlanFile(PlanHeader header, const PlanSections& sections) {
   Store(file, 8, kPlanVersion);
   Store(file, 12, static_cast<uint32_t>(header_bytes.size()));
   file.replace(kPlanPrefixBytes, header_bytes.size(), header_bytes);
-  ForEachSection(header, sections, [&file](Section& section, const std::string& bytes) {
-    file.replace(section.offset(), bytes.size(), bytes);
-  });
+  ForEachSection(header, sections,
+                 [&file](Section& section, const std::string& bytes) { file.replace(section.offset(), bytes.size(), bytes); });
   Store(file, 16, PlanChecksum(std::as_bytes(std::span(file))));
   return file;
 }
 
 absl::Status WritePlanFile(const std::string& path, std::string_view bytes) {
+  // A device or a pipe is written to: replacing /dev/null by a file would surprise the whole machine.
+  struct stat info;
+  if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) return WriteInPlace(path, bytes);
+
   // A name of its own per process and call, in the same folder: rename cannot cross file systems.
   static std::atomic<uint64_t> calls = 0;
   TemporaryFile file{.path = path + ".tmp." + std::to_string(getpid()) + "." + std::to_string(calls++)};

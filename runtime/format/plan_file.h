@@ -22,7 +22,7 @@ inline constexpr std::string_view kPlanMagic("HSAPLAN\n", 8);
 inline constexpr uint32_t kPlanVersion = 1;
 inline constexpr size_t kPlanPrefixBytes = 24;
 inline constexpr size_t kSectionAlignment = 64;
-inline constexpr uint32_t kMaxHeaderBytes = 1u << 20;     // a header takes about 100 times its bytes once it is parsed
+inline constexpr uint32_t kMaxHeaderBytes = 1u << 20;  // a header takes about 100 times its bytes once it is parsed
 inline constexpr uint64_t kMaxPlanBytes = uint64_t{1} << 30;
 
 struct PlanPrefix {
@@ -47,7 +47,8 @@ struct PlanSections {
 std::string BuildPlanFile(PlanHeader header, const PlanSections& sections);
 
 // Replaces `path` in one step: whoever opens it sees the old file or the new one, also after a crash.
-// An error of the operating system names path, the step that failed and its reason; the old file is then untouched.
+// A device or a pipe is written to as it is. An error of the operating system names path, the step that failed
+// and its reason; the old file is then untouched.
 absl::Status WritePlanFile(const std::string& path, std::string_view bytes);
 
 }  // namespace hsa::format
