@@ -193,8 +193,8 @@ absl::StatusOr<VerifyStats> Verify(const AttentionSpec& spec, const TensorView& 
   const auto tasks = static_cast<int64_t>(positions.size()) * kv_heads;
 
   VerifyStats stats;
-  stats.n = static_cast<int64_t>(positions.size());
-  stats.rows.resize(positions.size() * static_cast<std::size_t>(heads));
+  stats.n = static_cast<int64_t>(positions.size()) * heads;
+  stats.rows.resize(static_cast<std::size_t>(stats.n));
   std::atomic<bool> cancelled = false;
   std::mutex progress_lock;
   int64_t done = 0;

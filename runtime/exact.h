@@ -27,7 +27,7 @@ struct VerifiedRow {
 
 // Quantiles are nearest-rank, over all rows.
 struct VerifyStats {
-  int64_t n = 0;  // query positions; each of them counts a row for every query head
+  int64_t n = 0;  // rows: query positions × query heads
   double median = 0, p90 = 0, p95 = 0, max = 0;
   double lse_max = 0;
   std::vector<VerifiedRow> rows;  // by query, then head

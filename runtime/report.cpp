@@ -136,7 +136,7 @@ std::ostream& operator<<(std::ostream& out, const RunReport& report) {
   if (report.dense_blocks > 0) Line(out, "dense", std::to_string(report.dense_blocks) + " blocks ran dense");
   if (report.verified.n > 0)
     Line(out, "verified",
-         std::to_string(report.verified.n) + " positions, relative L2 to float64: median " + Short(report.verified.median) + ", p90 " +
+         std::to_string(report.verified.n) + " rows, relative L2 to float64: median " + Short(report.verified.median) + ", p90 " +
              Short(report.verified.p90) + ", p95 " + Short(report.verified.p95) + ", max " + Short(report.verified.max));
   for (const std::string& warning : report.warnings) Line(out, "warning", warning);
   return out;

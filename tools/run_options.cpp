@@ -1,0 +1,183 @@
+#include "tools/run_options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "tools/byte_size.h"
+
+namespace hsa {
+namespace {
+
+// Flags as they were written; what they mean is checked afterwards, so that each message can say what it wants.
+struct Text {
+  std::string theta, budget, seed, segment, threads, memory_budget, out_dtype, verify, tolerance, confidence;
+  bool exact = false;
+};
+
+void Declare(CLI::App& app, RunCommand& command, Text& text) {
+  app.add_option("PLAN", command.plan, "plan that hsa-compile wrote (*.hsaplan)")->required();
+  app.add_option("--in", command.input, "safetensors file with the plan's query, key and value")->required()->type_name("FILE");
+  app.add_option("-o,--output", command.output, "safetensors file to write; without it the result is only measured")->type_name("FILE");
+  app.add_flag("--exact", text.exact, "read every visible key");
+  app.add_option("--theta", text.theta, "open splats above this residual; 0 opens all (default: the plan's)")->type_name("THETA");
+  app.add_option("--budget", text.budget, "read at most this share of the visible keys, in (0, 1]")->type_name("F");
+  app.add_option("--tolerance", text.tolerance, "not in this version")->type_name("EPSILON")->group("");
+  app.add_option("--confidence", text.confidence, "not in this version")->type_name("P")->group("");
+  app.add_option("--seed", text.seed, "of everything that is drawn at random (default 0)")->type_name("N");
+  app.add_option("--save-index", command.options.save_index, "write the splat index here")->type_name("FILE");
+  app.add_option("--index", command.options.load_index, "use this splat index instead of building one")->type_name("FILE");
+  app.add_option("--segment", text.segment, "keys streamed at a time in exact mode (default: the plan's segment)")->type_name("N");
+  app.add_option("--threads", text.threads, "default: all that the machine has")->type_name("N");
+  app.add_option("--memory-budget", text.memory_budget, "bound on anonymous memory: bytes, or with KiB, MiB, GiB")->type_name("SIZE");
+  app.add_option("--scratch", command.options.scratch_dir, "folder for what does not fit (default: the system's temporary one)")
+      ->type_name("DIR");
+  app.add_option("--out-dtype", text.out_dtype, "f32 or bf16 (default f32)")->type_name("TYPE");
+  app.add_flag("--lse", command.lse, "also write lse, the logarithm of each row's sum");
+  app.add_option("--trace", command.trace, "write what happened when, for ui.perfetto.dev")->type_name("FILE");
+  app.add_option("--verify", text.verify, "compare N random query positions, all heads, with float64")->type_name("N");
+  app.add_option("--report", command.report, "write the numbers of the run as JSON (docs/report.md)")->type_name("FILE");
+  app.add_option("--variant", command.variant, "use this variant of the plan's code (default: the best that runs here)")->type_name("NAME");
+  app.set_version_flag("--version", "hsa-run " HSA_VERSION);
+}
+
+absl::Status Usage(std::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat(std::string(what), "; hsa-run --help lists the flags"));
+}
+
+absl::Status Unwanted(std::string_view flag, const std::string& given, std::string_view wanted) {
+  return Usage(absl::StrCat(std::string(flag), " is '", given, "', wanted ", std::string(wanted)));
+}
+
+// An empty value is a shell variable that was not set, and no wish for the default.
+absl::Status CheckGiven(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& value : option->results())
+      if (value.empty()) return Usage(absl::StrCat(option->get_name(), " is empty, wanted a value"));
+  return absl::OkStatus();
+}
+
+// Sets `value` from the text of a flag; an empty text leaves it alone.
+template <typename T>
+absl::Status Set(T& value, std::string_view flag, const std::string& text, T least, T most, std::string_view wanted) {
+  if (text.empty()) return absl::OkStatus();
+  T number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  // Written so that NaN, which is neither less nor more, is refused as well.
+  if (error != std::errc() || end != text.data() + text.size() || !(number >= least && number <= most)) return Unwanted(flag, text, wanted);
+  value = number;
+  return absl::OkStatus();
+}
+
+absl::Status SetMode(const Text& text, RunOptions& options) {
+  if (!text.tolerance.empty() || !text.confidence.empty())
+    return Usage(
+        absl::StrCat(text.tolerance.empty() ? "--confidence" : "--tolerance",
+                     ": calibrated tolerance comes with the next version; use --theta or --budget, and --verify to measure the error"));
+  if (text.exact + !text.theta.empty() + !text.budget.empty() > 1)
+    return Usage("--exact, --theta and --budget exclude each other, give one of them");
+  if (text.exact) {
+    options.mode = Mode::kExact;
+    if (!options.save_index.empty() || !options.load_index.empty())
+      return Usage("--exact reads every key and has no index, give --theta or --budget with --index or --save-index");
+  }
+  if (!text.theta.empty()) {
+    double theta = 0;
+    if (absl::Status set = Set(theta, "--theta", text.theta, 0.0, std::numeric_limits<double>::max(), "a number of 0 or more"); !set.ok())
+      return set;
+    options.theta = theta;
+  }
+  if (!text.budget.empty()) {
+    options.mode = Mode::kBudget;
+    if (absl::Status set = Set(options.budget, "--budget", text.budget, std::numeric_limits<double>::min(), 1.0, "more than 0, at most 1");
+        !set.ok())
+      return set;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetNumbers(const Text& text, RunCommand& command) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  RunOptions& options = command.options;
+  absl::Status set = Set<uint64_t>(options.seed, "--seed", text.seed, 0, std::numeric_limits<uint64_t>::max(), "an integer of 0 or more");
+  if (set.ok()) set = Set<int64_t>(options.segment_tokens, "--segment", text.segment, 1, kMost, "a number of tokens, 1 or more");
+  if (set.ok()) set = Set<int>(options.threads, "--threads", text.threads, 1, 65536, "1 to 65536");
+  if (set.ok()) set = Set<int64_t>(command.verify, "--verify", text.verify, 1, kMost, "a number of query positions, 1 or more");
+  if (!set.ok()) return set;
+  if (!text.memory_budget.empty()) {
+    const std::optional<int64_t> bytes = ParseByteSize(text.memory_budget);
+    if (!bytes || *bytes == 0) return Unwanted("--memory-budget", text.memory_budget, "a size such as 256MiB");
+    options.memory_budget_bytes = *bytes;
+  }
+  if (!text.out_dtype.empty() && text.out_dtype != "f32" && text.out_dtype != "bf16")
+    return Unwanted("--out-dtype", text.out_dtype, "f32 or bf16");
+  command.out_dtype = text.out_dtype == "bf16" ? DType::kBF16 : DType::kF32;
+  return absl::OkStatus();
+}
+
+// No file is written twice, and none that is read is written.
+absl::Status CheckFiles(const RunCommand& command) {
+  const std::pair<std::string_view, const std::string*> files[] = {{"PLAN", &command.plan},
+                                                                   {"--in", &command.input},
+                                                                   {"--index", &command.options.load_index},
+                                                                   {"--save-index", &command.options.save_index},
+                                                                   {"-o", &command.output},
+                                                                   {"--trace", &command.trace},
+                                                                   {"--report", &command.report}};
+  constexpr std::size_t kRead = 3;  // the first ones
+  std::map<std::string, std::string_view> seen;
+  for (std::size_t i = 0; i < std::size(files); ++i) {
+    const auto& [flag, path] = files[i];
+    std::error_code error;
+    const std::filesystem::path real = std::filesystem::weakly_canonical(*path, error);
+    if (path->empty() || std::filesystem::is_character_file(*path, error)) continue;
+    const auto [other, first] = seen.emplace(error ? *path : real.string(), flag);
+    if (!first && i >= kRead)
+      return Usage(absl::StrCat(std::string(other->second), " and ", std::string(flag), " are the same file ", *path, ", give two"));
+  }
+  if (!command.options.save_index.empty() && !command.options.load_index.empty())
+    return Usage("--index and --save-index exclude each other, give one of them");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<RunCommand> ParseRunOptions(int argc, const char* const* argv) {
+  RunCommand command;
+  Text text;
+  CLI::App app("Runs a compiled attention plan over the tensors of a safetensors file.", "hsa-run");
+  app.footer(
+      "Mode: one of --exact, --theta and --budget; without any, splats at the plan's theta.\nExit status: 0, 1 for a failed run, 2 for "
+      "wrong usage, 130 for Ctrl-C.");
+  Declare(app, command, text);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    command.help = app.help();
+    return command;
+  } catch (const CLI::CallForVersion& version) {
+    command.help = absl::StrCat(version.what(), "\n");
+    return command;
+  } catch (const CLI::ParseError& error) {
+    std::string message = error.what();
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    return Usage(message);
+  }
+  absl::Status status = CheckGiven(app);
+  if (status.ok()) status = SetMode(text, command.options);
+  if (status.ok()) status = SetNumbers(text, command);
+  if (status.ok()) status = CheckFiles(command);
+  if (!status.ok()) return status;
+  return command;
+}
+
+}  // namespace hsa

@@ -1,0 +1,28 @@
+// The command line of hsa-run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "runtime/run.h"
+
+namespace hsa {
+
+struct RunCommand {
+  std::string help;           // not empty: print this and stop
+  std::string plan;           // *.hsaplan
+  std::string input;          // safetensors
+  std::string output;         // safetensors; empty: the result is thrown away after it was measured
+  std::string report, trace;  // files; empty: none
+  std::string variant;        // empty: the best that this processor runs
+  DType out_dtype = DType::kF32;
+  bool lse = false;    // write the tensor `lse` as well
+  int64_t verify = 0;  // query positions to compare with float64
+  RunOptions options;
+};
+
+// INVALID_ARGUMENT  wrong usage: names the flag, what it was given and what it wants
+absl::StatusOr<RunCommand> ParseRunOptions(int argc, const char* const* argv);
+
+}  // namespace hsa

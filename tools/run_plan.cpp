@@ -1,0 +1,208 @@
+#include "tools/run_plan.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "oneapi/tbb/global_control.h"
+#include "runtime/exact.h"
+#include "runtime/memory_usage.h"
+#include "runtime/plan.h"
+#include "runtime/progress.h"
+#include "runtime/run.h"
+#include "runtime/tensor_source.h"
+#include "runtime/tensor_writer.h"
+#include "runtime/trace.h"
+#include "runtime/write_file.h"
+#include "tools/cancel_on_signal.h"
+
+namespace hsa {
+namespace {
+
+constexpr char kLse[] = "lse";
+
+// A run of hours must not fail at its end because a folder is missing.
+absl::Status CheckFolders(const RunCommand& command) {
+  for (const std::string* path : {&command.report, &command.trace, &command.options.save_index}) {
+    if (path->empty()) continue;
+    std::error_code error;
+    if (std::filesystem::is_directory(*path, error))
+      return absl::FailedPreconditionError(absl::StrCat(*path, ": is a folder, wanted the name of a file"));
+    std::filesystem::path folder = std::filesystem::path(*path).parent_path();
+    if (folder.empty()) folder = ".";
+    if (!std::filesystem::is_directory(folder, error))
+      return absl::FailedPreconditionError(absl::StrCat(*path, ": its folder ", folder.string(), " does not exist; make it first"));
+    if (access(folder.c_str(), W_OK) != 0 && access(path->c_str(), W_OK) != 0)
+      return absl::FailedPreconditionError(absl::StrCat(*path, ": cannot be written in the folder ", folder.string(), "; write elsewhere"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Plan> OpenPlan(const RunCommand& command) {
+  absl::StatusOr<Plan> plan = Plan::Load(command.plan);
+  if (!plan.ok() || command.variant.empty()) return plan;
+  if (absl::Status selected = plan->SelectVariant(command.variant); !selected.ok()) return selected;
+  return plan;
+}
+
+absl::StatusOr<Inputs> OpenInputs(const TensorFile& file, const format::Graph& graph) {
+  absl::StatusOr<TensorView> query = file.Get(graph.query()), key = file.Get(graph.key()), value = file.Get(graph.value());
+  for (const absl::StatusOr<TensorView>* tensor : {&query, &key, &value})
+    if (!tensor->ok()) return tensor->status();
+  return Inputs{*query, *key, *value};
+}
+
+// Without an output file the result goes to the scratch folder and is never committed.
+std::string OutputPath(const RunCommand& command) {
+  if (!command.output.empty()) return command.output;
+  std::error_code error;
+  std::filesystem::path folder = command.options.scratch_dir;
+  if (folder.empty()) folder = std::filesystem::temp_directory_path(error);
+  return (folder / "hsa-run.safetensors").string();
+}
+
+absl::StatusOr<TensorWriter> OpenOutput(const RunCommand& command, const format::Graph& graph, int64_t queries) {
+  const int64_t heads = graph.query_heads();
+  std::vector<TensorSpec> tensors = {{graph.output(), command.out_dtype, {heads, queries, static_cast<int64_t>(graph.value_dim())}}};
+  if (command.lse) tensors.push_back({kLse, DType::kF32, {heads, queries}});
+  return TensorWriter::Create(OutputPath(command), tensors);
+}
+
+TensorView AsInput(const MutableTensorView& tensor) { return {tensor.data, tensor.dtype, tensor.shape, tensor.strides}; }
+
+AttentionSpec SpecOf(const format::Graph& graph) {
+  return {.scale = graph.scale(),
+          .causal = graph.mask().causal(),
+          .sliding_window = static_cast<int64_t>(graph.mask().sliding_window()),
+          .sink_tokens = static_cast<int64_t>(graph.mask().sink_tokens())};
+}
+
+void SetVerified(RunReport& report, const VerifyStats& stats) {
+  report.verified = {stats.n, stats.median, stats.p90, stats.p95, stats.max, std::numeric_limits<double>::quiet_NaN()};
+  const auto within =
+      std::count_if(stats.rows.begin(), stats.rows.end(), [&](const VerifiedRow& row) { return row.rel_l2 <= report.tolerance.asked; });
+  if (report.tolerance.asked > 0 && stats.n > 0) report.verified.coverage = static_cast<double>(within) / static_cast<double>(stats.n);
+  const auto infinite =
+      std::count_if(stats.rows.begin(), stats.rows.end(), [](const VerifiedRow& row) { return !std::isfinite(row.rel_l2); });
+  if (infinite > 0)
+    report.warnings.push_back(
+        absl::StrCat("verify: ", infinite, " of ", stats.n, " rows are not finite where the exact row is, or are where it is not"));
+}
+
+// One run, from opened files to its numbers.
+class PlanRun {
+ public:
+  PlanRun(const RunCommand& command, const Plan& plan, const Inputs& inputs, TensorWriter& writer, Trace* trace,
+          const CancelOnSignal& cancel)
+      : command_(command), plan_(plan), inputs_(inputs), writer_(writer), trace_(trace), cancel_(cancel) {
+    outputs_.o = writer.View(plan.graph().output());
+    if (command.lse) outputs_.lse = writer.View(kLse);
+    outputs_.rows_ready = [this](int64_t begin, int64_t end) {
+      writer_.RowsReady(plan_.graph().output(), begin, end);
+      return absl::OkStatus();
+    };
+  }
+
+  absl::StatusOr<RunReport> Execute() {
+    absl::StatusOr<RunReport> report = Compute();
+    if (!report.ok()) return report;
+    if (absl::Status verified = VerifyInto(*report); !verified.ok()) return verified;
+    if (cancel_.requested()) return absl::CancelledError("cancelled, nothing was written");
+    if (absl::Status committed = CommitInto(*report); !committed.ok()) return committed;
+    return report;
+  }
+
+ private:
+  std::function<bool(double)> Progress(ProgressBar& bar) const {
+    return [this, &bar](double done) {
+      bar.Update(done);
+      return !cancel_.requested();
+    };
+  }
+
+  absl::StatusOr<RunReport> Compute() const {
+    MemorySampler memory;
+    ProgressBar bar("attention");
+    RunOptions options = command_.options;
+    options.progress = Progress(bar);
+    options.trace = trace_;
+    absl::StatusOr<RunReport> report = Run(plan_, inputs_, outputs_, options);
+    if (!report.ok()) return absl::IsCancelled(report.status()) ? absl::CancelledError("cancelled, nothing was written") : report.status();
+    const MemoryUsage peak = memory.Peak();
+    report->peak_anon_bytes = std::max(report->peak_anon_bytes, peak.anon_bytes);
+    report->mapped_bytes = std::max(report->mapped_bytes, peak.mapped_bytes);
+    return report;
+  }
+
+  absl::Status VerifyInto(RunReport& report) const {
+    if (command_.verify == 0) return absl::OkStatus();
+    const TraceScope scope(trace_, "verify");
+    ProgressBar bar("verify");
+    const VerifyOptions options{command_.verify, command_.options.seed, Progress(bar)};
+    absl::StatusOr<VerifyStats> stats =
+        Verify(SpecOf(plan_.graph()), inputs_.query, inputs_.key, inputs_.value, AsInput(outputs_.o), AsInput(outputs_.lse), options);
+    if (!stats.ok()) return absl::IsCancelled(stats.status()) ? absl::CancelledError("cancelled, nothing was written") : stats.status();
+    SetVerified(report, *stats);
+    return absl::OkStatus();
+  }
+
+  absl::Status CommitInto(RunReport& report) const {
+    if (command_.output.empty()) return absl::OkStatus();
+    const TraceScope scope(trace_, "write");
+    const auto begin = std::chrono::steady_clock::now();
+    if (absl::Status committed = writer_.Commit(); !committed.ok()) return committed;
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    report.seconds.write += seconds;
+    report.seconds.total += seconds;
+    if (report.seconds.total > 0) report.tokens_per_s = static_cast<double>(inputs_.query.tokens()) / report.seconds.total;
+    return absl::OkStatus();
+  }
+
+  const RunCommand& command_;
+  const Plan& plan_;
+  const Inputs& inputs_;
+  TensorWriter& writer_;
+  Trace* trace_;
+  const CancelOnSignal& cancel_;
+  Outputs outputs_;
+};
+
+}  // namespace
+
+absl::StatusOr<RunReport> RunPlan(const RunCommand& command) {
+  if (absl::Status folders = CheckFolders(command); !folders.ok()) return folders;
+  absl::StatusOr<Plan> plan = OpenPlan(command);
+  if (!plan.ok()) return plan.status();
+  absl::StatusOr<TensorFile> file = TensorFile::Open(command.input);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<Inputs> inputs = OpenInputs(*file, plan->graph());
+  if (!inputs.ok()) return inputs.status();
+  const CancelOnSignal cancel;  // before there is a temporary file to leave behind
+  absl::StatusOr<TensorWriter> writer = OpenOutput(command, plan->graph(), inputs->query.tokens());
+  if (!writer.ok()) return writer.status();
+
+  std::optional<tbb::global_control> threads;
+  if (command.options.threads > 0) threads.emplace(tbb::global_control::max_allowed_parallelism, command.options.threads);
+  std::optional<Trace> trace;
+  if (!command.trace.empty()) trace.emplace();
+  absl::StatusOr<RunReport> report = PlanRun(command, *plan, *inputs, *writer, trace ? &*trace : nullptr, cancel).Execute();
+  if (!report.ok()) return report;
+  if (trace)
+    if (absl::Status written = trace->Write(command.trace); !written.ok()) return written;
+  if (!command.report.empty())
+    if (absl::Status written = WriteFile(command.report, ToJson(*report)); !written.ok()) return written;
+  return report;
+}
+
+}  // namespace hsa
