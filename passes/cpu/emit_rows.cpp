@@ -1,0 +1,183 @@
+// Rows as the user gave them become rows, panels and leaves of the kernels, and rows of the kernels become the user's.
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "passes/cpu/emitters.h"
+
+namespace hsa::ir {
+
+using namespace mlir;  // NOLINT
+
+namespace {
+
+constexpr int64_t kQuad = 4;  // slots, and columns, that are transposed at once
+
+Value roundDown(KernelEmitter& e, Value x, int64_t multiple) { return e.mulIndex(arith::DivUIOp::create(e.b, x, e.index(multiple)), multiple); }
+
+Type elementOf(Value memref) { return cast<MemRefType>(memref.getType()).getElementType(); }
+Value zeroOf(KernelEmitter& e, Type type) { return arith::ConstantOp::create(e.b, e.b.getZeroAttr(type)); }
+Value isSlot(KernelEmitter& e, Value order) { return arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, order, e.i32(0)); }
+
+// The 16-bit forms of f32 below are written once for scalars and vectors.
+struct Bits {
+  KernelEmitter& e;
+  Type i32;  // or a vector of them
+
+  Value number(int64_t value) {
+    auto vector = dyn_cast<VectorType>(i32);
+    return vector ? Value(arith::ConstantOp::create(e.b, DenseElementsAttr::get(vector, static_cast<int32_t>(value)))) : e.i32(value);
+  }
+  Type like(Type element) {
+    auto vector = dyn_cast<VectorType>(i32);
+    return vector ? Type(VectorType::get(vector.getShape(), element)) : element;
+  }
+  Value add(Value x, Value y) { return arith::AddIOp::create(e.b, x, y); }
+  Value both(Value x, Value y) { return arith::AndIOp::create(e.b, x, y); }
+  Value either(Value x, Value y) { return arith::OrIOp::create(e.b, x, y); }
+  Value shiftDown(Value x, int64_t by) { return arith::ShRUIOp::create(e.b, x, number(by)); }
+  Value less(Value x, Value y) { return arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, x, y); }
+  // Half of what is cut off, or just below it where the last kept bit is even: added, it rounds to nearest even.
+  Value rounded(Value x, int64_t cut) {
+    return add(x, add(number((int64_t{1} << (cut - 1)) - 1), both(shiftDown(x, cut), number(1))));
+  }
+};
+
+// Upper half of an f32. A NaN keeps what fits and becomes quiet: rounding could carry it into infinity.
+Value bf16Bits(Bits b, Value bits) {
+  Value nan = b.less(b.number(0x7f800000), b.both(bits, b.number(0x7fffffff)));
+  return b.e.select(nan, b.either(b.shiftDown(bits, 16), b.number(0x40)), b.shiftDown(b.rounded(bits, 16), 16));
+}
+
+// Exponent rebiased and mantissa rounded; below 2^-14 adding ½ shifts the mantissa to where a denormal f16 has it and rounds it.
+Value f16Bits(Bits b, Value bits) {
+  constexpr int64_t kInfinity = 0x7f800000, kTooLarge = 0x47800000 /* 2^16 */, kLeastNormal = 0x38800000 /* 2^-14 */;
+  Value sign = b.shiftDown(b.both(bits, b.number(0x80000000)), 16), magnitude = b.both(bits, b.number(0x7fffffff));
+  Value normal = b.shiftDown(b.add(b.rounded(magnitude, 13), b.number(-(112 << 23))), 13);
+  Value half = b.number(0x3f000000);
+  Value shifted = b.e.add(arith::BitcastOp::create(b.e.b, b.like(b.e.b.getF32Type()), magnitude),
+                          arith::BitcastOp::create(b.e.b, b.like(b.e.b.getF32Type()), half));
+  Value denormal = arith::SubIOp::create(b.e.b, arith::BitcastOp::create(b.e.b, b.i32, shifted), half);
+  Value nan = b.less(b.number(kInfinity), magnitude);
+  Value special = b.e.select(nan, b.number(0x7e00), b.number(0x7c00));
+  Value finite = b.e.select(b.less(magnitude, b.number(kLeastNormal)), denormal, normal);
+  return b.either(sign, b.e.select(b.less(magnitude, b.number(kTooLarge)), finite, special));
+}
+
+Value narrow(KernelEmitter& e, Value wide, Type element) {
+  if (element.isF32()) return wide;
+  auto vector = dyn_cast<VectorType>(wide.getType());
+  Bits b{e, vector ? Type(e.vectorOf(e.b.getI32Type())) : e.b.getI32Type()};
+  Value bits = arith::BitcastOp::create(e.b, b.i32, wide);
+  bits = element.isBF16() ? bf16Bits(b, bits) : f16Bits(b, bits);
+  return arith::BitcastOp::create(e.b, b.like(element), arith::TruncIOp::create(e.b, b.like(e.b.getI16Type()), bits));
+}
+
+// Row `from` of `rows`, `width` columns of it, to `at`… of `out`; zeros up to `padded`. Elements are moved as they are.
+void copyRow(KernelEmitter& e, Value rows, Value from, Value width, Value out, ArrayRef<Value> at, int64_t padded) {
+  auto to = [&](Value column) {
+    SmallVector<Value> all(at);
+    all.push_back(column);
+    return all;
+  };
+  Value whole = roundDown(e, width, e.lanes()), zero = zeroOf(e, e.vectorOf(elementOf(out)));
+  e.forEach(e.index(0), whole, e.lanes(), [&](Value c) { e.store(e.load(rows, {from, c}), out, to(c)); });
+  e.forEach(whole, e.index(padded), e.lanes(), [&](Value c) { e.store(zero, out, to(c)); });
+  e.forEach(whole, width, 1, [&](Value c) { e.set(e.get(rows, {from, c}), out, to(c)); });
+}
+
+// Four rows of four elements ↔ four columns.
+SmallVector<Value> transposeQuad(KernelEmitter& e, ArrayRef<Value> rows) {
+  auto shuffle = [&](Value x, Value y, ArrayRef<int64_t> lanes) -> Value { return vector::ShuffleOp::create(e.b, x, y, lanes); };
+  Value low01 = shuffle(rows[0], rows[1], {0, 4, 1, 5}), high01 = shuffle(rows[0], rows[1], {2, 6, 3, 7});
+  Value low23 = shuffle(rows[2], rows[3], {0, 4, 1, 5}), high23 = shuffle(rows[2], rows[3], {2, 6, 3, 7});
+  return {shuffle(low01, low23, {0, 1, 4, 5}), shuffle(low01, low23, {2, 3, 6, 7}), shuffle(high01, high23, {0, 1, 4, 5}),
+          shuffle(high01, high23, {2, 3, 6, 7})};
+}
+
+// The keys of four slots with rows `from` to lanes [lane, lane + 4) of a panel. An empty slot reads the row `present` and stores zeros.
+void transposeRows(KernelEmitter& e, Value rows, ArrayRef<Value> order, Value present, Value width, Value out, Value panel, Value lane) {
+  Type element = elementOf(out);
+  auto vector = VectorType::get({kQuad}, element);
+  auto bits = VectorType::get({kQuad}, e.b.getIntegerType(element.getIntOrFloatBitWidth()));
+  SmallVector<Value> from, live;
+  for (Value row : order) {
+    live.push_back(isSlot(e, row));
+    from.push_back(e.toIndex(e.select(live.back(), row, present)));
+  }
+  Value whole = roundDown(e, width, kQuad), zeros = zeroOf(e, bits), zero = zeroOf(e, element);
+  e.forEach(e.index(0), whole, kQuad, [&](Value d) {
+    SmallVector<Value> quad;
+    for (int64_t i = 0; i < kQuad; ++i) {
+      Value loaded = vector::LoadOp::create(e.b, vector, rows, ValueRange{from[i], d});
+      quad.push_back(e.select(live[i], arith::BitcastOp::create(e.b, bits, loaded), zeros));
+    }
+    for (auto [i, column] : llvm::enumerate(transposeQuad(e, quad)))
+      vector::StoreOp::create(e.b, arith::BitcastOp::create(e.b, vector, column), out,
+                              ValueRange{panel, e.addIndex(d, e.index(static_cast<int64_t>(i))), lane});
+  });
+  e.forEach(whole, width, 1, [&](Value d) {
+    for (int64_t i = 0; i < kQuad; ++i)
+      e.set(e.select(live[i], e.get(rows, {from[i], d}), zero), out, {panel, d, e.addIndex(lane, e.index(i))});
+  });
+}
+
+// Keys and values in the given order, in panels of 16 slots; `keyWidth` and `valueWidth` columns of them, zeros behind.
+void pack(KernelEmitter& e, ValueRange arguments, Value keyWidth, Value valueWidth) {
+  Value keys = arguments[0], values = arguments[1], order = arguments[2], panelK = arguments[3], panelV = arguments[4];
+  Value zeros = zeroOf(e, VectorType::get({kQuad}, elementOf(panelK)));
+  e.forEach(e.index(0), e.dim(order, 0), kQuad, [&](Value slot) {
+    Value panel = arith::DivUIOp::create(e.b, slot, e.index(kPanelKeys)), lane = arith::RemUIOp::create(e.b, slot, e.index(kPanelKeys));
+    SmallVector<Value> rows;
+    for (int64_t i = 0; i < kQuad; ++i) rows.push_back(e.get(order, {e.addIndex(slot, e.index(i))}));
+    Value present = rows[0];
+    for (Value row : rows) present = arith::MaxSIOp::create(e.b, present, row);
+    Value width = e.select(isSlot(e, present), keyWidth, e.index(0));
+    transposeRows(e, keys, rows, present, width, panelK, panel, lane);
+    e.forEach(width, e.index(e.params.paddedHeadDim), 1,
+              [&](Value d) { vector::StoreOp::create(e.b, zeros, panelK, ValueRange{panel, d, lane}); });
+    for (int64_t i = 0; i < kQuad; ++i) {
+      Value columns = e.select(isSlot(e, rows[i]), valueWidth, e.index(0));
+      copyRow(e, values, e.toIndex(rows[i]), columns, panelV, {panel, e.addIndex(lane, e.index(i))}, e.params.paddedValueDim);
+    }
+  });
+}
+
+}  // namespace
+
+// widened = raw as f32, zeros behind it. A row is bad when 0 · x is not 0 for some x.
+void emitWidenRows(KernelEmitter& e, ValueRange arguments) {
+  Value raw = arguments[0], widened = arguments[1], badRows = arguments[2];
+  Value width = e.dim(raw, 1), padded = e.dim(widened, 1), whole = roundDown(e, width, e.lanes());
+  e.forEach(e.index(0), e.dim(raw, 0), 1, [&](Value row) {
+    SmallVector<Value> check = e.fold(e.index(0), whole, e.lanes(), {e.f32s(0)}, [&](Value c, ValueRange carried) {
+      Value x = e.widen(raw, {row, c});
+      e.store(x, widened, {row, c});
+      return SmallVector<Value>{e.multiplyAdd(x, e.f32s(0), carried[0])};
+    });
+    e.forEach(whole, padded, e.lanes(), [&](Value c) { e.store(e.f32s(0), widened, {row, c}); });
+    check = e.fold(whole, width, 1, {e.reduceAdd(check[0])}, [&](Value c, ValueRange carried) {
+      Value x = e.widenScalar(e.get(raw, {row, c}));
+      e.set(x, widened, {row, c});
+      return SmallVector<Value>{e.multiplyAdd(x, e.f32(0), carried[0])};
+    });
+    Value bad = arith::CmpFOp::create(e.b, arith::CmpFPredicate::UNO, check[0], check[0]);
+    e.set(arith::ExtUIOp::create(e.b, e.b.getI32Type(), bad), badRows, {row});
+  });
+}
+
+void emitStoreRows(KernelEmitter& e, ValueRange arguments) {
+  Value rows = arguments[0], out = arguments[1], width = e.dim(out, 1), whole = roundDown(e, width, e.lanes());
+  Type element = elementOf(out);
+  e.forEach(e.index(0), e.dim(out, 0), 1, [&](Value row) {
+    e.forEach(e.index(0), whole, e.lanes(), [&](Value c) { e.store(narrow(e, e.load(rows, {row, c}), element), out, {row, c}); });
+    e.forEach(whole, width, 1, [&](Value c) { e.set(narrow(e, e.get(rows, {row, c}), element), out, {row, c}); });
+  });
+}
+
+void emitPackPanels(KernelEmitter& e, ValueRange arguments) {
+  pack(e, arguments, e.index(e.params.paddedHeadDim), e.index(e.params.paddedValueDim));
+}
+
+void emitPackLeaves(KernelEmitter& e, ValueRange arguments) { pack(e, arguments, e.dim(arguments[0], 1), e.dim(arguments[1], 1)); }
+
+}  // namespace hsa::ir
