@@ -1,9 +1,6 @@
 #include "runtime/plan.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,42 +12,14 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "kernels/machine.h"
 #include "runtime/format/check_plan.h"
+#include "runtime/format/choose_variant.h"
 #include "runtime/format/plan_file.h"
 
 namespace hsa {
 namespace {
 
 using format::Variant;
-
-// The whole file in memory of our own: a file that is overwritten or cut short while a mapping is in use would change or kill the run.
-absl::StatusOr<std::vector<std::byte>> ReadWhole(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return absl::ErrnoToStatus(errno, path + ": cannot open");
-  struct Closer {
-    int fd;
-    ~Closer() { close(fd); }
-  } closer{fd};
-  struct stat info;
-  if (fstat(fd, &info) != 0) return absl::ErrnoToStatus(errno, path + ": cannot read");
-  if (!S_ISREG(info.st_mode))
-    return absl::DataLossError(path + ": is not a regular file, wanted a plan; give a file that hsa-compile wrote");
-  if (static_cast<uint64_t>(info.st_size) > format::kMaxPlanBytes)
-    return absl::DataLossError(absl::StrCat(path, ": is ", info.st_size, " bytes, a plan is at most ", format::kMaxPlanBytes,
-                                            "; give a file that hsa-compile wrote"));
-  std::vector<std::byte> bytes(info.st_size);
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t got = read(fd, bytes.data() + done, bytes.size() - done);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return absl::ErrnoToStatus(errno, path + ": cannot read");
-    if (got == 0) break;  // it has shrunk since fstat; the checker sees a truncated plan
-    done += got;
-  }
-  bytes.resize(done);
-  return bytes;
-}
 
 // Machine code, readable and executable, never writable at the same time. Owns its pages.
 class CodeImage {
@@ -83,48 +52,11 @@ class CodeImage {
   size_t bytes_;
 };
 
-bool SameSystem(const Variant& v) {
-  return v.triple().starts_with(absl::StrCat(std::string(ThisArchitecture()), "-")) && v.triple().find("linux") != std::string::npos;
-}
-
-const Isa& IsaOf(const Variant& v) {  // the checker has found it
-  return *std::find_if(std::begin(kIsas), std::end(kIsas), [&](const Isa& isa) { return isa.name == v.isa(); });
-}
-
-// The features that the variant needs and this processor lacks.
-std::vector<std::string> Missing(const Variant& v) {
-  std::vector<std::string> needs(v.features().begin(), v.features().end());
-  needs.emplace_back(IsaOf(v).feature);
-  std::sort(needs.begin(), needs.end());
-  needs.erase(std::unique(needs.begin(), needs.end()), needs.end());
-  std::erase_if(needs, [](const std::string& feature) { return ThisMachine().Has(feature); });
-  return needs;
-}
-
-bool Runs(const Variant& v) { return SameSystem(v) && Missing(v).empty(); }
-
-std::string WhyNot(const Variant& v) {
-  const std::string name = absl::StrCat("'", v.name(), "'");
-  if (!SameSystem(v)) return absl::StrCat(name, " is for ", v.triple());
-  return absl::StrCat(name, " needs ", absl::StrJoin(Missing(v), " "));
-}
-
-std::string MachineName() { return absl::StrCat(ThisMachine().model, " (", std::string(ThisArchitecture()), "-linux)"); }
-
-// Best register tile first; of two with the same, the one that uses more of the processor; of two equals, the first in the file.
-const Variant* BestVariant(const format::PlanHeader& header) {
-  const auto rank = [](const Variant& v) { return std::pair(&IsaOf(v) - std::begin(kIsas), -v.features_size()); };
-  const Variant* best = nullptr;
-  for (const Variant& v : header.variants())
-    if (Runs(v) && (!best || rank(v) < rank(*best))) best = &v;
-  return best;
-}
-
 absl::Status NoVariant(const format::PlanHeader& header, const std::string& name) {
-  return absl::FailedPreconditionError(
-      absl::StrCat(name, ": no variant runs on this ", MachineName(), ": ",
-                   absl::StrJoin(header.variants(), ", ", [](std::string* out, const Variant& v) { absl::StrAppend(out, WhyNot(v)); }),
-                   "; compile the graph for this machine: hsa-compile GRAPH --mcpu=native -o FILE"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      name, ": no variant runs on this ", format::MachineName(), ": ",
+      absl::StrJoin(header.variants(), ", ", [](std::string* out, const Variant& v) { absl::StrAppend(out, format::WhyNot(v)); }),
+      "; compile the graph for this machine: hsa-compile GRAPH --mcpu=native -o FILE"));
 }
 
 }  // namespace
@@ -156,7 +88,7 @@ struct Plan::Impl {
     impl->name = name;
     impl->file = std::move(file);
     impl->header = *std::move(header);
-    const Variant* best = BestVariant(impl->header);
+    const Variant* best = format::BestVariant(impl->header);
     if (!best) return NoVariant(impl->header, impl->name);
     if (absl::Status status = impl->Use(*best); !status.ok()) return status;
     return impl;
@@ -164,7 +96,7 @@ struct Plan::Impl {
 };
 
 absl::StatusOr<Plan> Plan::Load(const std::string& path) {
-  absl::StatusOr<std::vector<std::byte>> file = ReadWhole(path);
+  absl::StatusOr<std::vector<std::byte>> file = format::ReadPlanFile(path);
   if (!file.ok()) return file.status();
   absl::StatusOr<std::unique_ptr<Impl>> impl = Impl::Open(*std::move(file), path);
   if (!impl.ok()) return impl.status();
@@ -194,8 +126,8 @@ absl::Status Plan::SelectVariant(std::string_view name) {
         absl::StrCat(impl_->name, ": has no variant '", std::string(name), "', it has ",
                      absl::StrJoin(variants, ", ", [](std::string* out, const Variant& v) { absl::StrAppend(out, "'", v.name(), "'"); }),
                      "; choose one of them"));
-  if (!Runs(*found))
-    return absl::UnimplementedError(absl::StrCat(impl_->name, ": variant ", WhyNot(*found), ", this is ", MachineName(),
+  if (const std::string why_not = format::WhyNot(*found); !why_not.empty())
+    return absl::UnimplementedError(absl::StrCat(impl_->name, ": variant ", why_not, ", this is ", format::MachineName(),
                                                  "; choose another, as '", variant().name(), "'"));
   return impl_->Use(*found);
 }

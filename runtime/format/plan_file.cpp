@@ -84,6 +84,10 @@ absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
   return absl::OkStatus();
 }
 
+absl::Status NotAPlan(const std::string& path, const std::string& what) {
+  return absl::DataLossError(path + ": is " + what + "; give a file that hsa-compile wrote");
+}
+
 // A rename survives a power cut only when the folder that holds the name has been written, too.
 absl::Status SyncFolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -160,6 +164,28 @@ absl::Status WritePlanFile(const std::string& path, std::string_view bytes) {
   if (rename(file.path.c_str(), path.c_str()) != 0) return SystemError(path, "replace");
   file.path.clear();  // it has its final name
   return SyncFolderOf(path);
+}
+
+absl::StatusOr<std::vector<std::byte>> ReadPlanFile(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return SystemError(path, "open");
+  const std::unique_ptr<const int, void (*)(const int*)> closer(&fd, [](const int* open_fd) { close(*open_fd); });
+  struct stat info;
+  if (fstat(fd, &info) != 0) return SystemError(path, "read");
+  if (!S_ISREG(info.st_mode)) return NotAPlan(path, "not a regular file, wanted a plan");
+  if (static_cast<uint64_t>(info.st_size) > kMaxPlanBytes)
+    return NotAPlan(path, std::to_string(info.st_size) + " bytes, wanted at most " + std::to_string(kMaxPlanBytes));
+  std::vector<std::byte> bytes(info.st_size);
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t got = read(fd, bytes.data() + done, bytes.size() - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return SystemError(path, "read");
+    if (got == 0) break;  // it has shrunk since fstat; the checker will see a truncated plan
+    done += got;
+  }
+  bytes.resize(done);
+  return bytes;
 }
 
 }  // namespace hsa::format

@@ -1,4 +1,4 @@
-// The bytes of a plan file: how they are laid out, and how a compiler writes them. docs/plan_format.md shows them one by one.
+// The bytes of a plan file: how they are laid out, how a compiler writes and a runtime reads them. docs/plan_format.md shows them one by one.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "runtime/format/plan.pb.h"
 
 namespace hsa::format {
@@ -50,5 +51,9 @@ std::string BuildPlanFile(PlanHeader header, const PlanSections& sections);
 // A device or a pipe is written to as it is. An error of the operating system names path, the step that failed
 // and its reason; the old file is then untouched.
 absl::Status WritePlanFile(const std::string& path, std::string_view bytes);
+
+// The whole file in memory of our own: one that is overwritten or cut short while a mapping of it is in use would change or kill a run.
+// NOT_FOUND or another error of the system, DATA_LOSS for what is not a regular file or too long: each names path and reason.
+absl::StatusOr<std::vector<std::byte>> ReadPlanFile(const std::string& path);
 
 }  // namespace hsa::format

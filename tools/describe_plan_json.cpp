@@ -1,0 +1,115 @@
+#include "absl/strings/ascii.h"
+#include "nlohmann/json.hpp"
+#include "runtime/format/choose_variant.h"
+#include "runtime/format/plan_file.h"
+#include "tools/describe_plan.h"
+
+namespace hsa {
+namespace {
+
+using Json = nlohmann::ordered_json;  // names in the order in which they are written here
+using format::PlanHeader;
+
+std::string Lower(const std::string& text) { return absl::AsciiStrToLower(text); }
+
+Json GraphJson(const format::Graph& g) {
+  const format::Splats& s = g.splats();
+  return {{"name", g.name()},
+          {"query", g.query()},
+          {"key", g.key()},
+          {"value", g.value()},
+          {"output", g.output()},
+          {"query_heads", g.query_heads()},
+          {"kv_heads", g.kv_heads()},
+          {"head_dim", g.head_dim()},
+          {"value_dim", g.value_dim()},
+          {"scale", g.scale()},
+          {"mask", {{"causal", g.mask().causal()}, {"sliding_window", g.mask().sliding_window()}, {"sink_tokens", g.mask().sink_tokens()}}},
+          {"splats",
+           {{"order", s.order()},
+            {"theta", s.theta()},
+            {"near_sink_tokens", s.near_sink_tokens()},
+            {"window_tokens", s.window_tokens()},
+            {"tile_queries", s.tile_queries()},
+            {"leaf_tokens", s.leaf_tokens()},
+            {"mini_segment_tokens", s.mini_segment_tokens()},
+            {"segment_tokens", s.segment_tokens()},
+            {"level_tokens", std::vector<uint32_t>(s.level_tokens().begin(), s.level_tokens().end())},
+            {"bands", s.bands()}}}};
+}
+
+Json ArgumentJson(const format::Argument& a, const PlanHeader& header) {
+  Json json;
+  if (a.port().empty())
+    json["buffer"] = header.buffers(a.buffer()).name();
+  else
+    json["port"] = a.port();
+  json["type"] = Lower(ElementType_Name(a.type()));
+  json["shape"] = std::vector<int64_t>(a.shape().begin(), a.shape().end());
+  return json;
+}
+
+Json StagesJson(const PlanHeader& header) {
+  Json stages = Json::array();
+  for (const format::Stage& s : header.stages()) {
+    Json arguments = Json::array();
+    for (const format::Argument& a : s.arguments()) arguments.push_back(ArgumentJson(a, header));
+    stages.push_back({{"name", s.name()}, {"space", Lower(Space_Name(s.space()))}, {"entry", s.entry()}, {"typed", s.typed()}});
+    stages.back()["arguments"] = std::move(arguments);
+  }
+  return stages;
+}
+
+Json BuffersJson(const PlanHeader& header) {
+  Json buffers = Json::array();
+  for (const format::Buffer& b : header.buffers())
+    buffers.push_back({{"name", b.name()}, {"offset", b.offset()}, {"bytes", b.bytes()}, {"first", b.first()}, {"last", b.last()}});
+  return buffers;
+}
+
+Json VariantJson(const format::Variant& v) {
+  Json entries = Json::object();
+  for (const format::Entry& e : v.entries()) entries[e.name()] = e.offset();
+  Json json = {{"name", v.name()},
+               {"triple", v.triple()},
+               {"isa", v.isa()},
+               {"tile", v.tile()},
+               {"features", std::vector<std::string>(v.features().begin(), v.features().end())},
+               {"code_bytes", v.code().bytes()}};
+  json["entries"] = std::move(entries);
+  json["runs_here"] = format::WhyNot(v).empty();
+  return json;
+}
+
+// A path may hold bytes that are no UTF-8; they become U+FFFD instead of an exception.
+void Print(std::ostream& out, const Json& json) { out << json.dump(2, ' ', false, Json::error_handler_t::replace) << '\n'; }
+
+}  // namespace
+
+void PrintPlanJson(std::ostream& out, const PlanDescription& plan) {
+  const PlanHeader& header = plan.header;
+  Json json = {{"file", plan.path}, {"file_bytes", plan.file_bytes}, {"version", format::kPlanVersion}, {"producer", header.producer()}};
+  json["graph"] = GraphJson(header.graph());
+  json["stages"] = StagesJson(header);
+  json["arena_bytes"] = header.arena_bytes();
+  json["buffers"] = BuffersJson(header);
+  json["variants"] = Json::array();
+  for (const format::Variant& v : header.variants()) json["variants"].push_back(VariantJson(v));
+  json["bytecode_bytes"] = header.bytecode().bytes();
+  const format::Variant* best = format::BestVariant(header);
+  json["takes"] = best ? Json(best->name()) : Json(nullptr);
+  Print(out, json);
+}
+
+void PrintMachineJson(std::ostream& out, const Machine& m) {
+  Print(out, {{"vendor", m.vendor},
+              {"model", m.model},
+              {"architecture", std::string(ThisArchitecture())},
+              {"cores", m.cores},
+              {"l1d_bytes", m.l1d_bytes},
+              {"l2_bytes", m.l2_bytes},
+              {"l3_bytes", m.l3_bytes},
+              {"features", m.features}});
+}
+
+}  // namespace hsa

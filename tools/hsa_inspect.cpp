@@ -1,0 +1,66 @@
+// hsa-inspect: what is in a plan, and which of its code this machine runs.
+#include <algorithm>
+#include <iostream>
+
+#include "CLI/CLI.hpp"
+#include "runtime/format/check_plan.h"
+#include "runtime/format/plan_file.h"
+#include "tools/describe_plan.h"
+#include "tools/fail.h"
+
+namespace {
+
+// Nothing of the plan is run or mapped as code, so plans for other processors can be read as well.
+absl::StatusOr<hsa::PlanDescription> ReadPlan(const std::string& path) {
+  const absl::StatusOr<std::vector<std::byte>> file = hsa::format::ReadPlanFile(path);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<hsa::format::PlanHeader> header = hsa::format::CheckPlan(*file, path);
+  if (!header.ok()) return header.status();
+  return hsa::PlanDescription{.path = path, .file_bytes = static_cast<int64_t>(file->size()), .header = *std::move(header)};
+}
+
+absl::Status Usage(std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  return absl::InvalidArgumentError(message + "; hsa-inspect --help lists the flags");
+}
+
+// A full disk or a closed pipe must not look like success.
+int Finish() {
+  if (std::cout.flush()) return 0;
+  return hsa::Fail(1, "hsa-inspect",
+                   absl::DataLossError("standard output: cannot write, wanted room for the description; free some space"));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Prints what is in a plan: its graph, stages, buffers and code, and which of its code this machine runs.", "hsa-inspect");
+  app.footer("Exit status: 0, 1 for a file that is refused, 2 for wrong usage.");
+  std::string path;
+  bool json = false, machine = false;
+  app.add_option("PLAN", path, "plan that hsa-compile wrote (*.hsaplan)");
+  app.add_flag("--json", json, "print JSON (docs/plan_format.md)");
+  app.add_flag("--machine", machine, "print what this machine can do, instead of a plan");
+  app.set_version_flag("--version", "hsa-inspect " HSA_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return Finish();
+  } catch (const CLI::CallForVersion& version) {
+    std::cout << version.what() << '\n';
+    return Finish();
+  } catch (const CLI::ParseError& error) {
+    return hsa::Fail(2, "hsa-inspect", Usage(error.what()));
+  }
+  if (machine && !path.empty()) return hsa::Fail(2, "hsa-inspect", Usage("PLAN and --machine are both given, wanted one of them"));
+  if (!machine && path.empty()) return hsa::Fail(2, "hsa-inspect", Usage("PLAN is missing, wanted a plan or --machine"));
+  if (machine) {
+    (json ? hsa::PrintMachineJson : hsa::PrintMachine)(std::cout, hsa::ThisMachine());
+    return Finish();
+  }
+  const absl::StatusOr<hsa::PlanDescription> plan = ReadPlan(path);
+  if (!plan.ok()) return hsa::Fail(1, "hsa-inspect", plan.status());
+  (json ? hsa::PrintPlanJson : hsa::PrintPlan)(std::cout, *plan);
+  return Finish();
+}
