@@ -36,7 +36,7 @@ struct VerifyStats {
 struct VerifyOptions {
   int64_t queries = 0;  // positions to draw; all of them when there are fewer
   uint64_t seed = 0;
-  std::function<bool(double done)> progress;  // from any thread, one at a time; false cancels. May be empty.
+  std::function<bool(double done)> progress = {};  // from any thread, one at a time; false cancels. May be empty.
 };
 
 // Compares rows of `o` [H,N,Dv], and of `lse` [1,H,N] when it has data. Where the exact row is not finite, the row of `o` must have an

@@ -118,7 +118,8 @@ absl::Status TakeSpace(const std::string& path, int file, int64_t bytes) {
 absl::StatusOr<std::string> Target(const std::string& path) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+  if (path.starts_with("/dev/std") || path.starts_with("/dev/fd/") ||
+      (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)))
     return absl::FailedPreconditionError(absl::StrCat(path, ": is a folder or a device, wanted the name of a file"));
   const std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
   return error ? path : target.string();

@@ -8,7 +8,8 @@
 
 namespace hsa {
 
-// Writes `path`.tmp.PID and gives it the name `path`. A pipe, a terminal or another device is written to as it is.
+// Writes `path`.tmp.PID and gives it the name `path`; a symbolic link is followed. A pipe, a terminal, another device and /dev/stdout and its
+// like, whatever they stand for, are written to as they are.
 // FAILED_PRECONDITION  names the system's reason; nothing is left behind
 absl::Status WriteFile(const std::string& path, std::string_view text);
 

@@ -138,8 +138,8 @@ absl::Status CheckFiles(const RunCommand& command) {
   for (std::size_t i = 0; i < std::size(files); ++i) {
     const auto& [flag, path] = files[i];
     std::error_code error;
-    const std::filesystem::path real = std::filesystem::weakly_canonical(*path, error);
-    if (path->empty() || std::filesystem::is_character_file(*path, error)) continue;
+    if (path->empty() || (std::filesystem::exists(*path, error) && !std::filesystem::is_regular_file(*path, error))) continue;
+    const std::filesystem::path real = std::filesystem::weakly_canonical(std::filesystem::absolute(*path, error), error);
     const auto [other, first] = seen.emplace(error ? *path : real.string(), flag);
     if (!first && i >= kRead)
       return Usage(absl::StrCat(std::string(other->second), " and ", std::string(flag), " are the same file ", *path, ", give two"));

@@ -16,14 +16,14 @@ struct Mask {
 // The shapes of a problem and its mask; scale 0 stands for 1/√D.
 struct ProblemSpec {
   int64_t H = 1, Hkv = 1, N = 1, M = 1, D = 64, Dv = 64;
-  Mask mask;
+  Mask mask = {};
   double scale = 0;
 };
 
 // q [H,N,D], k [Hkv,M,D], v [Hkv,M,Dv], contiguous.
 struct Problem {
   int64_t H = 1, Hkv = 1, N = 1, M = 1, D = 64, Dv = 64;
-  Mask mask;
+  Mask mask = {};
   double scale = 1;
   std::vector<float> q, k, v;
 };

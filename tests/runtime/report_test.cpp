@@ -1,0 +1,84 @@
+#include "runtime/report.h"
+
+#include <limits>
+#include <sstream>
+
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+
+namespace hsa {
+namespace {
+
+std::vector<std::string> Keys(const nlohmann::ordered_json& object) {
+  std::vector<std::string> keys;
+  for (const auto& item : object.items()) keys.push_back(item.key());
+  return keys;
+}
+
+RunReport Example() {
+  RunReport report;
+  report.variant = "avx2 (native)";
+  report.mode = "theta 0.01, order 2";
+  report.seconds.index = 0.5;
+  report.seconds.total = 2;
+  report.tokens_per_s = 4096;
+  report.flop = 3e9;
+  report.peak_anon_bytes = 200 << 20;
+  report.read = {0.1, 0.05, 0.02, 0.17};
+  report.heads = {{0, 0.01, {0.1, 0.05, 0.02, 0.17}}};
+  report.warnings = {"say \"why\""};
+  return report;
+}
+
+TEST(ReportTest, NamesAreTheContract) {
+  const auto json = nlohmann::ordered_json::parse(ToJson(Example()));
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(Keys(json), (Names{"schema", "variant", "mode", "seconds", "tokens_per_s", "flop", "bytes_read", "peak_anon_bytes",
+                               "mapped_bytes", "read", "tolerance", "verified", "dense_blocks", "heads", "warnings"}));
+  EXPECT_EQ(Keys(json["seconds"]), (Names{"index", "calibrate", "near", "score", "leaves", "write", "total"}));
+  EXPECT_EQ(Keys(json["read"]), (Names{"near_fraction", "nodes_fraction", "leaves_fraction", "total_fraction"}));
+  EXPECT_EQ(Keys(json["tolerance"]), (Names{"asked", "confidence", "audited", "median", "p95", "max"}));
+  EXPECT_EQ(Keys(json["verified"]), (Names{"n", "median", "p90", "p95", "max", "coverage"}));
+  EXPECT_EQ(Keys(json["heads"][0]), (Names{"head", "theta", "read"}));
+  EXPECT_EQ(json["schema"], 1);
+  EXPECT_EQ(json["read"]["total_fraction"], 0.17);
+  EXPECT_EQ(json["warnings"][0], "say \"why\"");
+}
+
+TEST(ReportTest, ListsStayListsWhenTheyAreEmpty) {
+  const auto json = nlohmann::json::parse(ToJson(RunReport()));
+  EXPECT_EQ(json["heads"], nlohmann::json::array());
+  EXPECT_EQ(json["warnings"], nlohmann::json::array());
+}
+
+TEST(ReportTest, NumbersThatJsonDoesNotHaveAreNull) {
+  RunReport report;
+  report.verified.max = std::numeric_limits<double>::infinity();
+  report.verified.coverage = std::numeric_limits<double>::quiet_NaN();
+  const auto json = nlohmann::json::parse(ToJson(report));
+  EXPECT_TRUE(json["verified"]["max"].is_null());
+  EXPECT_TRUE(json["verified"]["coverage"].is_null());
+  EXPECT_EQ(json["verified"]["median"], 0);
+}
+
+TEST(ReportTest, TextThatIsNotUtf8StaysJson) {
+  RunReport report;
+  report.variant = "\xff";
+  EXPECT_FALSE(nlohmann::json::parse(ToJson(report), nullptr, false).is_discarded());
+}
+
+TEST(ReportTest, OneScreenForPeople) {
+  std::ostringstream out;
+  out << Example();
+  const std::string text = out.str();
+  EXPECT_NE(text.find("mode      theta 0.01, order 2\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("time      2 s: index 0.5\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("speed     4.1e+03 tokens/s, 1.5 GFLOP/s\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("200.0 MiB at most"), std::string::npos) << text;
+  EXPECT_NE(text.find("17.0 % of the visible ones: near 10.0 %, nodes 5.0 %, leaves 2.0 %\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("verified"), std::string::npos) << text;  // nothing was
+  EXPECT_NE(text.find("warning   say \"why\"\n"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace hsa
