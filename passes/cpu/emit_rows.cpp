@@ -18,58 +18,19 @@ Type elementOf(Value memref) { return cast<MemRefType>(memref.getType()).getElem
 Value zeroOf(KernelEmitter& e, Type type) { return arith::ConstantOp::create(e.b, e.b.getZeroAttr(type)); }
 Value isSlot(KernelEmitter& e, Value order) { return arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, order, e.i32(0)); }
 
-// The 16-bit forms of f32 below are written once for scalars and vectors.
-struct Bits {
-  KernelEmitter& e;
-  Type i32;  // or a vector of them
-
-  Value number(int64_t value) {
-    auto vector = dyn_cast<VectorType>(i32);
-    return vector ? Value(arith::ConstantOp::create(e.b, DenseElementsAttr::get(vector, static_cast<int32_t>(value)))) : e.i32(value);
-  }
-  Type like(Type element) {
-    auto vector = dyn_cast<VectorType>(i32);
-    return vector ? Type(VectorType::get(vector.getShape(), element)) : element;
-  }
-  Value add(Value x, Value y) { return arith::AddIOp::create(e.b, x, y); }
-  Value both(Value x, Value y) { return arith::AndIOp::create(e.b, x, y); }
-  Value either(Value x, Value y) { return arith::OrIOp::create(e.b, x, y); }
-  Value shiftDown(Value x, int64_t by) { return arith::ShRUIOp::create(e.b, x, number(by)); }
-  Value less(Value x, Value y) { return arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, x, y); }
-  // Half of what is cut off, or just below it where the last kept bit is even: added, it rounds to nearest even.
-  Value rounded(Value x, int64_t cut) {
-    return add(x, add(number((int64_t{1} << (cut - 1)) - 1), both(shiftDown(x, cut), number(1))));
-  }
-};
-
-// Upper half of an f32. A NaN keeps what fits and becomes quiet: rounding could carry it into infinity.
-Value bf16Bits(Bits b, Value bits) {
-  Value nan = b.less(b.number(0x7f800000), b.both(bits, b.number(0x7fffffff)));
-  return b.e.select(nan, b.either(b.shiftDown(bits, 16), b.number(0x40)), b.shiftDown(b.rounded(bits, 16), 16));
-}
-
-// Exponent rebiased and mantissa rounded; below 2^-14 adding ½ shifts the mantissa to where a denormal f16 has it and rounds it.
-Value f16Bits(Bits b, Value bits) {
-  constexpr int64_t kInfinity = 0x7f800000, kTooLarge = 0x47800000 /* 2^16 */, kLeastNormal = 0x38800000 /* 2^-14 */;
-  Value sign = b.shiftDown(b.both(bits, b.number(0x80000000)), 16), magnitude = b.both(bits, b.number(0x7fffffff));
-  Value normal = b.shiftDown(b.add(b.rounded(magnitude, 13), b.number(-(112 << 23))), 13);
-  Value half = b.number(0x3f000000);
-  Value shifted = b.e.add(arith::BitcastOp::create(b.e.b, b.like(b.e.b.getF32Type()), magnitude),
-                          arith::BitcastOp::create(b.e.b, b.like(b.e.b.getF32Type()), half));
-  Value denormal = arith::SubIOp::create(b.e.b, arith::BitcastOp::create(b.e.b, b.i32, shifted), half);
-  Value nan = b.less(b.number(kInfinity), magnitude);
-  Value special = b.e.select(nan, b.number(0x7e00), b.number(0x7c00));
-  Value finite = b.e.select(b.less(magnitude, b.number(kLeastNormal)), denormal, normal);
-  return b.either(sign, b.e.select(b.less(magnitude, b.number(kTooLarge)), finite, special));
-}
-
-Value narrow(KernelEmitter& e, Value wide, Type element) {
-  if (element.isF32()) return wide;
+// To nearest even: half of what is cut off is added, or just below it where the last kept bit is even. A NaN keeps its upper half and becomes
+// quiet; rounding could carry it into infinity. Scalars and vectors alike.
+Value toBf16(KernelEmitter& e, Value wide) {
   auto vector = dyn_cast<VectorType>(wide.getType());
-  Bits b{e, vector ? Type(e.vectorOf(e.b.getI32Type())) : e.b.getI32Type()};
-  Value bits = arith::BitcastOp::create(e.b, b.i32, wide);
-  bits = element.isBF16() ? bf16Bits(b, bits) : f16Bits(b, bits);
-  return arith::BitcastOp::create(e.b, b.like(element), arith::TruncIOp::create(e.b, b.like(e.b.getI16Type()), bits));
+  auto like = [&](Type t) -> Type { return vector ? Type(VectorType::get(vector.getShape(), t)) : t; };
+  auto number = [&](int64_t value) { return vector ? e.i32s(value) : e.i32(value); };
+  Value bits = arith::BitcastOp::create(e.b, like(e.b.getI32Type()), wide);
+  Value upper = arith::ShRUIOp::create(e.b, bits, number(16));
+  Value half = arith::AddIOp::create(e.b, arith::AndIOp::create(e.b, upper, number(1)), number(0x7fff));
+  Value rounded = arith::ShRUIOp::create(e.b, arith::AddIOp::create(e.b, bits, half), number(16));
+  Value nan = arith::CmpFOp::create(e.b, arith::CmpFPredicate::UNO, wide, wide);
+  Value kept = e.select(nan, arith::OrIOp::create(e.b, upper, number(0x40)), rounded);
+  return arith::BitcastOp::create(e.b, like(e.b.getBF16Type()), arith::TruncIOp::create(e.b, like(e.b.getI16Type()), kept));
 }
 
 // Row `from` of `rows`, `width` columns of it, to `at`… of `out`; zeros up to `padded`. Elements are moved as they are.
@@ -167,10 +128,10 @@ void emitWidenRows(KernelEmitter& e, ValueRange arguments) {
 
 void emitStoreRows(KernelEmitter& e, ValueRange arguments) {
   Value rows = arguments[0], out = arguments[1], width = e.dim(out, 1), whole = roundDown(e, width, e.lanes());
-  Type element = elementOf(out);
+  auto narrow = [&](Value x) { return elementOf(out).isBF16() ? toBf16(e, x) : x; };
   e.forEach(e.index(0), e.dim(out, 0), 1, [&](Value row) {
-    e.forEach(e.index(0), whole, e.lanes(), [&](Value c) { e.store(narrow(e, e.load(rows, {row, c}), element), out, {row, c}); });
-    e.forEach(whole, width, 1, [&](Value c) { e.set(narrow(e, e.get(rows, {row, c}), element), out, {row, c}); });
+    e.forEach(e.index(0), whole, e.lanes(), [&](Value c) { e.store(narrow(e.load(rows, {row, c})), out, {row, c}); });
+    e.forEach(whole, width, 1, [&](Value c) { e.set(narrow(e.get(rows, {row, c})), out, {row, c}); });
   });
 }
 
