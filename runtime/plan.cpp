@@ -1,6 +1,7 @@
 #include "runtime/plan.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -24,32 +25,37 @@ using format::Variant;
 // Machine code, readable and executable, never writable at the same time. Owns its pages.
 class CodeImage {
  public:
+  // The code starts on a page, as position-independent code may ask for. A page of zeros lies before it: a caller that was compiled with
+  // -fsanitize=function reads the bytes before whatever function it calls.
   static absl::StatusOr<CodeImage> Map(std::span<const std::byte> code, const std::string& name) {
-    void* pages = mmap(nullptr, code.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), bytes = page + code.size();
+    void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED) return absl::ErrnoToStatus(errno, name + ": cannot allocate memory for its code");
-    CodeImage image(pages, code.size());
-    std::memcpy(pages, code.data(), code.size());
-    if (mprotect(pages, code.size(), PROT_READ | PROT_EXEC) != 0)
+    CodeImage image(static_cast<char*>(pages), bytes, page);
+    std::memcpy(image.code_, code.data(), code.size());
+    if (mprotect(pages, bytes, PROT_READ | PROT_EXEC) != 0)
       return absl::ErrnoToStatus(errno, name + ": the system does not let memory become executable, which running a plan needs");
     // Processors that do not keep both caches coherent (ARM) must be told that these bytes are instructions now.
-    __builtin___clear_cache(static_cast<char*>(pages), static_cast<char*>(pages) + code.size());
+    __builtin___clear_cache(image.code_, image.code_ + code.size());
     return image;
   }
-  CodeImage(CodeImage&& other) noexcept : pages_(std::exchange(other.pages_, nullptr)), bytes_(other.bytes_) {}
+  CodeImage(CodeImage&& other) noexcept : pages_(std::exchange(other.pages_, nullptr)), bytes_(other.bytes_), code_(other.code_) {}
   CodeImage& operator=(CodeImage&& other) noexcept {
     std::swap(pages_, other.pages_);
     std::swap(bytes_, other.bytes_);
+    std::swap(code_, other.code_);
     return *this;
   }
   ~CodeImage() {
     if (pages_) munmap(pages_, bytes_);
   }
-  EntryPoint at(uint64_t offset) const { return reinterpret_cast<EntryPoint>(static_cast<std::byte*>(pages_) + offset); }
+  EntryPoint at(uint64_t offset) const { return reinterpret_cast<EntryPoint>(code_ + offset); }
 
  private:
-  CodeImage(void* pages, size_t bytes) : pages_(pages), bytes_(bytes) {}
-  void* pages_;
+  CodeImage(char* pages, size_t bytes, size_t before) : pages_(pages), bytes_(bytes), code_(pages + before) {}
+  char* pages_;
   size_t bytes_;
+  char* code_;
 };
 
 absl::Status NoVariant(const format::PlanHeader& header, const std::string& name) {
