@@ -11,7 +11,9 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "kernels/machine.h"
+#include "llvm/ADT/StringRef.h"
 #include "llvm/Config/llvm-config.h"
+#include "llvm/TargetParser/Host.h"
 
 namespace hsa::frontend {
 namespace {
@@ -89,8 +91,8 @@ std::string CacheKey(std::string_view source, const std::vector<std::string>& cp
   for (const std::string& cpu : cpus) {
     Add(text, cpu);
     if (cpu != "native") continue;
+    Add(text, llvm::sys::getHostCPUName());  // schedules instructions for it
     Add(text, ThisArchitecture());
-    Add(text, ThisMachine().model);
     for (const std::string& feature : ThisMachine().features) Add(text, feature);
   }
   XXH128_canonical_t canonical;

@@ -17,7 +17,6 @@ namespace {
 
 constexpr uint32_t kMaxHeads = 4096, kMaxDim = 1024, kMaxBands = 64;
 constexpr uint64_t kMaxTokens = uint64_t{1} << 40;
-constexpr uint32_t kLeafTokens = 16;  // keys of a leaf: one packed panel
 constexpr uint32_t kMaxUnitTokens = 1u << 20, kMaxTileQueries = 1024;
 
 template <typename... Words>

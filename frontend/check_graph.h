@@ -1,10 +1,14 @@
 // The one door for graphs: what has passed it is not checked again.
 #pragma once
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "frontend/graph.pb.h"
 
 namespace hsa::frontend {
+
+inline constexpr uint32_t kLeafTokens = 16;  // keys of a leaf: one packed panel
 
 // Every constraint of graph.proto. INVALID_ARGUMENT, one line, begins with the constraint:
 // "graph_c11: query 'q' has 5 heads, not a multiple of the 2 of key 'k'; ..."

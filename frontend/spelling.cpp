@@ -29,10 +29,10 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string OneLine(std::string_view text) {
-  const bool cut = text.size() > kMaxQuotedBytes;
+std::string OneLine(std::string_view text, size_t max_bytes) {
+  const bool cut = text.size() > max_bytes;
   std::string line;
-  for (const char c : text.substr(0, kMaxQuotedBytes)) {
+  for (const char c : text.substr(0, max_bytes)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f) {
       absl::StrAppendFormat(&line, "\\x%02x", byte);
@@ -44,7 +44,7 @@ std::string OneLine(std::string_view text) {
   return line;
 }
 
-std::string Quoted(std::string_view text) { return absl::StrCat("'", OneLine(text), "'"); }
+std::string Quoted(std::string_view text) { return absl::StrCat("'", OneLine(text, kMaxQuotedBytes), "'"); }
 
 std::string DidYouMean(std::string_view word, const std::vector<std::string>& candidates) {
   if (word.size() > kMaxQuotedBytes) return "";

@@ -1,0 +1,85 @@
+#include "frontend/import_graph.h"
+
+#include <map>
+#include <string>
+
+#include "dialect/hsa_ops.h"
+#include "frontend/check_graph.h"
+#include "llvm/ADT/SmallVector.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace hsa::frontend {
+namespace {
+
+using namespace mlir;
+
+// Of any length unless the graph tells it.
+int64_t tokensOf(const Tensor& tensor) { return tensor.has_tokens() ? static_cast<int64_t>(tensor.tokens()) : ShapedType::kDynamic; }
+
+ir::MaskAttr maskOf(Builder& b, const Attention::Mask& mask) {
+  return ir::MaskAttr::get(b.getContext(), mask.causal(), mask.sliding_window(), mask.sink_tokens());
+}
+
+ir::ConfigAttr configOf(Builder& b, const Attention::Splats& splats) {
+  const FloatAttr theta = splats.has_theta() ? b.getF64FloatAttr(splats.theta()) : FloatAttr();
+  return ir::ConfigAttr::get(b.getContext(), splats.order(), theta, splats.near_sink_tokens(), splats.window_tokens(),
+                             splats.tile_queries(), kLeafTokens, splats.mini_segment_tokens(), splats.segment_tokens(), splats.bands());
+}
+
+// The tensors of one attention, and the types of what it makes.
+struct Shapes {
+  Shapes(Builder& b, const Graph& graph, const Attention& attention) {
+    for (const Tensor& input : graph.inputs()) {
+      if (input.name() == attention.query()) query = &input;
+      if (input.name() == attention.value()) value = &input;
+    }
+    const int64_t heads = query->heads(), tokens = tokensOf(*query), valueDim = value->dim();
+    output = RankedTensorType::get({heads, tokens, valueDim}, b.getF32Type());
+    lse = RankedTensorType::get({heads, tokens}, b.getF32Type());
+  }
+  const Tensor* query = nullptr;
+  const Tensor* value = nullptr;
+  RankedTensorType output, lse;
+};
+
+// The function with its arguments and results named and its body empty.
+func::FuncOp createFunction(ImplicitLocOpBuilder& b, const Graph& graph, ArrayRef<Type> results) {
+  const Attention& attention = graph.nodes(0).attention();
+  SmallVector<Type> arguments;
+  for (const Tensor& input : graph.inputs())
+    arguments.push_back(RankedTensorType::get({input.heads(), tokensOf(input), input.dim()}, b.getF32Type()));
+  auto function = func::FuncOp::create(b, graph.name(), b.getFunctionType(arguments, results));
+  for (int i = 0; i < graph.inputs_size(); ++i) function.setArgAttr(i, kNameAttr, b.getStringAttr(graph.inputs(i).name()));
+  function.setResultAttr(0, kNameAttr, b.getStringAttr(attention.output()));
+  if (attention.has_lse()) function.setResultAttr(1, kNameAttr, b.getStringAttr(attention.lse()));
+  return function;
+}
+
+}  // namespace
+
+OwningOpRef<ModuleOp> importGraph(const Graph& sparse, MLIRContext& context) {
+  const Graph graph = WithDefaults(sparse);
+  const Attention& attention = graph.nodes(0).attention();
+  ImplicitLocOpBuilder b(NameLoc::get(StringAttr::get(&context, graph.name())), &context);
+  OwningOpRef<ModuleOp> module = ModuleOp::create(b.getLoc());
+  b.setInsertionPointToEnd(module->getBody());
+
+  const Shapes shapes(b, graph, attention);
+  SmallVector<Type> results = {shapes.output};
+  if (attention.has_lse()) results.push_back(shapes.lse);
+  func::FuncOp function = createFunction(b, graph, results);
+
+  b.setInsertionPointToEnd(function.addEntryBlock());
+  std::map<std::string, Value> values;
+  for (int i = 0; i < graph.inputs_size(); ++i) values[graph.inputs(i).name()] = function.getArgument(i);
+  auto op = ir::AttentionOp::create(b, results, ValueRange{values[attention.query()], values[attention.key()], values[attention.value()]});
+  op.setMaskAttr(maskOf(b, attention.mask()));
+  op.setScaleAttr(b.getF64FloatAttr(attention.scale()));
+  op.setConfigAttr(configOf(b, attention.splats()));
+  func::ReturnOp::create(b, op->getResults());
+  return module;
+}
+
+}  // namespace hsa::frontend
