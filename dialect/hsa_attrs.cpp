@@ -57,4 +57,28 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, i
   return success();
 }
 
+ConfigAttr ConfigAttr::getDefault(MLIRContext* context) {
+  return get(context, /*order=*/2, /*theta=*/FloatAttr(), /*nearSinkTokens=*/4, /*windowTokens=*/1024, /*tileQueries=*/64,
+             /*leafTokens=*/16, /*miniSegmentTokens=*/1024, /*segmentTokens=*/8192, /*bands=*/8);
+}
+
+SmallVector<int64_t> ConfigAttr::getLevelTokens(int64_t unitTokens) const {
+  SmallVector<int64_t> levels;
+  for (int64_t tokens = getLeafTokens(); tokens <= getMiniSegmentTokens(); tokens *= 4) levels.push_back(tokens);
+  if (unitTokens > levels.back()) levels.push_back(unitTokens);
+  return levels;
+}
+
+int64_t ConfigAttr::getNodeCount(int64_t keys) const {
+  int64_t count = 0;
+  for (int64_t unitTokens : {getSegmentTokens(), getMiniSegmentTokens()})
+    for (int64_t levelTokens : getLevelTokens(unitTokens)) count += keys / unitTokens * (unitTokens / levelTokens);
+  return count;
+}
+
+int64_t ConfigAttr::getTileCount(int64_t queries, int64_t keys) const {
+  if (queries == 0) return 0;
+  return llvm::divideFloorSigned(keys - 1, getTileQueries()) - llvm::divideFloorSigned(keys - queries, getTileQueries()) + 1;
+}
+
 }  // namespace hsa::ir

@@ -29,6 +29,9 @@ def Hsa_ConfigAttr : Hsa_Attr<"Config", "config"> {
     leafTokens         keys of a leaf, a power of two; miniSegmentTokens is this times a power of 4, segmentTokens that times a power of two
     bands              groups of rotated dimensions that share a variance
     Levels: leafTokens, 4·leafTokens, … , miniSegmentTokens and, in segments, segmentTokens.
+    Constraints: config_c1 order is 0 or 2;  config_c2 theta ≥ 0;  config_c3 nearSinkTokens ≥ 0;  config_c4 a window is a whole number of
+    tiles;  config_c5 leafTokens is a power of two;  config_c6 miniSegmentTokens is leafTokens times a power of 4;  config_c7 segmentTokens is
+    miniSegmentTokens times a power of two, at least 2;  config_c8 a window is a whole number of mini-segments;  config_c9 bands ≥ 1.
     Source: docs/spec.md "Units, near field and index", "Tree of a unit", "Node". Tests: tests/dialect/attrs.mlir
   }];
   let parameters = (ins DefaultValuedParameter<"int64_t", "2">:$order,
@@ -42,6 +45,16 @@ def Hsa_ConfigAttr : Hsa_Attr<"Config", "config"> {
                         DefaultValuedParameter<"int64_t", "8">:$bands);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    // Every parameter at its default: #hsa.config<>.
+    static ConfigAttr getDefault(::mlir::MLIRContext* context);
+    // Tokens of the nodes of a unit's levels, from fine to coarse.
+    ::llvm::SmallVector<int64_t> getLevelTokens(int64_t unitTokens) const;
+    // S: nodes of all units of `keys` keys.
+    int64_t getNodeCount(int64_t keys) const;
+    // T: tiles of `queries` queries that stand at the end of `keys` keys; tile 0 holds the first query.
+    int64_t getTileCount(int64_t queries, int64_t keys) const;
+  }];
 }
 
 def Hsa_FieldAttr : I32EnumAttr<"Field", "which of the keys that the mask shows are read exactly", [
@@ -56,7 +69,6 @@ def Hsa_FieldEnumAttr : EnumAttr<Hsa_Dialect, Hsa_FieldAttr, "field"> {
     `all`   every key
     `near`  the near field of the query's window: sink prefix, non-finite keys, keys from near_start on. Source: docs/spec.md "Units, near field and index"
   }];
-  let assemblyFormat = "`<` $value `>`";
 }
 
 #endif

@@ -13,4 +13,12 @@ def Hsa_ReferenceOp : OpInterface<"ReferenceOp"> {
     "::llvm::Error", "evaluate", (ins "::hsa::ir::reference::Frame&":$frame)>];
 }
 
+def Hsa_ImpliedTypesOp : OpInterface<"ImpliedTypesOp"> {
+  let cppNamespace = "::hsa::ir";
+  let description = [{
+    Result types as exact as the operands allow. Verifiers compare with them, hsa-infer-shapes writes them.
+  }];
+  let methods = [InterfaceMethod<"One type per result.", "::llvm::SmallVector<::mlir::Type>", "getImpliedTypes">];
+}
+
 #endif

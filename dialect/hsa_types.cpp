@@ -5,23 +5,21 @@
 
 using namespace mlir;
 
-// Three extents, as in a tensor type: 2x64x64, ? for one that is not known.
-static ParseResult parseDims(AsmParser& parser, int64_t& a, int64_t& b, int64_t& c) {
+// Extents as in a tensor type: 2x64x64, ? for one that is not known.
+template <typename... Int>
+static ParseResult parseDims(AsmParser& parser, Int&... extents) {
   SmallVector<int64_t> dims;
   const SMLoc loc = parser.getCurrentLocation();
   if (parser.parseDimensionList(dims, /*allowDynamic=*/true, /*withTrailingX=*/false)) return failure();
-  if (dims.size() != 3) return parser.emitError(loc) << "wants 3 extents, has " << dims.size();
-  a = dims[0], b = dims[1], c = dims[2];
+  if (dims.size() != sizeof...(extents)) return parser.emitError(loc) << "wants " << sizeof...(extents) << " extents, has " << dims.size();
+  const int64_t* next = dims.begin();
+  ((extents = *next++), ...);
   return success();
 }
 
-static void printDims(AsmPrinter& printer, int64_t a, int64_t b, int64_t c) { printer.printDimensionList({a, b, c}); }
-
-static LogicalResult checkExtents(function_ref<InFlightDiagnostic()> emitError, StringRef constraint, ArrayRef<int64_t> extents, int64_t least) {
-  for (int64_t extent : extents)
-    if (!ShapedType::isDynamic(extent) && extent < least)
-      return emitError() << constraint << ": an extent is " << extent << ", wanted at least " << least;
-  return success();
+template <typename... Int>
+static void printDims(AsmPrinter& printer, Int... extents) {
+  printer.printDimensionList({extents...});
 }
 
 #define GET_TYPEDEF_CLASSES
@@ -36,12 +34,21 @@ void HsaDialect::registerTypes() {
       >();
 }
 
-LogicalResult IndexType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t kvHeads, int64_t headDim, int64_t valueDim) {
-  return checkExtents(emitError, "index_type_c1", {kvHeads, headDim, valueDim}, 1);
+static bool isExtent(int64_t extent, int64_t least) { return ShapedType::isDynamic(extent) || extent >= least; }
+
+LogicalResult SplatIndexType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t kvHeads, int64_t keys, int64_t headDim,
+                                int64_t valueDim) {
+  if (!isExtent(kvHeads, 1) || !isExtent(keys, 0) || !isExtent(headDim, 1) || !isExtent(valueDim, 1))
+    return emitError() << "index_type_c1: kv_heads, keys, head_dim, value_dim are " << kvHeads << ", " << keys << ", " << headDim << ", "
+                       << valueDim << "; wanted at least 1, 0, 1, 1";
+  return success();
 }
 
 LogicalResult PartialType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t heads, int64_t queries, int64_t valueDim) {
-  return checkExtents(emitError, "partial_type_c1", {heads, queries, valueDim}, 0);
+  if (!isExtent(heads, 0) || !isExtent(queries, 0) || !isExtent(valueDim, 0))
+    return emitError() << "partial_type_c1: heads, queries, value_dim are " << heads << ", " << queries << ", " << valueDim
+                       << "; wanted at least 0";
+  return success();
 }
 
 }  // namespace hsa::ir
