@@ -4,5 +4,146 @@
 include "dialect/hsa_attrs.td"
 include "dialect/hsa_types.td"
 include "dialect/hsa_interfaces.td"
+include "mlir/IR/SymbolInterfaces.td"
+
+// Layer 2: what one tile of queries, one batch of rows or one level of one unit of keys does, on tiles of static size. Destination style: outs are read,
+// updated and, as tensors, returned. TQ queries per tile, D and Dv padded to 16, P panels of 16 keys, G groups of 4 nodes. Scores and masses are in log2 units.
+
+def Hsa_Tile : AnyTypeOf<[AnyRankedTensor, AnyMemRef]>;
+
+class Hsa_TileOp<string mnemonic, int numIns, int numOuts> : Hsa_Op<"tile_" # mnemonic, [AttrSizedOperandSegments]> {
+  let arguments = (ins Variadic<Hsa_Tile>:$ins, Variadic<Hsa_Tile>:$outs);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = "`ins` `(` $ins `:` type($ins) `)` `outs` `(` $outs `:` type($outs) `)` attr-dict (`->` type($results)^)?";
+  let hasVerifier = 1;
+  let extraClassDefinition = "::llvm::LogicalResult $cppClass::verify() { return verifyTileOp(getOperation(), "
+      # numIns # ", " # numOuts # "); }";
+}
+
+// ---- a tile of queries
+def Hsa_TileLoadQueryOp : Hsa_TileOp<"load_query", 1, 4> {
+  let summary = "query = rows · σ · log2 e; empty state";
+  let description = "ins q_rows [?,D]; outs query [TQ,D], max [TQ], sum [TQ,16], acc [TQ,Dv]. Source: docs/spec.md, Partial.";
+}
+def Hsa_TileQueryBandsOp : Hsa_TileOp<"query_bands", 2, 2> {
+  let summary = "bands[r,b] = σ² ‖(Uᵀq_r)_b‖²";
+  let description = "ins query, basis [B,D,16]; outs query_bands [TQ,bands], scores (scratch). Source: docs/spec.md, Node.";
+}
+def Hsa_TileFinishOp : Hsa_TileOp<"finish", 3, 2> {
+  let summary = "o = acc/sum, lse = ln 2 (max + log2 sum); 0 and -inf where sum = 0";
+  let description = "ins max, sum, acc; outs o_rows [TQ,Dv], lse_row [TQ]. Source: docs/spec.md, Partial.";
+}
+
+// ---- keys that are read exactly
+def Hsa_TileAttendPanelsOp : Hsa_TileOp<"attend_panels", 8, 4> {
+  let summary = "state ∪= the visible keys of panels [range0, range1)";
+  let description = "ins query, panel_k [P,D,16], panel_v [P,16,Dv], panel_pos [P,16], panel_bad [P], panel_range [2], visible_lo, visible_hi [TQ]; outs max, sum, acc, scores (scratch). Source: docs/spec.md, Exact.";
+}
+def Hsa_TileAttendLeavesOp : Hsa_TileOp<"attend_leaves", 8, 7> {
+  let summary = "state ∪= the visible keys of the leaves work_in[0 .. counts[0])";
+  let description = "ins query, leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], work_in, counts [2], visible_lo, visible_hi; outs max, sum, acc and scratch: scores, key_batch, value_batch, pos_batch. Source: docs/spec.md, Opening.";
+}
+
+// ---- nodes
+def Hsa_TileStartMassOp : Hsa_TileOp<"start_mass", 2, 3> {
+  let summary = "Z = near mass";
+  let description = "ins max, sum; outs mass_max [TQ], mass_sum [TQ,16], mass_acc [TQ,16] (scratch). Source: docs/spec.md, Opening.";
+}
+def Hsa_TileRootMassOp : Hsa_TileOp<"root_mass", 8, 7> {
+  let summary = "Z += Σ M over the roots on the worklist";
+  let description = "ins query, query_bands, node_mean [G,D,4], node_var [G,bands,4], node_scalar [G,4,4], level_params [4], work_in, counts; outs mass_max, mass_sum, mass_acc and scratch: scores, key_batch, var_batch, scalar_batch. Source: docs/spec.md, Opening.";
+}
+def Hsa_TileLogMassOp : Hsa_TileOp<"log_mass", 3, 1> {
+  let summary = "log_z = log2 Z; +inf behind the last query";
+  let description = "ins mass_max, mass_sum, tile_rows [1]; outs log_z [TQ]. Source: docs/spec.md, Opening.";
+}
+def Hsa_TileScoreLevelOp : Hsa_TileOp<"score_level", 10, 11> {
+  let summary = "score the nodes on the worklist; open those with Σ r² > theta, close the others: state ∪= M v̄";
+  let description = "ins query, query_bands, node_mean, node_value [G,4,Dv], node_var, node_scalar, level_params, work_in, log_z, theta [1]; outs work_out, counts, max, sum, acc and scratch: scores, key_batch, value_batch, var_batch, scalar_batch, residual [64]. Source: docs/spec.md, Opening.";
+}
+
+// ---- rows that enter and leave
+def Hsa_TileWidenRowsOp : Hsa_TileOp<"widen_rows", 1, 2> {
+  let summary = "rows of f32, bf16 or f16 as f32, padded with zeros; bad where a row is not finite";
+  let description = "ins raw_rows [?,?]; outs widened [?,?], bad_rows [?].";
+}
+def Hsa_TileStoreRowsOp : Hsa_TileOp<"store_rows", 1, 1> {
+  let summary = "rows of f32 as f32 or bf16 (nearest even)";
+  let description = "ins o_rows [TQ,Dv]; outs rows_out [?,?].";
+}
+def Hsa_TilePackPanelsOp : Hsa_TileOp<"pack_panels", 3, 2> {
+  let summary = "rows in the given order as f32 panels; an empty slot (-1) is zero";
+  let description = "ins k_rows [?,D], v_rows [?,Dv], order [?]; outs panel_k [P,D,16], panel_v [P,16,Dv].";
+}
+def Hsa_TilePackLeavesOp : Hsa_TileOp<"pack_leaves", 3, 2> {
+  let summary = "raw rows in the given order as panels in their own precision";
+  let description = "ins k_raw [?,?], v_raw [?,?], order [?]; outs leaf_k [P,D,16], leaf_v [P,16,Dv].";
+}
+
+// ---- the index
+def Hsa_TileGramOp : Hsa_TileOp<"gram", 2, 1> {
+  let summary = "gram += Σ rowᵀ row over the finite rows";
+  let description = "ins widened rows [?,D], bad_rows [?]; outs gram [D,D]. Source: docs/spec.md, Tree.";
+}
+def Hsa_TileMetricRowsOp : Hsa_TileOp<"metric_rows", 5, 1> {
+  let summary = "x = [Lᵀk ; α v] of the rows in the given order";
+  let description = "ins k_rows, v_rows, order, metric [D,D], alpha [1]; outs metric_x [?,D+Dv]. Source: docs/spec.md, Tree.";
+}
+def Hsa_TilePrincipalAxisOp : Hsa_TileOp<"principal_axis", 1, 2> {
+  let summary = "projections of rows on their principal axis, by power iterations";
+  let description = "ins metric_x [?,D+Dv]; outs projection [?], axis [4,D+Dv] (scratch). Source: docs/spec.md, Tree.";
+}
+def Hsa_TileLeafMomentsOp : Hsa_TileOp<"leaf_moments", 4, 4> {
+  let summary = "n, mean k, mean v and band variances of each leaf";
+  let description = "ins k_rows, v_rows, order, basis; outs node_mean, node_value, node_var, node_scalar. Source: docs/spec.md, Node.";
+}
+def Hsa_TileLeafGramOp : Hsa_TileOp<"leaf_gram", 4, 1> {
+  let summary = "gram += Σ_leaves (1/n) Σ (k-μ)(k-μ)ᵀ";
+  let description = "ins k_rows, order, node_mean, node_scalar; outs gram. Source: docs/spec.md, Node.";
+}
+def Hsa_TileMergeMomentsOp : Hsa_TileOp<"merge_moments", 6, 4> {
+  let summary = "moments of nodes from the moments of their children";
+  let description = "ins child_mean, child_value, child_var, child_scalar, basis, level_params; outs node_mean, node_value, node_var, node_scalar. Source: docs/spec.md, Node.";
+}
+def Hsa_TileLeafMassOp : Hsa_TileOp<"leaf_mass", 3, 2> {
+  let summary = "true log2 mass of each leaf as 16 sample queries see it";
+  let description = "ins query (16 samples), panel_k, node_scalar; outs true_mass [G,16,4], scores (scratch). Source: docs/spec.md, Node.";
+}
+def Hsa_TileMergeMassOp : Hsa_TileOp<"merge_mass", 2, 1> {
+  let summary = "true log2 mass of nodes from their children";
+  let description = "ins child_mass [G,16,4], level_params; outs true_mass. Source: docs/spec.md, Node.";
+}
+def Hsa_TileFitGainOp : Hsa_TileOp<"fit_gain", 6, 1> {
+  let summary = "β and τ of each node from the samples' true mass";
+  let description = "ins query, query_bands, true_mass, node_mean, node_var, counts; outs node_scalar. Source: docs/spec.md, Node.";
+}
+
+// ---- what a plan runs
+def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, IsolatedFromAbove]> {
+  let summary = "the stages of one attention, in order, with everything that specialises their code";
+  let description = [{
+    Becomes the header of a plan: graph signature and stages. The entries that the stages name are functions beside it.
+    Constraints: schedule_c1 kv_heads divides query_heads.
+    Example: tests/passes/tile.mlir
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$query_name, StrAttr:$key_name, StrAttr:$value_name, StrAttr:$output_name,
+                       I64Attr:$query_heads, I64Attr:$kv_heads, I64Attr:$head_dim, I64Attr:$value_dim, F64Attr:$scale,
+                       Hsa_MaskAttr:$mask, Hsa_ConfigAttr:$config);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+  let hasVerifier = 1;
+}
+
+def Hsa_PlanStageOp : Hsa_Op<"stage", [HasParent<"ScheduleOp">]> {
+  let summary = "an iteration space, an entry, and the names of what it is called with";
+  let description = [{
+    `space` is one of segment, level, tile, rows. An argument `@name` is a port that the runtime binds, `name` a buffer of the worker's arena.
+    A typed stage has one entry per element type of the input: `entry.f32`, `entry.bf16`, `entry.f16`.
+    Constraints: stage_c1 space is known.
+  }];
+  let arguments = (ins StrAttr:$entry, StrAttr:$space, StrArrayAttr:$arguments, UnitAttr:$typed);
+  let assemblyFormat = "$space $entry $arguments (`typed` $typed^)? attr-dict";
+  let hasVerifier = 1;
+}
 
 #endif

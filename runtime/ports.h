@@ -1,5 +1,6 @@
 // The ports of a stage: what the runtime knows how to bind to an argument. A plan that names another port is refused (plan_c14), so a stage
-// can only read and write what is listed here. Names are part of the plan format: add, never rename.
+// can only read and write what is listed here. Names are part of the plan format: add, never rename. Shapes are in passes/stage_table.cpp
+// and, as they were compiled, in every plan (`hsa-inspect`).
 #pragma once
 
 #include <algorithm>
@@ -8,66 +9,68 @@
 
 namespace hsa {
 
-// Symbols as in docs/spec.md; docs/plan_format.md says where each one stands in the file.
+// Symbols as in docs/spec.md.
 inline constexpr auto kPorts = std::to_array<std::string_view>({
-    // Rows that enter a stage
-    "q_rows",        // queries of a tile
-    "k_rows",        // keys of a unit, in the order of the input
-    "v_rows",        // values of a unit, in the order of the input
-    "raw_rows",      // rows of one input tensor, in its own element type
-    "widened",       // the same rows in f32
+    // Rows of the user's tensors, in their own element type
+    "raw_rows",      // rows of one tensor
+    "k_raw",         // keys of a unit
+    "v_raw",         // values of a unit
+    "rows_out",      // rows of the output tensor
+
+    // The same in f32, padded
+    "widened",       // rows that were raw
     "bad_rows",      // 1 for each row that holds a non-finite number
-    "order",         // key of each slot of a unit's tree
-    "visible_lo",    // first visible key of each query of a tile
-    "visible_hi",    // one past the last visible key of each query of a tile
+    "q_rows",        // queries of a tile, or samples
+    "k_rows",        // keys of a unit
+    "v_rows",        // values of a unit
 
     // Packed keys and values that are read exactly
-    "panel_k",       // keys of the near field, packed
-    "panel_v",       // values of the near field, packed
-    "panel_pos",     // position of each key of the near field
-    "panel_bad",     // 1 for each non-finite key of the near field
-    "panel_range",   // first and last panel that a tile reads
-    "leaf_k",        // keys of the leaves of a unit, packed
-    "leaf_v",        // values of the leaves of a unit, packed
-    "leaf_pos",      // position of each leaf key, -1 for an empty slot
-    "leaf_bad",      // 1 for each leaf slot that must not count
+    "order",         // row of each slot, -1 for an empty slot
+    "panel_k",       // keys in panels of 16, dimension by dimension
+    "panel_v",       // values in panels of 16 rows
+    "panel_pos",     // position of each key, greatest i32 for an empty slot
+    "panel_bad",     // not 0 for a panel with a non-finite value
+    "panel_range",   // first panel and end of the panels that a tile reads
+    "leaf_k",        // keys of the leaves, in the element type of the input
+    "leaf_v",        // values of the leaves
+    "leaf_pos",      // position of each leaf key
+    "visible_lo",    // first visible position of each query of a tile
+    "visible_hi",    // last visible position of each query of a tile
 
-    // Bases that keys and queries are seen in
-    "basis",         // U: columns are the directions whose variances a node keeps
-    "metric",        // L: LLᵀ = E[qqᵀ] of earlier queries
-    "projection",    // each row along the principal axis of its group
+    // Ordering a unit
+    "metric",        // L: LLᵀ = mean qqᵀ of earlier queries
+    "alpha",         // α: weight of the values in the metric
+    "metric_x",      // [Lᵀk ; αv] of each live key
+    "projection",    // each of them along the principal axis of its group
     "gram",          // second moments, summed over rows
-    "alpha",         // α: weight of the values in the metric of bisection
 
-    // Nodes of one level, and of the next finer one
-    "node_mean",     // μ: mean key
-    "node_value",    // v̄: mean value
+    // Nodes of one level, in groups of four, and of the next finer level
+    "basis",         // U in panels of 16 columns: the directions whose variances a node keeps
+    "node_mean",     // μ
+    "node_value",    // v̄
     "node_var",      // mean variance of each band
-    "node_scalar",   // live keys, log n, β, τ
-    "child_mean",    // μ of the level below
-    "child_value",   // v̄ of the level below
-    "child_var",     // band variances of the level below
-    "child_scalar",  // scalars of the level below
-
-    // Calibration of β and τ
-    "true_mass",     // log Σ e^{σ q·k} of each node for each sample
-    "child_mass",    // the same of the level below
-    "sample_q",      // sampled queries
-    "sample_bands",  // ‖(Uᵀq)_b‖² of each sample
+    "node_scalar",   // log2 n, β, τ, n
+    "child_mean",
+    "child_value",
+    "child_var",
+    "child_scalar",
+    "level_params",  // first valid node, end of the valid nodes, groups of children per node
+    "true_mass",     // log2 Σ 2^{q·k} of each node for each of 16 samples
+    "child_mass",
 
     // Opening
-    "level_params",  // per-level numbers: σ, order, tokens of a node
-    "theta",         // θ of the query head
-    "work_in",       // nodes of this level to score
-    "work_out",      // nodes of the next level to score, or leaves to read
-    "counts",        // nodes scored, nodes opened, keys read
+    "tile_rows",     // queries of the tile that exist
+    "theta",         // θ² times the finite queries of the tile; negative: open everything
+    "work_in",       // groups of nodes of this level to score, or leaves to read
+    "work_out",      // groups of the next level, or leaves
+    "counts",        // length of work_in, length of work_out
 
-    // Rows that leave a stage
-    "o_rows",        // outputs of a tile: acc, max and sum until normalized
-    "lse_row",       // log-sum-exp of each query of a tile
-    "rows_out",      // output rows in the element type of the output tensor
+    // Results of a tile
+    "o_rows",        // output rows in f32
+    "lse_row",       // natural log of the sum of each row
 });
 
-constexpr bool IsPort(std::string_view name) { return std::find(kPorts.begin(), kPorts.end(), name) != kPorts.end(); }
+// Whether a plan may bind an argument to `name`.
+constexpr bool IsPort(std::string_view name) { return std::ranges::find(kPorts, name) != kPorts.end(); }
 
 }  // namespace hsa

@@ -5,10 +5,12 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "passes/passes.h"
+#include "passes/pipelines.h"
 
 int main(int argc, char** argv) {
   mlir::registerAllPasses();
   hsa::ir::registerHsaPasses();
+  hsa::ir::registerPipelines();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);

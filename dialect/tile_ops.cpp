@@ -1,0 +1,36 @@
+// Verifiers of layer 2.
+#include "dialect/hsa_ops.h"
+
+namespace hsa::ir {
+
+using namespace mlir;  // NOLINT
+
+LogicalResult verifyTileOp(Operation* op, unsigned numIns, unsigned numOuts) {
+  auto segments = op->getAttrOfType<DenseI32ArrayAttr>("operandSegmentSizes");
+  const unsigned ins = segments ? segments[0] : 0, outs = segments ? segments[1] : 0;
+  if (ins != numIns) return op->emitOpError("tile_c1: has ") << ins << " ins, takes " << numIns;
+  if (outs != numOuts) return op->emitOpError("tile_c2: has ") << outs << " outs, takes " << numOuts;
+  const bool tensors = isa<RankedTensorType>(op->getOperand(0).getType());
+  for (Type type : op->getOperandTypes())
+    if (isa<RankedTensorType>(type) != tensors) return op->emitOpError("tile_c3: mixes tensors and memrefs: ") << type;
+  const unsigned wanted = tensors ? outs : 0;
+  if (op->getNumResults() != wanted) return op->emitOpError("tile_c4: has ") << op->getNumResults() << " results, wants " << wanted;
+  for (unsigned i = 0; i < wanted; ++i)
+    if (op->getResult(i).getType() != op->getOperand(ins + i).getType())
+      return op->emitOpError("tile_c5: result ") << i << " is " << op->getResult(i).getType() << ", its out is " << op->getOperand(ins + i).getType();
+  return success();
+}
+
+LogicalResult ScheduleOp::verify() {
+  if (getKvHeads() < 1 || getQueryHeads() % getKvHeads() != 0)
+    return emitOpError("schedule_c1: query_heads is ") << getQueryHeads() << ", not a multiple of kv_heads " << getKvHeads();
+  return success();
+}
+
+LogicalResult PlanStageOp::verify() {
+  if (!llvm::is_contained({"segment", "level", "tile", "rows"}, getSpace()))
+    return emitOpError("stage_c1: space is '") << getSpace() << "', wants segment, level, tile or rows";
+  return success();
+}
+
+}  // namespace hsa::ir

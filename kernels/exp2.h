@@ -1,0 +1,17 @@
+// 2^x in f32: x = n + f with n = round(x), |f| ≤ ½; 2^f by a polynomial on the FMA units, 2^n in the exponent bits.
+#pragma once
+
+#include <array>
+
+namespace hsa {
+
+// Minimax on [-½, ½], lowest power first: relative error ≤ 7.5e-8 before rounding.
+inline constexpr std::array<double, 6> kExp2Poly = {1.00000012, 0.693146944, 0.240221202, 0.0555071309, 0.00967554096, 0.00132764725};
+
+// x below this gives exactly 0: the biased exponent 127 + n becomes 0. A masked score (-inf) so contributes nothing.
+inline constexpr double kExp2Least = -127.0;
+
+// Adding it rounds to an integer n and leaves n + 127 in the low bits: 1.5·2^23 + 127.
+inline constexpr double kExp2Magic = 12582912.0 + 127.0;
+
+}  // namespace hsa

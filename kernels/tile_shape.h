@@ -1,0 +1,33 @@
+// The register tile of each instruction set: rows of queries × vectors of keys (or of value columns) whose sums stay in registers.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace hsa {
+
+// A panel is 16 keys side by side, a batch is four panels: the unit that scores, softmax and values work on.
+inline constexpr int kPanelKeys = 16;
+inline constexpr int kBatchPanels = 4;
+inline constexpr int kBatchKeys = kPanelKeys * kBatchPanels;
+inline constexpr int kGroupNodes = 4;  // nodes are stored four side by side: the children of one node
+inline constexpr int kBatchGroups = kBatchKeys / kGroupNodes;
+inline constexpr int kPadPosition = 0x7fffffff;  // of an empty slot: after every query, so masked for all
+
+struct TileShape {
+  std::string_view isa;
+  int lanes;    // f32 in a vector register
+  int rows;     // rows of the register tile
+  int vectors;  // vectors side by side in the register tile
+  std::string_view features;  // what the code may use, in LLVM's spelling, comma-separated; also what a plan requires
+};
+
+// 8x32 of 32 zmm and 6x16 of 16 ymm are what leaves no spill and no idle FMA port; the measurements are in docs/performance.md.
+inline constexpr std::array<TileShape, 4> kTileShapes = {{
+    {"avx512", 16, 8, 2, "avx512f,avx512vl,avx512bw,avx512dq,avx512cd,avx2,fma,f16c,bmi,bmi2,lzcnt,movbe,popcnt"},
+    {"avx2", 8, 6, 2, "avx2,fma,f16c,bmi,bmi2,lzcnt,movbe,popcnt"},
+    {"sse2", 4, 4, 2, "sse2"},
+    {"neon", 4, 8, 2, "neon"},
+}};
+
+}  // namespace hsa

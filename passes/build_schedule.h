@@ -1,0 +1,11 @@
+// Layer 2 from the numbers of one attention: its schedule, and beside it one function per entry on tiles of static size.
+#pragma once
+
+#include "dialect/hsa_ops.h"
+
+namespace hsa::ir {
+
+// Adds the entries of `schedule`, whose body is still empty, to its module and fills the body with its stages.
+void buildStages(ScheduleOp schedule);
+
+}  // namespace hsa::ir

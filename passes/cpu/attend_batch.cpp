@@ -1,0 +1,280 @@
+#include "passes/cpu/attend_batch.h"
+
+#include <limits>
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+namespace hsa::ir {
+
+using namespace mlir;  // NOLINT
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr int64_t kUnroll = 4;  // steps of a product loop between two branches
+
+MemRefType scoresType(KernelEmitter& e) { return e.blockType({e.params.tileQueries, kBatchKeys}, e.b.getF32Type()); }
+MemRefType rowType(KernelEmitter& e, Type element) { return e.blockType({e.params.tileQueries}, element); }
+MemRefType sumType(KernelEmitter& e) { return e.blockType({e.params.tileQueries, kSumLanes}, e.b.getF32Type()); }
+MemRefType tileType(KernelEmitter& e, int64_t width) { return e.blockType({e.params.tileQueries, width}, e.b.getF32Type()); }
+MemRefType valuesType(KernelEmitter& e) {
+  return e.blockType({kBatchPanels, kPanelKeys, e.params.paddedValueDim}, e.b.getF32Type());
+}
+MemRefType positionsType(KernelEmitter& e) { return e.blockType({kBatchPanels, kPanelKeys}, e.b.getI32Type()); }
+
+// One register tile: sums[r][v] += left(r, k) · right(k, v) for lo ≤ k < hi, started from `sums`.
+SmallVector<Value> multiplyTile(KernelEmitter& e, Value lo, Value hi, int64_t rows, SmallVector<Value> sums,
+                                function_ref<Value(int64_t row, Value k)> left, function_ref<Value(Value k, int64_t vector)> right) {
+  return e.fold(lo, hi, kUnroll, sums, [&](Value k0, ValueRange carried) {
+    SmallVector<Value> acc(carried);
+    for (int64_t step = 0; step < kUnroll; ++step) {
+      Value k = e.addIndex(k0, e.index(step));
+      SmallVector<Value> columns;
+      for (int64_t v = 0; v < e.tile.vectors; ++v) columns.push_back(right(k, v));
+      for (int64_t r = 0; r < rows; ++r) {
+        Value x = e.spread(left(r, k));
+        for (int64_t v = 0; v < e.tile.vectors; ++v) {
+          Value& sum = acc[r * e.tile.vectors + v];
+          sum = e.multiplyAdd(x, columns[v], sum);
+        }
+      }
+    }
+    return acc;
+  });
+}
+
+void emitScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, int64_t depth) {
+  const int64_t width = e.lanes() * e.tile.vectors;  // keys of one register tile: half a panel, one, or two
+  const int64_t steps = kBatchKeys / width;
+  for (int64_t step = 0; step < steps; ++step) {
+    e.forEachRowBlock([&](Value first, int64_t count) {
+      SmallVector<Value> zeros(count * e.tile.vectors, e.f32s(0));
+      auto key = [&](int64_t v) { return step * width + v * e.lanes(); };
+      SmallVector<Value> sums = multiplyTile(
+          e, e.index(0), e.index(depth), count, zeros,
+          [&](int64_t r, Value k) { return e.get(rows, {e.addIndex(first, e.index(r)), k}); },
+          [&](Value k, int64_t v) { return e.load(panels, {e.index(key(v) / kPanelKeys), k, e.index(key(v) % kPanelKeys)}); });
+      for (int64_t r = 0; r < count; ++r)
+        for (int64_t v = 0; v < e.tile.vectors; ++v)
+          e.store(sums[r * e.tile.vectors + v], scores, {e.addIndex(first, e.index(r)), e.index(key(v))});
+    });
+  }
+}
+
+// Raises the row's max to `peak` and scales what was summed under the old one.
+void emitRescaleRow(KernelEmitter& e, Value row, Value oldMax, Value peak, ValueRange state, int64_t width) {
+  Value factor = e.exp2(e.sub(e.spread(oldMax), e.spread(peak)));
+  e.set(peak, state[0], {row});
+  auto scale = [&](Value memref, Value column) { e.store(e.mul(e.load(memref, {row, column}), factor), memref, {row, column}); };
+  for (int64_t c = 0; c < kSumLanes; c += e.lanes()) scale(state[1], e.index(c));
+  e.forEach(width, e.lanes(), [&](Value c) { scale(state[2], c); });
+}
+
+void emitSoftmaxBatch(KernelEmitter& e, Value scores, ValueRange state, int64_t width) {
+  const int64_t vectors = kBatchKeys / e.lanes();
+  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+    SmallVector<Value> s;
+    for (int64_t v = 0; v < vectors; ++v) s.push_back(e.load(scores, {row, e.index(v * e.lanes())}));
+    SmallVector<Value> tops(s);
+    while (tops.size() > 1) {
+      SmallVector<Value> half;
+      for (size_t i = 0; i + 1 < tops.size(); i += 2) half.push_back(e.max(tops[i], tops[i + 1]));
+      tops = half;
+    }
+    Value peak = e.reduceMax(tops[0]);
+    Value oldMax = e.get(state[0], {row});
+    Value grows = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, peak, e.add(oldMax, e.f32(kLazyRescale)));
+    e.when(grows, [&] { emitRescaleRow(e, row, oldMax, peak, state, width); });
+    Value rowMax = e.spread(e.select(grows, peak, oldMax));
+    SmallVector<Value> sums;  // kSumLanes partial sums, in as many vectors as they take
+    for (int64_t c = 0; c < kSumLanes; c += e.lanes()) sums.push_back(e.load(state[1], {row, e.index(c)}));
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value weight = e.exp2(e.sub(s[v], rowMax));
+      e.store(weight, scores, {row, e.index(v * e.lanes())});
+      Value& sum = sums[v % sums.size()];
+      sum = e.add(sum, weight);
+    }
+    for (auto [i, sum] : llvm::enumerate(sums)) e.store(sum, state[1], {row, e.index(static_cast<int64_t>(i) * e.lanes())});
+  });
+}
+
+void emitValueBatch(KernelEmitter& e, Value weights, Value values, Value acc) {
+  const int64_t width = e.lanes() * e.tile.vectors;
+  auto columns = [&](Value column, int64_t vectors) {
+    e.forEachRowBlock([&](Value first, int64_t count) {
+      SmallVector<Value> sums;
+      auto at = [&](int64_t r, int64_t v) {
+        return SmallVector<Value>{e.addIndex(first, e.index(r)), e.addIndex(column, e.index(v * e.lanes()))};
+      };
+      for (int64_t r = 0; r < count; ++r)
+        for (int64_t v = 0; v < e.tile.vectors; ++v) sums.push_back(e.load(acc, at(r, v)));
+      for (int64_t p = 0; p < kBatchPanels; ++p)
+        sums = multiplyTile(
+            e, e.index(0), e.index(kPanelKeys), count, sums,
+            [&](int64_t r, Value k) { return e.get(weights, {e.addIndex(first, e.index(r)), e.addIndex(k, e.index(p * kPanelKeys))}); },
+            [&](Value k, int64_t v) { return e.load(values, {e.index(p), k, e.addIndex(column, e.index(v * e.lanes()))}); });
+      for (int64_t r = 0; r < count; ++r)
+        for (int64_t v = 0; v < e.tile.vectors; ++v) e.store(sums[r * e.tile.vectors + v], acc, at(r, v));
+    });
+  };
+  const int64_t whole = e.params.paddedValueDim / width * width;
+  e.forEach(whole, width, [&](Value column) { columns(column, e.tile.vectors); });
+  if (whole < e.params.paddedValueDim) {  // 16 columns left under a tile of 32: one vector wide
+    TileShape narrow = e.tile;
+    narrow.vectors = 1;
+    KernelEmitter last(e.b, e.module, narrow, e.params);
+    const int64_t column = whole;
+    last.forEachRowBlock([&](Value first, int64_t count) {
+      auto at = [&](int64_t r) { return SmallVector<Value>{last.addIndex(first, last.index(r)), last.index(column)}; };
+      SmallVector<Value> sums;
+      for (int64_t r = 0; r < count; ++r) sums.push_back(last.load(acc, at(r)));
+      for (int64_t p = 0; p < kBatchPanels; ++p)
+        sums = multiplyTile(
+            last, last.index(0), last.index(kPanelKeys), count, sums,
+            [&](int64_t r, Value k) { return last.get(weights, {last.addIndex(first, last.index(r)), last.addIndex(k, last.index(p * kPanelKeys))}); },
+            [&](Value k, int64_t) { return last.load(values, {last.index(p), k, last.index(column)}); });
+      for (int64_t r = 0; r < count; ++r) last.store(sums[r], acc, at(r));
+    });
+  }
+}
+
+// Whether the query with bounds (lo, hi) sees these positions; scalars or vectors alike.
+Value sees(KernelEmitter& e, Value position, Value lo, Value hi, Value sinks) {
+  Value before = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sle, position, hi);
+  Value after = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, position, lo);
+  Value sink = arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, position, sinks);
+  return arith::AndIOp::create(e.b, before, arith::OrIOp::create(e.b, after, sink));
+}
+
+void emitMaskBatch(KernelEmitter& e, Value scores, Value positions, Value lo, Value hi) {
+  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+    Value rowLo = e.spread(e.get(lo, {row})), rowHi = e.spread(e.get(hi, {row}));
+    for (int64_t key = 0; key < kBatchKeys; key += e.lanes()) {
+      Value position = e.load(positions, {e.index(key / kPanelKeys), e.index(key % kPanelKeys)});
+      Value seen = sees(e, position, rowLo, rowHi, e.i32s(e.params.sinkTokens));
+      Value score = e.load(scores, {row, e.index(key)});
+      e.store(e.select(seen, score, e.f32s(-kInfinity)), scores, {row, e.index(key)});
+    }
+  });
+}
+
+// As emitValueBatch, but a value is touched only by the queries that see its key: 0 · Inf would be NaN.
+void emitValueBatchMasked(KernelEmitter& e, Value weights, Value values, Value positions, Value lo, Value hi, Value acc) {
+  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+    Value rowLo = e.get(lo, {row}), rowHi = e.get(hi, {row});
+    e.forEach(kBatchPanels, 1, [&](Value panel) {
+      e.forEach(kPanelKeys, 1, [&](Value key) {
+        Value seen = sees(e, e.get(positions, {panel, key}), rowLo, rowHi, e.i32(e.params.sinkTokens));
+        e.when(seen, [&] {
+          Value weight = e.spread(e.get(weights, {row, e.addIndex(e.mulIndex(panel, kPanelKeys), key)}));
+          e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) {
+            e.store(e.multiplyAdd(weight, e.load(values, {panel, key, c}), e.load(acc, {row, c})), acc, {row, c});
+          });
+        });
+      });
+    });
+  });
+}
+
+struct Bounds {
+  Value least, most;
+};
+
+// Least and greatest of a block of i32.
+Bounds boundsOf(KernelEmitter& e, ArrayRef<Value> vectors) {
+  Value least = vectors[0], most = vectors[0];
+  for (Value v : vectors.drop_front()) {
+    least = arith::MinSIOp::create(e.b, least, v);
+    most = arith::MaxSIOp::create(e.b, most, v);
+  }
+  return {vector::ReductionOp::create(e.b, vector::CombiningKind::MINSI, least),
+          vector::ReductionOp::create(e.b, vector::CombiningKind::MAXSI, most)};
+}
+
+Bounds boundsOfRows(KernelEmitter& e, Value rows) {
+  SmallVector<Value> vectors;
+  for (int64_t r = 0; r < e.params.tileQueries; r += e.lanes()) vectors.push_back(e.load(rows, {e.index(r)}));
+  return boundsOf(e, vectors);
+}
+
+Value less(KernelEmitter& e, Value x, Value y) { return arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, x, y); }
+
+void emitAttendBatch(KernelEmitter& e, ValueRange arguments, bool mayBeBad) {
+  Value query = arguments[0], keys = arguments[1], values = arguments[2], positions = arguments[3];
+  Value lo = arguments[4], hi = arguments[5], scores = arguments[9];
+  TileState state{arguments[6], arguments[7], arguments[8]};
+  SmallVector<Value> vectors;
+  for (int64_t key = 0; key < kBatchKeys; key += e.lanes())
+    vectors.push_back(e.load(positions, {e.index(key / kPanelKeys), e.index(key % kPanelKeys)}));
+  Bounds position = boundsOf(e, vectors), los = boundsOfRows(e, lo), his = boundsOfRows(e, hi);
+  Value sinks = e.i32(e.params.sinkTokens);
+  // Some query may see some key: not (all after every hi, or all before every lo and behind the sinks).
+  Value tooLate = less(e, his.most, position.least);
+  Value tooEarly = arith::AndIOp::create(e.b, less(e, position.most, los.least),
+                                         arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, position.least, sinks));
+  Value none = arith::OrIOp::create(e.b, tooLate, tooEarly);
+  Value some = arith::XOrIOp::create(e.b, none, arith::ConstantIntOp::create(e.b, 1, 1));
+  e.when(some, [&] {
+    Value masked = arith::OrIOp::create(e.b, less(e, his.least, position.most), less(e, position.least, los.most));
+    callScoreBatch(e, query, keys, scores, e.params.paddedHeadDim);
+    e.when(masked, [&] {
+      e.call("mask_batch", {scoresType(e), positionsType(e), rowType(e, e.b.getI32Type()), rowType(e, e.b.getI32Type())},
+             {scores, positions, lo, hi}, [](KernelEmitter& in, ValueRange a) { emitMaskBatch(in, a[0], a[1], a[2], a[3]); });
+    });
+    callSoftmaxBatch(e, scores, state, e.params.paddedValueDim);
+    if (!mayBeBad) return callValueBatch(e, scores, values, state.acc);
+    Value flags = e.i32(0);
+    for (int64_t p = 0; p < kBatchPanels; ++p) flags = arith::OrIOp::create(e.b, flags, e.get(arguments[10], {e.index(p)}));
+    Value bad = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, flags, e.i32(0));
+    Value careful = arith::AndIOp::create(e.b, masked, bad);
+    auto branch = scf::IfOp::create(e.b, careful, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(e.b);
+    e.b.setInsertionPoint(branch.thenBlock()->getTerminator());
+    e.call("value_batch_masked",
+           {scoresType(e), valuesType(e), positionsType(e), rowType(e, e.b.getI32Type()), rowType(e, e.b.getI32Type()),
+            tileType(e, e.params.paddedValueDim)},
+           {scores, values, positions, lo, hi, state.acc},
+           [](KernelEmitter& in, ValueRange a) { emitValueBatchMasked(in, a[0], a[1], a[2], a[3], a[4], a[5]); });
+    e.b.setInsertionPoint(branch.elseBlock()->getTerminator());
+    callValueBatch(e, scores, values, state.acc);
+  });
+}
+
+}  // namespace
+
+void callScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, int64_t depth) {
+  const std::string name = "score_batch_" + std::to_string(depth);
+  e.call(name, {tileType(e, depth), e.blockType({kBatchPanels, depth, kPanelKeys}, e.b.getF32Type()), scoresType(e)},
+         {rows, panels, scores}, [&](KernelEmitter& in, ValueRange a) { emitScoreBatch(in, a[0], a[1], a[2], depth); });
+}
+
+void callSoftmaxBatch(KernelEmitter& e, Value scores, const TileState& state, int64_t width) {
+  const std::string name = "softmax_batch_" + std::to_string(width);
+  e.call(name, {scoresType(e), rowType(e, e.b.getF32Type()), sumType(e), tileType(e, width)},
+         {scores, state.max, state.sum, state.acc},
+         [&](KernelEmitter& in, ValueRange a) { emitSoftmaxBatch(in, a[0], a.drop_front(), width); });
+}
+
+void callValueBatch(KernelEmitter& e, Value weights, Value values, Value acc) {
+  e.call("value_batch", {scoresType(e), valuesType(e), tileType(e, e.params.paddedValueDim)}, {weights, values, acc},
+         [](KernelEmitter& in, ValueRange a) { emitValueBatch(in, a[0], a[1], a[2]); });
+}
+
+void callAttendBatch(KernelEmitter& e, Value query, const KeyBatch& batch, const Visible& visible, const TileState& state, Value scores) {
+  const int64_t depth = e.params.paddedHeadDim;
+  Type f32 = e.b.getF32Type(), i32 = e.b.getI32Type();
+  SmallVector<MemRefType> types = {tileType(e, depth), e.blockType({kBatchPanels, depth, kPanelKeys}, f32), valuesType(e), positionsType(e),
+                                   rowType(e, i32), rowType(e, i32), rowType(e, f32), sumType(e), tileType(e, e.params.paddedValueDim),
+                                   scoresType(e)};
+  SmallVector<Value> arguments = {query, batch.keys, batch.values, batch.positions, visible.lo, visible.hi,
+                                  state.max, state.sum, state.acc, scores};
+  if (batch.bad) {
+    types.push_back(e.blockType({kBatchPanels}, i32));
+    arguments.push_back(batch.bad);
+  }
+  e.call(batch.bad ? "attend_batch_any" : "attend_batch_finite", types, arguments,
+         [&](KernelEmitter& in, ValueRange a) { emitAttendBatch(in, a, static_cast<bool>(batch.bad)); });
+}
+
+}  // namespace hsa::ir

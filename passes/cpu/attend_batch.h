@@ -1,0 +1,39 @@
+// One tile of queries against one batch of 64 keys: the inner work of every stage that attends, as private functions of the variant.
+#pragma once
+
+#include "passes/cpu/kernel_emitter.h"
+
+namespace hsa::ir {
+
+// The running partial result of a tile, in log2 units: max [TQ], sum [TQ,16] as partial sums, acc [TQ,Dv].
+// A row's max starts at kNoMax and is raised only when a score exceeds it by more than kLazyRescale, so weights stay below 2^8.
+struct TileState {
+  Value max, sum, acc;
+};
+inline constexpr double kNoMax = -1e30;
+inline constexpr double kLazyRescale = 8.0;
+inline constexpr int64_t kSumLanes = 16;
+
+// scores[r, 16p + lane] = Σ_d rows[r, d] panels[p, d, lane];  rows [TQ,depth], panels [4,depth,16], scores [TQ,64].
+void callScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, int64_t depth);
+
+// Online softmax of scores [TQ,64] in place: they become weights 2^(score - max); state is rescaled where max grows.
+// `width` is the number of columns of acc.
+void callSoftmaxBatch(KernelEmitter& e, Value scores, const TileState& state, int64_t width);
+
+// acc[r, c] += Σ_j weights[r, j] values[j / 16, j % 16, c];  values [4,16,Dv].
+void callValueBatch(KernelEmitter& e, Value weights, Value values, Value acc);
+
+// Keys of one batch with their positions [4,16], for queries that see positions lo[r] ≤ position ≤ hi[r] or the sink prefix below hi[r].
+struct KeyBatch {
+  Value keys, values, positions;
+  Value bad;  // [4] i32, not 0 where a panel has a non-finite value; null when there is none
+};
+struct Visible {
+  Value lo, hi;  // [TQ] i32
+};
+
+// scores → weights → values, with the mask only where some query does not see the whole batch; nothing at all when none sees any of it.
+void callAttendBatch(KernelEmitter& e, Value query, const KeyBatch& batch, const Visible& visible, const TileState& state, Value scores);
+
+}  // namespace hsa::ir

@@ -1,0 +1,52 @@
+// Z of a tile: the near mass and the estimated mass of the roots, as a running (max, sum) in log2 units.
+#include <limits>
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "passes/cpu/attend_batch.h"
+#include "passes/cpu/emitters.h"
+#include "passes/cpu/node_batch.h"
+
+namespace hsa::ir {
+
+using namespace mlir;  // NOLINT
+
+void emitStartMass(KernelEmitter& e, ValueRange arguments) {
+  Value max = arguments[0], sum = arguments[1], massMax = arguments[2], massSum = arguments[3], unused = arguments[4];
+  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+    e.set(e.get(max, {row}), massMax, {row});
+    for (int64_t c = 0; c < kSumLanes; c += e.lanes()) {
+      e.store(e.load(sum, {row, e.index(c)}), massSum, {row, e.index(c)});
+      e.store(e.f32s(0), unused, {row, e.index(c)});
+    }
+  });
+}
+
+void emitRootMass(KernelEmitter& e, ValueRange arguments) {
+  Value query = arguments[0], bands = arguments[1];
+  LevelNodes level{arguments[2], arguments[3], arguments[4], arguments[5]};
+  Value work = arguments[6], counts = arguments[7];
+  TileState mass{arguments[8], arguments[9], arguments[10]};  // acc: 16 columns that nobody reads
+  Value scores = arguments[11];
+  NodeBatch batch{arguments[12], arguments[13], arguments[14]};
+  Value count = e.toIndex(e.get(counts, {e.index(0)}));
+  e.forEach(e.index(0), count, kBatchGroups, [&](Value first) {
+    gatherNodes(e, level, work, first, count, batch);
+    callNodeScores(e, query, bands, batch, scores);
+    callSoftmaxBatch(e, scores, mass, kSumLanes);
+  });
+}
+
+// log_z = max + log2 Σ; +inf behind the last query, so that its residuals are 0.
+void emitLogMass(KernelEmitter& e, ValueRange arguments) {
+  Value max = arguments[0], sum = arguments[1], tileRows = arguments[2], logZ = arguments[3];
+  Value rows = e.toIndex(e.get(tileRows, {e.index(0)}));
+  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+    Value total = e.load(sum, {row, e.index(0)});
+    for (int64_t c = e.lanes(); c < kSumLanes; c += e.lanes()) total = e.add(total, e.load(sum, {row, e.index(c)}));
+    Value log = e.add(e.spread(e.get(max, {row})), e.log2(e.spread(e.reduceAdd(total))));
+    Value live = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ult, row, rows);
+    e.set(e.select(live, e.reduceMax(log), e.f32(std::numeric_limits<double>::infinity())), logZ, {row});
+  });
+}
+
+}  // namespace hsa::ir

@@ -1,0 +1,69 @@
+// A tile of queries: taken in, described to the bands of the splats, and turned into output rows at the end.
+#include <cmath>
+#include <limits>
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "passes/cpu/attend_batch.h"
+#include "passes/cpu/emitters.h"
+
+namespace hsa::ir {
+
+using namespace mlir;  // NOLINT
+
+// query = rows · σ · log2 e, zero behind the last row; the state of a row that has seen nothing.
+void emitLoadQuery(KernelEmitter& e, ValueRange arguments) {
+  Value rows = arguments[0], query = arguments[1];
+  TileState state{arguments[2], arguments[3], arguments[4]};
+  Value live = e.dim(rows, 0), factor = e.f32s(e.params.scale * M_LOG2E), zero = e.f32s(0);
+  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+    e.forEach(e.params.paddedHeadDim, e.lanes(), [&](Value d) { e.store(zero, query, {row, d}); });
+    e.set(e.f32(kNoMax), state.max, {row});
+    for (int64_t c = 0; c < kSumLanes; c += e.lanes()) e.store(zero, state.sum, {row, e.index(c)});
+    e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) { e.store(zero, state.acc, {row, c}); });
+  });
+  e.forEach(e.index(0), live, 1, [&](Value row) {
+    e.forEach(e.params.paddedHeadDim, e.lanes(), [&](Value d) { e.store(e.mul(e.load(rows, {row, d}), factor), query, {row, d}); });
+  });
+}
+
+// bands[r, b] = σ² ‖(Uᵀq_r)_b‖². The rotation is a score batch: the columns of U are its keys.
+void emitQueryBands(KernelEmitter& e, ValueRange arguments) {
+  Value query = arguments[0], basis = arguments[1], bands = arguments[2], rotated = arguments[3];
+  const double unit = M_LN2 * M_LN2;  // the query carries log2 e
+  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+    e.forEach(e.params.bands, 1, [&](Value band) { e.set(e.f32(0), bands, {row, band}); });
+  });
+  for (int64_t first = 0; first < e.params.headDim; first += kBatchKeys) {
+    Value panels = e.slice(basis, e.index(first / kPanelKeys), kBatchPanels);
+    callScoreBatch(e, query, panels, rotated, e.params.paddedHeadDim);
+    const int64_t count = std::min<int64_t>(kBatchKeys, e.params.headDim - first);
+    e.forEach(e.params.tileQueries, 1, [&](Value row) {
+      e.forEach(count, 1, [&](Value c) {
+        Value dimension = e.addIndex(c, e.index(first));
+        Value band = arith::DivUIOp::create(e.b, dimension, e.index(e.params.bandWidth()));
+        Value y = e.get(rotated, {row, c});
+        e.set(e.multiplyAdd(e.mul(y, y), e.f32(unit), e.get(bands, {row, band})), bands, {row, band});
+      });
+    });
+  }
+}
+
+// o = acc / Σ, lse = ln 2 · (max + log2 Σ); 0 and -inf for a row that saw no key.
+void emitFinish(KernelEmitter& e, ValueRange arguments) {
+  TileState state{arguments[0], arguments[1], arguments[2]};
+  Value output = arguments[3], lse = arguments[4];
+  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+    Value total = e.load(state.sum, {row, e.index(0)});
+    for (int64_t c = e.lanes(); c < kSumLanes; c += e.lanes()) total = e.add(total, e.load(state.sum, {row, e.index(c)}));
+    total = e.spread(e.reduceAdd(total));
+    Value empty = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OEQ, total, e.f32s(0));
+    Value inverse = e.select(empty, e.f32s(0), arith::DivFOp::create(e.b, e.f32s(1), total));
+    e.forEach(e.params.paddedValueDim, e.lanes(),
+              [&](Value c) { e.store(e.mul(e.load(state.acc, {row, c}), inverse), output, {row, c}); });
+    Value log = e.mul(e.add(e.spread(e.get(state.max, {row})), e.log2(total)), e.f32s(M_LN2));
+    log = e.select(empty, e.f32s(-std::numeric_limits<double>::infinity()), log);
+    e.set(e.reduceMax(log), lse, {row});
+  });
+}
+
+}  // namespace hsa::ir

@@ -1,0 +1,94 @@
+// One level for one tile: every node on the worklist is either opened, then its children go to the next worklist, or closed, then it stands
+// for its keys.
+#include <limits>
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "passes/cpu/attend_batch.h"
+#include "passes/cpu/emitters.h"
+#include "passes/cpu/node_batch.h"
+
+namespace hsa::ir {
+
+using namespace mlir;  // NOLINT
+
+namespace {
+
+// Appends the children of every node j of the batch with mass and Σ r² > threshold; marks it with -inf in scalars[0]. Returns how many stay closed.
+Value emitOpen(KernelEmitter& e, Value work, Value first, const LevelNodes& level, const NodeBatch& batch, Value residual, Value threshold,
+               Value workOut, Value counts) {
+  Value infinity = e.f32(-std::numeric_limits<double>::infinity());
+  Value fanout = e.toIndex(e.get(level.params, {e.index(2)}));
+  SmallVector<Value> closed = e.fold(e.index(0), e.index(kBatchKeys), 1, {e.index(0)}, [&](Value j, ValueRange carried) {
+    Value alive = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, e.get(batch.scalars, {e.index(0), j}), infinity);
+    Value high = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, e.get(residual, {j}), threshold);
+    Value open = arith::AndIOp::create(e.b, alive, high);
+    e.when(open, [&] {
+      Value slot = arith::DivUIOp::create(e.b, j, e.index(kGroupNodes));
+      Value group = e.toIndex(e.get(work, {e.addIndex(first, slot)}));
+      Value node = e.addIndex(e.mulIndex(group, kGroupNodes), arith::RemUIOp::create(e.b, j, e.index(kGroupNodes)));
+      Value child = arith::MulIOp::create(e.b, node, fanout);
+      Value end = e.toIndex(e.get(counts, {e.index(1)}));
+      e.forEach(e.index(0), fanout, 1, [&](Value i) { e.set(e.toI32(e.addIndex(child, i)), workOut, {e.addIndex(end, i)}); });
+      e.set(e.toI32(e.addIndex(end, fanout)), counts, {e.index(1)});
+      e.set(infinity, batch.scalars, {e.index(0), j});
+    });
+    Value keep = arith::AndIOp::create(e.b, alive, arith::XOrIOp::create(e.b, open, arith::ConstantIntOp::create(e.b, 1, 1)));
+    return SmallVector<Value>{e.addIndex(carried[0], arith::IndexCastUIOp::create(e.b, e.b.getIndexType(), keep))};
+  });
+  return closed[0];
+}
+
+// scores = -inf where the node was opened or is none.
+void emitDropOpened(KernelEmitter& e, const NodeBatch& batch, Value scores) {
+  for (int64_t node = 0; node < kBatchKeys; node += e.lanes()) {
+    Value mark = e.load(batch.scalars, {e.index(0), e.index(node)});
+    Value infinity = e.f32s(-std::numeric_limits<double>::infinity());
+    Value keep = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, mark, infinity);
+    e.forEach(e.params.tileQueries, 1, [&](Value row) {
+      e.store(e.select(keep, e.load(scores, {row, e.index(node)}), infinity), scores, {row, e.index(node)});
+    });
+  }
+}
+
+void gatherValues(KernelEmitter& e, Value nodeValue, Value work, Value first, Value count, Value valueBatch) {
+  e.forEach(kBatchGroups, 1, [&](Value slot) {
+    Value at = e.addIndex(first, slot);
+    Value inside = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ult, at, count);
+    Value group = e.toIndex(e.get(work, {e.select(inside, at, first)}));
+    Value panel = arith::DivUIOp::create(e.b, slot, e.index(kPanelKeys / kGroupNodes));
+    Value place = e.mulIndex(arith::RemUIOp::create(e.b, slot, e.index(kPanelKeys / kGroupNodes)), kGroupNodes);
+    e.forEach(kGroupNodes, 1, [&](Value i) {
+      e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) {
+        e.store(e.load(nodeValue, {group, i, c}), valueBatch, {panel, e.addIndex(place, i), c});
+      });
+    });
+  });
+}
+
+}  // namespace
+
+void emitScoreLevel(KernelEmitter& e, ValueRange arguments) {
+  Value query = arguments[0], bands = arguments[1];
+  LevelNodes level{arguments[2], arguments[4], arguments[5], arguments[6]};
+  Value nodeValue = arguments[3], work = arguments[7], logZ = arguments[8], theta = arguments[9];
+  Value workOut = arguments[10], counts = arguments[11];
+  TileState state{arguments[12], arguments[13], arguments[14]};
+  Value scores = arguments[15], valueBatch = arguments[17], residual = arguments[20];
+  NodeBatch batch{arguments[16], arguments[18], arguments[19]};
+  Value count = e.toIndex(e.get(counts, {e.index(0)}));
+  Value threshold = e.get(theta, {e.index(0)});
+  e.forEach(e.index(0), count, kBatchGroups, [&](Value first) {
+    gatherNodes(e, level, work, first, count, batch);
+    callNodeResiduals(e, query, bands, batch, scores, logZ, residual);
+    Value closed = emitOpen(e, work, first, level, batch, residual, threshold, workOut, counts);
+    Value any = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ugt, closed, e.index(0));
+    e.when(any, [&] {
+      emitDropOpened(e, batch, scores);
+      gatherValues(e, nodeValue, work, first, count, valueBatch);
+      callSoftmaxBatch(e, scores, state, e.params.paddedValueDim);
+      callValueBatch(e, scores, valueBatch, state.acc);
+    });
+  });
+}
+
+}  // namespace hsa::ir

@@ -1,0 +1,40 @@
+// One emitter per tile op (dialect/tile_ops.td says what each computes). Arguments are the op's inputs, then its outputs.
+#pragma once
+
+#include "passes/cpu/kernel_emitter.h"
+
+namespace hsa::ir {
+
+// A tile of queries: emit_query.cpp
+void emitLoadQuery(KernelEmitter& e, ValueRange arguments);
+void emitQueryBands(KernelEmitter& e, ValueRange arguments);
+void emitFinish(KernelEmitter& e, ValueRange arguments);
+
+// Keys: emit_attend.cpp
+void emitAttendPanels(KernelEmitter& e, ValueRange arguments);
+void emitAttendLeaves(KernelEmitter& e, ValueRange arguments);
+
+// Nodes: emit_mass.cpp, emit_score_level.cpp
+void emitStartMass(KernelEmitter& e, ValueRange arguments);
+void emitRootMass(KernelEmitter& e, ValueRange arguments);
+void emitLogMass(KernelEmitter& e, ValueRange arguments);
+void emitScoreLevel(KernelEmitter& e, ValueRange arguments);
+
+// Rows that enter and leave: emit_rows.cpp
+void emitWidenRows(KernelEmitter& e, ValueRange arguments);
+void emitStoreRows(KernelEmitter& e, ValueRange arguments);
+void emitPackPanels(KernelEmitter& e, ValueRange arguments);
+void emitPackLeaves(KernelEmitter& e, ValueRange arguments);
+
+// The index: emit_order.cpp (what the ordering of keys needs), emit_moments.cpp, emit_calibrate.cpp
+void emitGram(KernelEmitter& e, ValueRange arguments);
+void emitMetricRows(KernelEmitter& e, ValueRange arguments);
+void emitPrincipalAxis(KernelEmitter& e, ValueRange arguments);
+void emitLeafMoments(KernelEmitter& e, ValueRange arguments);
+void emitLeafGram(KernelEmitter& e, ValueRange arguments);
+void emitMergeMoments(KernelEmitter& e, ValueRange arguments);
+void emitLeafMass(KernelEmitter& e, ValueRange arguments);
+void emitMergeMass(KernelEmitter& e, ValueRange arguments);
+void emitFitGain(KernelEmitter& e, ValueRange arguments);
+
+}  // namespace hsa::ir

@@ -1,0 +1,104 @@
+// The few words that every CPU emitter is written in: loops, vectors of the target's width, sums of products.
+#pragma once
+
+#include "kernels/tile_shape.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace hsa::ir {
+
+using mlir::MemRefType;
+using mlir::Type;
+using mlir::Value;
+using mlir::ValueRange;
+
+// Numbers and flags that specialise the kernels of one attention, the same for every variant.
+struct KernelParams {
+  int64_t headDim = 0, valueDim = 0;              // as the user gave them
+  int64_t paddedHeadDim = 0, paddedValueDim = 0;  // rounded up to 16: what panels, tiles and nodes store, zeros behind the rest
+  int64_t tileQueries = 64;
+  int64_t sinkTokens = 0;  // of the mask: prefix that a sliding window keeps visible
+  int64_t order = 2;
+  int64_t bands = 8;
+  double scale = 1;
+
+  int64_t bandWidth() const { return (headDim + bands - 1) / bands; }
+  int64_t basisPanels() const { return (paddedHeadDim + kBatchKeys - 1) / kBatchKeys * kBatchPanels; }
+};
+
+class KernelEmitter {
+ public:
+  KernelEmitter(mlir::ImplicitLocOpBuilder& builder, mlir::ModuleOp module, const TileShape& tile, const KernelParams& params)
+      : b(builder), module(module), tile(tile), params(params) {}
+
+  mlir::ImplicitLocOpBuilder& b;
+  mlir::ModuleOp module;  // of the variant: private functions are added to it
+  const TileShape& tile;
+  const KernelParams& params;
+
+  int64_t lanes() const { return tile.lanes; }
+  mlir::VectorType vectorOf(Type element) const;
+  mlir::VectorType f32Vector() const { return vectorOf(b.getF32Type()); }
+
+  // Constants: an index, scalars, and a vector with the same number in each lane.
+  Value index(int64_t value);
+  Value f32(double value);
+  Value i32(int64_t value);
+  Value f32s(double value);
+  Value i32s(int64_t value);
+
+  // Arithmetic on f32 or on vectors of f32. multiplyAdd is a·x + y, fused where the target can.
+  Value multiplyAdd(Value a, Value x, Value y);
+  Value add(Value x, Value y);
+  Value sub(Value x, Value y);
+  Value mul(Value x, Value y);
+  // max and min as one x86 instruction: where either is NaN the result is y.
+  Value max(Value x, Value y);
+  Value min(Value x, Value y);
+  Value exp2(Value x);
+  Value log2(Value x);  // x ≥ 0; log2(0) = -inf
+  Value sqrt(Value x);
+
+  // Indices and i32.
+  Value addIndex(Value x, Value y);
+  Value mulIndex(Value x, int64_t factor);
+  Value toIndex(Value i32);
+  Value toI32(Value index);
+  Value spread(Value scalar);           // to all lanes
+  Value reduceMax(Value vector);        // one scalar
+  Value reduceAdd(Value vector);
+  Value select(Value condition, Value yes, Value no);
+
+  // Memory. Vector loads and stores are of lanes() elements along the last dimension.
+  Value load(Value memref, ValueRange at);
+  void store(Value vector, Value memref, ValueRange at);
+  Value get(Value memref, ValueRange at);
+  void set(Value scalar, Value memref, ValueRange at);
+  Value dim(Value memref, int64_t dimension);
+  Value slice(Value memref, Value first, int64_t count);  // [first, first + count) of the leading dimension
+
+  // A loaded vector of lanes() bf16, f16 or f32 as f32: integer operations, so that every target does it.
+  Value widen(Value memref, ValueRange at);
+  Value widenScalar(Value element);
+
+  // Loops: lo ≤ i < hi. `fold` carries values round the loop.
+  void forEach(Value lo, Value hi, int64_t step, llvm::function_ref<void(Value)> body);
+  void forEach(int64_t hi, int64_t step, llvm::function_ref<void(Value)> body) { forEach(index(0), index(hi), step, body); }
+  llvm::SmallVector<Value> fold(Value lo, Value hi, int64_t step, ValueRange init,
+                                llvm::function_ref<llvm::SmallVector<Value>(Value, ValueRange)> body);
+  void when(Value condition, llvm::function_ref<void()> body);
+
+  // Row-blocks of the register tile over tileQueries rows: body(first row, rows), the ragged last block unrolled on its own.
+  void forEachRowBlock(llvm::function_ref<void(Value first, int64_t rows)> body);
+
+  // A memref with identity strides and any offset: what private functions take.
+  MemRefType blockType(llvm::ArrayRef<int64_t> shape, Type element);
+
+  // Calls the private function `name`, made by `body` on first use. Arguments are cast to the declared types.
+  void call(llvm::StringRef name, llvm::ArrayRef<MemRefType> types, ValueRange arguments,
+            llvm::function_ref<void(KernelEmitter&, ValueRange)> body);
+};
+
+}  // namespace hsa::ir

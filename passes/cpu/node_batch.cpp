@@ -1,0 +1,123 @@
+#include "passes/cpu/node_batch.h"
+
+#include <cmath>
+#include <limits>
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "passes/cpu/attend_batch.h"
+
+namespace hsa::ir {
+
+using namespace mlir;  // NOLINT
+
+namespace {
+
+constexpr int64_t kScalars = 5;
+constexpr double kMostResidual = 1e30;  // a residual above it is an overflow or a NaN, never a reason to open
+
+Value loadGroup(KernelEmitter& e, Value memref, ValueRange at) {
+  return vector::LoadOp::create(e.b, VectorType::get({kGroupNodes}, e.b.getF32Type()), memref, at);
+}
+
+// log2 n of one node, or -inf when its id is outside the valid range or its group behind the end of the list.
+Value validLogCount(KernelEmitter& e, const LevelNodes& level, Value group, Value inside, int64_t place) {
+  Value id = e.toI32(e.addIndex(e.mulIndex(group, kGroupNodes), e.index(place)));
+  Value notBefore = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, id, e.get(level.params, {e.index(0)}));
+  Value before = arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, id, e.get(level.params, {e.index(1)}));
+  Value valid = arith::AndIOp::create(e.b, inside, arith::AndIOp::create(e.b, notBefore, before));
+  Value logCount = e.get(level.scalar, {group, e.index(0), e.index(place)});
+  return e.select(valid, logCount, e.f32(-std::numeric_limits<double>::infinity()));
+}
+
+// The second-order terms of 64 nodes, one vector of nodes at a time: rows run inside, so the nodes' numbers stay in registers.
+void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Value scores, Value logZ, Value residual) {
+  for (int64_t node = 0; node < kBatchKeys; node += e.lanes()) {
+    auto scalar = [&](int64_t which) { return e.load(scalars, {e.index(which), e.index(node)}); };
+    Value logCount = scalar(0), c = scalar(1), halfC2 = scalar(2), beta = scalar(3), tau = scalar(4);
+    SmallVector<Value> variances;
+    for (int64_t band = 0; band < e.params.bands; ++band)
+      variances.push_back(e.load(var, {e.index(node / kPanelKeys), e.index(band), e.index(node % kPanelKeys)}));
+    SmallVector<Value> sum = e.fold(e.index(0), e.index(e.params.tileQueries), 1, {e.f32s(0)}, [&](Value row, ValueRange carried) {
+      Value s2 = e.f32s(0);
+      for (int64_t band = 0; band < e.params.bands; ++band)
+        s2 = e.multiplyAdd(e.spread(e.get(queryBands, {row, e.index(band)})), variances[band], s2);
+      Value s = e.sqrt(s2);
+      Value mass = e.add(e.load(scores, {row, e.index(node)}), logCount), most = mass;
+      if (e.params.order == 2) {
+        Value small = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLE, s, c);
+        Value gain = e.select(small, e.mul(s2, e.f32s(0.5)), e.sub(e.mul(s, c), halfC2));
+        Value corrected = e.add(mass, e.multiplyAdd(beta, gain, tau));
+        most = e.max(corrected, e.multiplyAdd(gain, e.f32s(M_LOG2E), mass));
+        mass = corrected;
+      }
+      e.store(mass, scores, {row, e.index(node)});
+      if (!logZ) return SmallVector<Value>{carried[0]};
+      Value share = e.exp2(e.sub(most, e.spread(e.get(logZ, {row}))));
+      Value r = e.mul(share, e.min(s, e.f32s(1)));
+      Value r2 = e.mul(r, r);
+      Value counts = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLT, r2, e.f32s(kMostResidual));
+      return SmallVector<Value>{e.add(carried[0], e.select(counts, r2, e.f32s(0)))};
+    });
+    if (residual) e.store(sum[0], residual, {e.index(node)});
+  }
+}
+
+struct GainTypes {
+  MemRefType bands, var, scalars, scores, rows, nodes;
+};
+GainTypes gainTypes(KernelEmitter& e) {
+  Type f32 = e.b.getF32Type();
+  const int64_t rows = e.params.tileQueries;
+  return {e.blockType({rows, e.params.bands}, f32), e.blockType({kBatchPanels, e.params.bands, kPanelKeys}, f32),
+          e.blockType({kScalars, kBatchKeys}, f32), e.blockType({rows, kBatchKeys}, f32),
+          e.blockType({rows}, f32),                 e.blockType({kBatchKeys}, f32)};
+}
+
+}  // namespace
+
+void gatherNodes(KernelEmitter& e, const LevelNodes& level, Value work, Value first, Value count, const NodeBatch& batch) {
+  e.forEach(kBatchGroups, 1, [&](Value slot) {
+    Value at = e.addIndex(first, slot);
+    Value inside = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ult, at, count);
+    Value group = e.toIndex(e.get(work, {e.select(inside, at, first)}));
+    Value panel = arith::DivUIOp::create(e.b, slot, e.index(kPanelKeys / kGroupNodes));
+    Value place = e.mulIndex(arith::RemUIOp::create(e.b, slot, e.index(kPanelKeys / kGroupNodes)), kGroupNodes);
+    e.forEach(e.params.paddedHeadDim, 1, [&](Value d) {
+      vector::StoreOp::create(e.b, loadGroup(e, level.mean, {group, d, e.index(0)}), batch.keys, ValueRange{panel, d, place});
+    });
+    e.forEach(e.params.bands, 1, [&](Value band) {
+      vector::StoreOp::create(e.b, loadGroup(e, level.var, {group, band, e.index(0)}), batch.var, ValueRange{panel, band, place});
+    });
+    Value node = e.mulIndex(slot, kGroupNodes);
+    for (int64_t i = 0; i < kGroupNodes; ++i)
+      e.set(validLogCount(e, level, group, inside, i), batch.scalars, {e.index(0), e.addIndex(node, e.index(i))});
+    vector::StoreOp::create(e.b, loadGroup(e, level.scalar, {group, e.index(1), e.index(0)}), batch.scalars, ValueRange{e.index(3), node});
+    vector::StoreOp::create(e.b, loadGroup(e, level.scalar, {group, e.index(2), e.index(0)}), batch.scalars, ValueRange{e.index(4), node});
+  });
+  // c = √(2 ln n), and β, τ in log2 units.
+  e.forEach(kBatchKeys, e.lanes(), [&](Value node) {
+    Value c2 = e.max(e.mul(e.load(batch.scalars, {e.index(0), node}), e.f32s(2 * M_LN2)), e.f32s(0));
+    e.store(e.sqrt(c2), batch.scalars, {e.index(1), node});
+    e.store(e.mul(c2, e.f32s(0.5)), batch.scalars, {e.index(2), node});
+    for (int64_t which : {3, 4})
+      e.store(e.mul(e.load(batch.scalars, {e.index(which), node}), e.f32s(M_LOG2E)), batch.scalars, {e.index(which), node});
+  });
+}
+
+void callNodeScores(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores) {
+  callScoreBatch(e, query, batch.keys, scores, e.params.paddedHeadDim);
+  GainTypes t = gainTypes(e);
+  e.call("node_gain", {t.bands, t.var, t.scalars, t.scores}, {queryBands, batch.var, batch.scalars, scores},
+         [](KernelEmitter& in, ValueRange a) { emitGain(in, a[0], a[1], a[2], a[3], {}, {}); });
+}
+
+void callNodeResiduals(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores, Value logZ, Value residual) {
+  callScoreBatch(e, query, batch.keys, scores, e.params.paddedHeadDim);
+  GainTypes t = gainTypes(e);
+  e.call("node_residual", {t.bands, t.var, t.scalars, t.scores, t.rows, t.nodes},
+         {queryBands, batch.var, batch.scalars, scores, logZ, residual},
+         [](KernelEmitter& in, ValueRange a) { emitGain(in, a[0], a[1], a[2], a[3], a[4], a[5]); });
+}
+
+}  // namespace hsa::ir

@@ -1,0 +1,31 @@
+// 64 nodes picked by a worklist of groups, side by side, and their log-mass as a tile of queries sees them.
+#pragma once
+
+#include "passes/cpu/kernel_emitter.h"
+
+namespace hsa::ir {
+
+// One level of the index. A group is four nodes; node id = 4 · group + place.
+struct LevelNodes {
+  Value mean;    // [?,D,4]
+  Value var;     // [?,bands,4]
+  Value scalar;  // [?,4,4]: log2 n, β, τ, n
+  Value params;  // [4] i32: first valid node, end of the valid nodes, groups of children per node, unused
+};
+
+// Scratch that a batch is gathered into.
+struct NodeBatch {
+  Value keys;     // [4,D,16]
+  Value var;      // [4,bands,16]
+  Value scalars;  // [5,64]: log2 n (-inf where there is no node), c, ½c², β·log2 e, τ·log2 e
+};
+
+// Gathers groups work[first .. first + 16), of which those behind `count` hold no node.
+void gatherNodes(KernelEmitter& e, const LevelNodes& level, Value work, Value first, Value count, const NodeBatch& batch);
+
+// scores[r, j] = log2 M_j(q_r) of the gathered nodes: the product with the means, then the second-order gain (docs/spec.md, "Node").
+// With `log_z` also residual[j] = Σ_r r_j(q_r)², where a row whose residual is not a number counts 0.
+void callNodeScores(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores);
+void callNodeResiduals(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores, Value logZ, Value residual);
+
+}  // namespace hsa::ir

@@ -1,0 +1,25 @@
+// An ELF object → a position-independent image: its code and constants side by side, every relocation resolved, nothing imported.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+namespace hsa::ir {
+
+struct ImageEntry {
+  std::string name;  // without the "hsa_" of its symbol
+  uint64_t offset;   // bytes from the start of the image
+};
+
+struct Image {
+  std::string bytes;
+  std::vector<ImageEntry> entries;
+};
+
+// An error names the symbol that would have to be imported, or the relocation that depends on where the image is loaded.
+llvm::Expected<Image> linkImage(llvm::StringRef object);
+
+}  // namespace hsa::ir

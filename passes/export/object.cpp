@@ -1,0 +1,111 @@
+#include "passes/export/object.h"
+
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+
+namespace hsa::ir {
+
+namespace {
+
+constexpr llvm::StringLiteral kEntryPrefix = "hsa_";
+
+// hsa_f(ptr descriptors): unpacks the memref descriptors and calls f, which takes their fields one by one.
+void addWrapper(llvm::Function& entry) {
+  llvm::Module& module = *entry.getParent();
+  llvm::IRBuilder<> b(module.getContext());
+  auto* type = llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy()}, false);
+  auto* wrapper = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, kEntryPrefix + entry.getName(), module);
+  b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "entry", wrapper));
+  // A descriptor is allocated, aligned, offset, sizes[rank], strides[rank]: after two pointers come i64s, up to the next pointer pair.
+  llvm::SmallVector<llvm::Value*> arguments;
+  llvm::Value* descriptor = nullptr;
+  unsigned field = 0, memref = 0;
+  for (unsigned i = 0; i < entry.arg_size(); ++i) {
+    llvm::Type* argument = entry.getArg(i)->getType();
+    const bool first = argument->isPointerTy() && i + 1 < entry.arg_size() && entry.getArg(i + 1)->getType()->isPointerTy();
+    if (first) {
+      llvm::Value* slot = b.CreateConstInBoundsGEP1_64(b.getPtrTy(), wrapper->getArg(0), memref++);
+      descriptor = b.CreateLoad(b.getPtrTy(), slot);
+      field = 0;
+    }
+    arguments.push_back(b.CreateLoad(argument, b.CreateConstInBoundsGEP1_64(b.getInt64Ty(), descriptor, field++)));
+  }
+  b.CreateCall(&entry, arguments);
+  b.CreateRetVoid();
+  entry.setLinkage(llvm::GlobalValue::InternalLinkage);
+}
+
+// Every function is compiled for the features of the level and nothing else, calls no library, and uses whole registers.
+void setTargetAttributes(llvm::Module& module, const Target& target) {
+  const std::string width = std::to_string(target.tile->lanes * 32);
+  for (llvm::Function& function : module) {
+    if (function.isDeclaration()) continue;
+    function.addFnAttr("target-cpu", target.baseCpu);
+    function.addFnAttr("tune-cpu", target.tuneCpu);
+    function.addFnAttr("no-builtins");
+    function.addFnAttr("prefer-vector-width", width);
+    function.addFnAttr("min-legal-vector-width", width);
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+    if (!function.hasExternalLinkage()) continue;
+    if (!function.getName().starts_with(kEntryPrefix)) function.setLinkage(llvm::GlobalValue::InternalLinkage);
+    function.setDSOLocal(true);
+  }
+}
+
+void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager calls;
+  llvm::ModuleAnalysisManager modules;
+  // The emitters have chosen vectors and tiles; what is wanted is cleaning, addressing and scheduling.
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = false;
+  tuning.SLPVectorization = false;
+  tuning.LoopInterleaving = false;
+  tuning.LoopUnrolling = false;
+  llvm::PassBuilder builder(&machine, tuning);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(calls);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, calls, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
+}
+
+}  // namespace
+
+llvm::Expected<std::unique_ptr<llvm::Module>> translateVariant(mlir::ModuleOp variant, const Target& target, llvm::LLVMContext& context) {
+  mlir::registerBuiltinDialectTranslation(*variant.getContext());
+  mlir::registerLLVMDialectTranslation(*variant.getContext());
+  std::unique_ptr<llvm::Module> module = mlir::translateModuleToLLVMIR(variant, context, target.name);
+  if (!module) return llvm::createStringError("variant '" + target.name + "' is not in the LLVM dialect; run the hsa-cpu pipeline first");
+  auto machine = createTargetMachine(target);
+  module->setTargetTriple(machine->getTargetTriple());
+  module->setDataLayout(machine->createDataLayout());
+  llvm::SmallVector<llvm::Function*> entries;
+  for (llvm::Function& function : *module)
+    if (!function.isDeclaration() && function.hasExternalLinkage()) entries.push_back(&function);
+  for (llvm::Function* entry : entries) addWrapper(*entry);
+  setTargetAttributes(*module, target);
+  optimize(*module, *machine);
+  return module;
+}
+
+llvm::Expected<std::string> emitCode(llvm::Module& module, const Target& target, CodeKind kind) {
+  auto machine = createTargetMachine(target);
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::legacy::PassManager passes;
+  const auto type = kind == CodeKind::kObject ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile;
+  if (machine->addPassesToEmitFile(passes, stream, nullptr, type))
+    return llvm::createStringError("the target '" + target.triple + "' cannot write this kind of file");
+  passes.run(module);
+  return std::string(bytes.begin(), bytes.end());
+}
+
+}  // namespace hsa::ir

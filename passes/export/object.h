@@ -1,0 +1,26 @@
+// A variant's module in the LLVM dialect → machine code.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "llvm/Support/Error.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "passes/export/target.h"
+
+namespace llvm {
+class LLVMContext;
+class Module;
+}  // namespace llvm
+
+namespace hsa::ir {
+
+enum class CodeKind { kObject, kAssembly };
+
+// Optimised LLVM IR of a variant: every entry `f` is reached through a wrapper `hsa_f(ptr descriptors)`, the ABI of runtime/plan.h.
+llvm::Expected<std::unique_ptr<llvm::Module>> translateVariant(mlir::ModuleOp variant, const Target& target, llvm::LLVMContext& context);
+
+// An ELF object or its assembly.
+llvm::Expected<std::string> emitCode(llvm::Module& module, const Target& target, CodeKind kind);
+
+}  // namespace hsa::ir

@@ -1,0 +1,112 @@
+#include "passes/export/schedule.h"
+
+#include "kernels/tile_shape.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/export/arena.h"
+
+namespace hsa::ir {
+
+using namespace mlir;  // NOLINT
+
+namespace {
+
+const llvm::StringMap<format::Space>& spaces() {
+  static const llvm::StringMap<format::Space> names = {
+      {"segment", format::SEGMENT}, {"level", format::LEVEL}, {"tile", format::TILE}, {"rows", format::ROWS}};
+  return names;
+}
+
+// The type of argument `index` over all entries of a stage: INPUT where it follows the input's type.
+format::ElementType elementType(MutableArrayRef<func::FuncOp> entries, unsigned index) {
+  Type first = cast<MemRefType>(entries[0].getArgumentTypes()[index]).getElementType();
+  for (func::FuncOp entry : entries)
+    if (cast<MemRefType>(entry.getArgumentTypes()[index]).getElementType() != first) return format::INPUT;
+  return first.isInteger(32) ? format::I32 : first.isBF16() ? format::BF16 : first.isF16() ? format::F16 : format::F32;
+}
+
+SmallVector<func::FuncOp> entriesOf(ScheduleOp schedule, PlanStageOp stage) {
+  auto module = schedule->getParentOfType<ModuleOp>();
+  SmallVector<func::FuncOp> entries;
+  for (StringRef suffix : {"", ".f32", ".bf16", ".f16"})
+    if (auto entry = module.lookupSymbol<func::FuncOp>((stage.getEntry() + suffix).str())) entries.push_back(entry);
+  return entries;
+}
+
+}  // namespace
+
+void fillGraph(ScheduleOp schedule, format::Graph& graph) {
+  graph.set_name(schedule.getSymName().str());
+  graph.set_query(schedule.getQueryName().str());
+  graph.set_key(schedule.getKeyName().str());
+  graph.set_value(schedule.getValueName().str());
+  graph.set_output(schedule.getOutputName().str());
+  graph.set_query_heads(static_cast<uint32_t>(schedule.getQueryHeads()));
+  graph.set_kv_heads(static_cast<uint32_t>(schedule.getKvHeads()));
+  graph.set_head_dim(static_cast<uint32_t>(schedule.getHeadDim()));
+  graph.set_value_dim(static_cast<uint32_t>(schedule.getValueDim()));
+  graph.set_scale(schedule.getScale().convertToDouble());
+  MaskAttr mask = schedule.getMask();
+  graph.mutable_mask()->set_causal(mask.getCausal());
+  graph.mutable_mask()->set_sliding_window(static_cast<uint64_t>(mask.getSlidingWindow()));
+  graph.mutable_mask()->set_sink_tokens(static_cast<uint64_t>(mask.getSinkTokens()));
+  ConfigAttr config = schedule.getConfig();
+  format::Splats& splats = *graph.mutable_splats();
+  splats.set_order(static_cast<uint32_t>(config.getOrder()));
+  splats.set_theta(config.getTheta().getValueAsDouble());
+  splats.set_near_sink_tokens(static_cast<uint32_t>(config.getNearSinkTokens()));
+  splats.set_window_tokens(static_cast<uint32_t>(config.getWindowTokens()));
+  splats.set_tile_queries(static_cast<uint32_t>(config.getTileQueries()));
+  splats.set_leaf_tokens(static_cast<uint32_t>(config.getLeafTokens()));
+  splats.set_mini_segment_tokens(static_cast<uint32_t>(config.getMiniSegmentTokens()));
+  splats.set_segment_tokens(static_cast<uint32_t>(config.getSegmentTokens()));
+  // Four times as many tokens on each level up to a mini-segment, then a whole segment: the levels of docs/spec.md.
+  for (int64_t tokens = config.getLeafTokens(); tokens < config.getMiniSegmentTokens(); tokens *= kGroupNodes)
+    splats.add_level_tokens(static_cast<uint32_t>(tokens));
+  splats.add_level_tokens(static_cast<uint32_t>(config.getMiniSegmentTokens()));
+  splats.add_level_tokens(static_cast<uint32_t>(config.getSegmentTokens()));
+  splats.set_bands(static_cast<uint32_t>(config.getBands()));
+}
+
+llvm::Error fillStages(ScheduleOp schedule, format::PlanHeader& header) {
+  std::vector<ArenaBuffer> buffers;
+  llvm::StringMap<uint32_t> bufferIndex;
+  uint32_t stageIndex = 0;
+  for (auto stage : schedule.getBody().front().getOps<PlanStageOp>()) {
+    format::Stage& out = *header.add_stages();
+    out.set_name(stage.getEntry().str());
+    out.set_space(spaces().lookup(stage.getSpace()));
+    out.set_entry(stage.getEntry().str());
+    out.set_typed(stage.getTyped());
+    SmallVector<func::FuncOp> entries = entriesOf(schedule, stage);
+    if (entries.empty()) return llvm::createStringError("stage '" + stage.getEntry().str() + "' has no entry in the module");
+    for (auto [index, attribute] : llvm::enumerate(stage.getArguments())) {
+      auto type = dyn_cast<MemRefType>(entries[0].getArgumentTypes()[index]);
+      if (!type) return llvm::createStringError("entry of stage '" + stage.getEntry().str() + "' is not bufferized; run hsa-bufferize first");
+      format::Argument& argument = *out.add_arguments();
+      argument.set_type(elementType(entries, index));
+      for (int64_t size : type.getShape()) argument.add_shape(ShapedType::isDynamic(size) ? -1 : size);
+      StringRef name = cast<StringAttr>(attribute).getValue();
+      if (name.consume_front("@")) {
+        argument.set_port(name.str());
+        continue;
+      }
+      auto [found, added] = bufferIndex.try_emplace(name, buffers.size());
+      if (added) buffers.push_back({name.str(), static_cast<uint64_t>(type.getNumElements()) * 4, stageIndex, stageIndex});
+      buffers[found->second].last = stageIndex;
+      argument.set_buffer(found->second);
+    }
+    ++stageIndex;
+  }
+  header.set_arena_bytes(placeBuffers(buffers));
+  for (const ArenaBuffer& buffer : buffers) {
+    format::Buffer& out = *header.add_buffers();
+    out.set_name(buffer.name);
+    out.set_offset(buffer.offset);
+    out.set_bytes(buffer.bytes);
+    out.set_first(buffer.first);
+    out.set_last(buffer.last);
+  }
+  return llvm::Error::success();
+}
+
+}  // namespace hsa::ir

@@ -1,0 +1,26 @@
+// What a processor's name means for code: its instruction set, register tile, and the features that the code may use.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernels/tile_shape.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Target/TargetMachine.h"
+
+namespace hsa::ir {
+
+struct Target {
+  std::string name;       // as asked for: "native", "x86-64-v3", "znver4", "neoverse-v2"
+  std::string triple;     // "x86_64-unknown-linux-gnu"
+  std::string tuneCpu;    // the processor to schedule for
+  std::string baseCpu;    // the one whose instructions may be used: a feature level, not a model
+  const TileShape* tile;  // chosen by features, never by name
+};
+
+// `native` is this machine. An error names the processor and says what is accepted.
+llvm::Expected<Target> resolveTarget(llvm::StringRef cpu);
+
+std::unique_ptr<llvm::TargetMachine> createTargetMachine(const Target& target);
+
+}  // namespace hsa::ir

@@ -1,0 +1,29 @@
+// The pipelines of HSA, as public functions: run them on your own module.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace hsa::ir {
+
+struct CpuPipelineOptions {
+  std::vector<std::string> cpus = {"native"};  // one variant each
+};
+
+// Layer 0 → fused layer 1.
+void buildStagesPipeline(mlir::OpPassManager& pm);
+// → layer 2 in memory.
+void buildStructuredPipeline(mlir::OpPassManager& pm);
+// → one module per processor in the LLVM dialect, ready for hsa-export-plan. All of hsa-cpu.
+void buildHsaCpuPipeline(mlir::OpPassManager& pm, const CpuPipelineOptions& options);
+
+// `--hsa-cpu=mcpu=…` on the command line.
+void registerPipelines();
+
+// Every dialect that the pipelines read or write.
+void registerPipelineDialects(mlir::DialectRegistry& registry);
+
+}  // namespace hsa::ir

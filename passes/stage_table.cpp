@@ -1,0 +1,81 @@
+#include "passes/stage_table.h"
+
+#include <vector>
+
+namespace hsa::ir {
+
+std::vector<Term> vocabulary(const KernelParams& p) {
+  const int64_t tq = p.tileQueries, d = p.paddedHeadDim, dv = p.paddedValueDim, b = p.bands, any = -1;
+  const int64_t panel = kPanelKeys, batch = kBatchPanels, nodes = kGroupNodes, samples = 16;
+  const auto port = Home::kPort, strided = Home::kStridedPort, buffer = Home::kBuffer;
+  const auto f32 = Element::kF32, i32 = Element::kI32, input = Element::kInput;
+  return {
+      // rows of the user's tensors, and the same as f32
+      {"raw_rows", strided, input, {any, any}}, {"k_raw", strided, input, {any, any}}, {"v_raw", strided, input, {any, any}},
+      {"rows_out", strided, input, {any, any}}, {"widened", port, f32, {any, any}},    {"bad_rows", port, i32, {any}},
+      {"k_rows", port, f32, {any, d}},          {"v_rows", port, f32, {any, dv}},      {"q_rows", port, f32, {any, d}},
+      // keys in panels, and what the queries of a tile see
+      {"order", port, i32, {any}},
+      {"panel_k", port, f32, {any, d, panel}},  {"panel_v", port, f32, {any, panel, dv}}, {"panel_pos", port, i32, {any, panel}},
+      {"panel_bad", port, i32, {any}},          {"panel_range", port, i32, {2}},
+      {"leaf_k", port, input, {any, d, panel}}, {"leaf_v", port, input, {any, panel, dv}}, {"leaf_pos", port, i32, {any, panel}},
+      {"visible_lo", port, i32, {tq}},          {"visible_hi", port, i32, {tq}},
+      // nodes of a level and of the finer level
+      {"node_mean", port, f32, {any, d, nodes}},  {"node_value", port, f32, {any, nodes, dv}}, {"node_var", port, f32, {any, b, nodes}},
+      {"node_scalar", port, f32, {any, 4, nodes}}, {"level_params", port, i32, {4}},
+      {"child_mean", port, f32, {any, d, nodes}}, {"child_value", port, f32, {any, nodes, dv}}, {"child_var", port, f32, {any, b, nodes}},
+      {"child_scalar", port, f32, {any, 4, nodes}},
+      // building the index
+      {"basis", port, f32, {p.basisPanels(), d, panel}}, {"metric", port, f32, {d, d}}, {"alpha", port, f32, {1}}, {"gram", port, f32, {d, d}},
+      {"metric_x", port, f32, {any, d + dv}}, {"projection", port, f32, {any}}, {"axis", buffer, f32, {4, d + dv}},
+      {"true_mass", port, f32, {any, samples, nodes}}, {"child_mass", port, f32, {any, samples, nodes}},
+      // opening
+      {"work_in", port, i32, {any}}, {"work_out", port, i32, {any}}, {"counts", port, i32, {2}}, {"theta", port, f32, {1}}, {"tile_rows", port, i32, {1}},
+      // a tile of queries and its state
+      {"query", buffer, f32, {tq, d}}, {"query_bands", buffer, f32, {tq, b}}, {"max", buffer, f32, {tq}}, {"sum", buffer, f32, {tq, 16}},
+      {"acc", buffer, f32, {tq, dv}}, {"mass_max", buffer, f32, {tq}}, {"mass_sum", buffer, f32, {tq, 16}}, {"mass_acc", buffer, f32, {tq, 16}},
+      {"log_z", buffer, f32, {tq}}, {"o_rows", port, f32, {tq, dv}}, {"lse_row", port, f32, {tq}},
+      // scratch of one batch
+      {"scores", buffer, f32, {tq, kBatchKeys}}, {"key_batch", buffer, f32, {batch, d, panel}}, {"value_batch", buffer, f32, {batch, panel, dv}},
+      {"pos_batch", buffer, i32, {batch, panel}}, {"var_batch", buffer, f32, {batch, b, panel}}, {"scalar_batch", buffer, f32, {5, kBatchKeys}},
+      {"residual", buffer, f32, {kBatchKeys}},
+  };
+}
+
+llvm::ArrayRef<StageSpec> softmaxStages() {
+  static const std::vector<StageSpec> stages = {
+      {"widen_rows", "rows", true, {"raw_rows"}, {"widened", "bad_rows"}},
+      // one unit of keys: order them, store them, summarise them
+      {"gram", "segment", false, {"q_rows", "bad_rows"}, {"gram"}},
+      {"metric_rows", "segment", false, {"k_rows", "v_rows", "order", "metric", "alpha"}, {"metric_x"}},
+      {"principal_axis", "segment", false, {"metric_x"}, {"projection", "axis"}},
+      {"pack_leaves", "segment", true, {"k_raw", "v_raw", "order"}, {"leaf_k", "leaf_v"}},
+      {"pack_panels", "segment", false, {"k_rows", "v_rows", "order"}, {"panel_k", "panel_v"}},
+      {"leaf_moments", "segment", false, {"k_rows", "v_rows", "order", "basis"}, {"node_mean", "node_value", "node_var", "node_scalar"}},
+      {"leaf_gram", "segment", false, {"k_rows", "order", "node_mean", "node_scalar"}, {"gram"}},
+      {"merge_moments", "level", false, {"child_mean", "child_value", "child_var", "child_scalar", "basis", "level_params"},
+       {"node_mean", "node_value", "node_var", "node_scalar"}},
+      // a tile of queries (the samples that fit β and τ are one as well)
+      {"load_query", "tile", false, {"q_rows"}, {"query", "max", "sum", "acc"}},
+      {"query_bands", "tile", false, {"query", "basis"}, {"query_bands", "scores"}},
+      {"leaf_mass", "segment", false, {"query", "panel_k", "node_scalar"}, {"true_mass", "scores"}},
+      {"merge_mass", "level", false, {"child_mass", "level_params"}, {"true_mass"}},
+      {"fit_gain", "level", false, {"query", "query_bands", "true_mass", "node_mean", "node_var", "counts"}, {"node_scalar"}},
+      {"attend_panels", "tile", false, {"query", "panel_k", "panel_v", "panel_pos", "panel_bad", "panel_range", "visible_lo", "visible_hi"},
+       {"max", "sum", "acc", "scores"}},
+      {"start_mass", "tile", false, {"max", "sum"}, {"mass_max", "mass_sum", "mass_acc"}},
+      {"root_mass", "level", false, {"query", "query_bands", "node_mean", "node_var", "node_scalar", "level_params", "work_in", "counts"},
+       {"mass_max", "mass_sum", "mass_acc", "scores", "key_batch", "var_batch", "scalar_batch"}},
+      {"log_mass", "tile", false, {"mass_max", "mass_sum", "tile_rows"}, {"log_z"}},
+      {"score_level", "level", false,
+       {"query", "query_bands", "node_mean", "node_value", "node_var", "node_scalar", "level_params", "work_in", "log_z", "theta"},
+       {"work_out", "counts", "max", "sum", "acc", "scores", "key_batch", "value_batch", "var_batch", "scalar_batch", "residual"}},
+      {"attend_leaves", "tile", true, {"query", "leaf_k", "leaf_v", "leaf_pos", "work_in", "counts", "visible_lo", "visible_hi"},
+       {"max", "sum", "acc", "scores", "key_batch", "value_batch", "pos_batch"}},
+      {"finish", "tile", false, {"max", "sum", "acc"}, {"o_rows", "lse_row"}},
+      {"store_rows", "rows", true, {"o_rows"}, {"rows_out"}},
+  };
+  return stages;
+}
+
+}  // namespace hsa::ir

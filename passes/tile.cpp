@@ -1,0 +1,65 @@
+// Layer 1 → 2: a fused attention and its exact fallback become one schedule with the entries that its stages call.
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/build_schedule.h"
+#include "passes/passes.h"
+
+namespace hsa::ir {
+
+#define GEN_PASS_DEF_TILEPASS
+#include "passes/passes.h.inc"
+
+using namespace mlir;  // NOLINT
+
+namespace {
+
+StringAttr tensorName(func::FuncOp function, Value value, StringRef otherwise) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    if (auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "hsa.name")) return name;
+  return StringAttr::get(function.getContext(), otherwise);
+}
+
+StringAttr outputName(func::FuncOp function) {
+  if (auto name = function.getResultAttrOfType<StringAttr>(0, "hsa.name")) return name;
+  return StringAttr::get(function.getContext(), "o");
+}
+
+LogicalResult tileAttention(func::FuncOp function, AttendFusedOp attend) {
+  auto type = [](Value v) { return cast<RankedTensorType>(v.getType()); };
+  RankedTensorType query = type(attend.getQuery()), key = type(attend.getKey()), value = type(attend.getValue());
+  const int64_t dims[] = {query.getDimSize(0), key.getDimSize(0), query.getDimSize(2), value.getDimSize(2)};
+  if (llvm::is_contained(dims, ShapedType::kDynamic))
+    return attend.emitOpError("has dynamic heads or dims; kernels are compiled for fixed ones: give query and value static first and last sizes");
+  OpBuilder b(function);
+  ConfigAttr config = attend.getConfig();
+  auto withTheta = ConfigAttr::get(b.getContext(), config.getOrder(), attend.getThetaAttr(), config.getNearSinkTokens(), config.getWindowTokens(),
+                                   config.getTileQueries(), config.getLeafTokens(), config.getMiniSegmentTokens(), config.getSegmentTokens(),
+                                   config.getBands());
+  auto i64 = [&](int64_t v) { return b.getI64IntegerAttr(v); };
+  auto schedule = ScheduleOp::create(b, function.getLoc(), b.getStringAttr(function.getName()), tensorName(function, attend.getQuery(), "q"),
+                                     tensorName(function, attend.getKey(), "k"), tensorName(function, attend.getValue(), "v"),
+                                     outputName(function), i64(dims[0]), i64(dims[1]), i64(dims[2]), i64(dims[3]), attend.getScaleAttr(),
+                                     attend.getMask(), withTheta);
+  function.erase();
+  buildStages(schedule);
+  return success();
+}
+
+struct TilePass : impl::TilePassBase<TilePass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    SmallVector<std::pair<func::FuncOp, AttendFusedOp>> attentions;
+    for (auto function : module.getOps<func::FuncOp>())
+      function.walk([&](AttendFusedOp attend) { attentions.push_back({function, attend}); });
+    if (attentions.size() != 1) {
+      module.emitError("module has ") << attentions.size() << " fused attentions, a plan of this version holds one; run hsa-decompose and hsa-fuse on a graph with one hsa.attention";
+      return signalPassFailure();
+    }
+    auto [function, attend] = attentions.front();
+    // Every schedule carries the exact stages; the function that spelled them out for layer 1 has no other use.
+    if (auto exact = module.lookupSymbol<func::FuncOp>((function.getName() + "_exact").str())) exact.erase();
+    if (failed(tileAttention(function, attend))) signalPassFailure();
+  }
+};
+
+}  // namespace
+}  // namespace hsa::ir
