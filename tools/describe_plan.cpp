@@ -90,12 +90,21 @@ void PrintArguments(std::ostream& out, const Stage& stage, const PlanHeader& hea
   if (stage.arguments_size() > 0) out << line << '\n';
 }
 
+// The element types that a typed stage has code for: "{f32,bf16,f16}". Variants have the same ones.
+std::string Types(const Stage& stage, const PlanHeader& header) {
+  std::vector<std::string> types;
+  for (const char* type : {"f32", "bf16", "f16"})
+    for (const format::Entry& e : header.variants(0).entries())
+      if (e.name() == absl::StrCat(stage.entry(), ".", type)) types.push_back(type);
+  return absl::StrCat("{", absl::StrJoin(types, ","), "}");
+}
+
 void PrintStages(std::ostream& out, const PlanHeader& header) {
   out << '\n' << Count(header.stages_size(), "stage") << " (@ is a port, the rest are buffers)\n";
   for (int i = 0; i < header.stages_size(); ++i) {
     const Stage& s = header.stages(i);
     out << "  " << i << "  " << s.name() << "  once per " << Lower(Space_Name(s.space())) << ", entry " << s.entry()
-        << (s.typed() ? ".{f32,bf16,f16}" : "") << '\n';
+        << (s.typed() ? "." + Types(s, header) : "") << '\n';
     PrintArguments(out, s, header);
   }
 }

@@ -27,6 +27,15 @@ absl::Status CheckVariant(const Variant& v, const Refusal& refuse) {
   return absl::OkStatus();
 }
 
+// The entries that may be called for a stage. Outputs are f32 or bf16, so nothing writes rows_out as f16.
+std::vector<std::string> EntriesOf(const Stage& s) {
+  if (!s.typed()) return {s.entry()};
+  const auto writes_rows = [](const Argument& a) { return a.port() == "rows_out"; };
+  std::vector<std::string> entries = {s.entry() + ".f32", s.entry() + ".bf16"};
+  if (std::none_of(s.arguments().begin(), s.arguments().end(), writes_rows)) entries.push_back(s.entry() + ".f16");
+  return entries;
+}
+
 absl::Status CheckEntries(const PlanHeader& header, const Variant& v, const Refusal& refuse) {
   std::unordered_set<std::string_view> names;
   for (const Entry& e : v.entries()) {
@@ -36,14 +45,10 @@ absl::Status CheckEntries(const PlanHeader& header, const Variant& v, const Refu
     if (e.offset() >= v.code().bytes())
       return refuse(22, absl::StrCat(who, " is at byte ", e.offset(), ", wanted inside its code of ", v.code().bytes(), " bytes"));
   }
-  for (const Stage& s : header.stages()) {
-    const std::vector<std::string> suffixes = s.typed() ? std::vector<std::string>{".f32", ".bf16", ".f16"} : std::vector<std::string>{""};
-    for (const std::string& suffix : suffixes) {
-      const std::string entry = s.entry() + suffix;
+  for (const Stage& s : header.stages())
+    for (const std::string& entry : EntriesOf(s))
       if (!names.contains(entry))
         return refuse(13, absl::StrCat(Name(v), " has no entry '", entry, "', wanted one for stage '", s.name(), "'"));
-    }
-  }
   return absl::OkStatus();
 }
 

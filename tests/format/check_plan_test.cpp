@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <algorithm>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <limits>
 
 #include "tests/format/small_plan.h"
@@ -31,6 +33,14 @@ TEST(CheckPlan, AcceptsWhatTheContractAllows) {
   h.mutable_buffers(0)->set_last(0);    // … which is dead by then
   h.mutable_stages(1)->mutable_arguments()->DeleteSubrange(1, 1);
   h.mutable_stages(1)->mutable_arguments(0)->clear_shape();  // a scalar
+  EXPECT_TRUE(Check(RawPlanFile(h)).ok()) << Check(RawPlanFile(h));
+}
+
+// Outputs are f32 or bf16.
+TEST(CheckPlan, AcceptsNoF16WhereRowsLeave) {
+  PlanHeader h = RawHeader();
+  h.mutable_stages(0)->mutable_arguments(0)->set_port("rows_out");
+  for (Variant& v : *h.mutable_variants()) v.mutable_entries(2)->set_name("another");
   EXPECT_TRUE(Check(RawPlanFile(h)).ok()) << Check(RawPlanFile(h));
 }
 
@@ -88,6 +98,8 @@ const Case kCases[] = {
     {"c13_no_entry", 13, "no entry 'other'", [](PlanHeader& h) { h.mutable_stages(1)->set_entry("other"); }},
     {"c13_one_type_missing", 13, "'second' has no entry 'pack.bf16'",
      [](PlanHeader& h) { h.mutable_variants(1)->mutable_entries(1)->set_name("pack.fp8"); }},
+    {"c13_no_f16", 13, "'first' has no entry 'pack.f16'",
+     [](PlanHeader& h) { h.mutable_variants(0)->mutable_entries(2)->set_name("pack.fp8"); }},
     {"c13_empty", 13, "no entry ''", [](PlanHeader& h) { h.mutable_stages(1)->set_entry(""); }},
     {"c14_port", 14, "port 'q_row'", [](PlanHeader& h) { ArgumentOf(h, 1, 0).set_port("q_row"); }},
     {"c15_buffer", 15, "is buffer 2, wanted less than 2", [](PlanHeader& h) { ArgumentOf(h, 1, 1).set_buffer(2); }},
@@ -191,9 +203,13 @@ TEST_P(CheckPlanConstraint, IsRefusedByItsNumber) {
 }
 INSTANTIATE_TEST_SUITE_P(All, CheckPlanConstraint, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
 
-TEST(CheckPlan, EveryConstraintHasACase) {
-  for (int constraint = 1; constraint <= 34; ++constraint)
+TEST(CheckPlan, EveryConstraintHasACaseAndIsDocumented) {
+  std::ifstream in(HSA_SOURCE_DIR "/docs/plan_format.md");
+  const std::string page(std::istreambuf_iterator<char>(in), {});
+  for (int constraint = 1; constraint <= 34; ++constraint) {
     EXPECT_TRUE(std::any_of(std::begin(kCases), std::end(kCases), [&](const Case& c) { return c.constraint == constraint; })) << constraint;
+    EXPECT_NE(page.find("| plan_c" + std::to_string(constraint) + " |"), std::string::npos) << constraint;
+  }
 }
 
 TEST(CheckPlan, RefusesEveryTruncation) {
@@ -241,7 +257,8 @@ TEST(CheckPlan, NamesTheCommandForAnotherVersion) {
 TEST(CheckPlan, SaysWhatAnotherFileStartsWith) {
   EXPECT_NE(Message(Check("\x7f"
                           "ELF\x02\x01\x01 and so on and so on"))
-                .find(R"(starts with "\177ELF)"), std::string::npos);
+                .find(R"(starts with "\177ELF)"),
+            std::string::npos);
   EXPECT_NE(Message(Check("")).find("truncated: 0 bytes"), std::string::npos);
 }
 

@@ -70,6 +70,16 @@ TEST_F(InspectTest, PrintsAPlan) {
     EXPECT_NE(ended.out.find(line), std::string::npos) << line << "\nis not in\n" << ended.out;
 }
 
+// docs/plan_format.md shows this; which variant has the star depends on the machine.
+TEST_F(InspectTest, PrintsWhatIsDocumented) {
+  const std::string file = "tests/fuzz/corpus/plan/four_variants";
+  const Ended ended = Inspect(HSA_SOURCE_DIR "/" + file);
+  const std::string page = ReadFile(HSA_SOURCE_DIR "/docs/plan_format.md");
+  const std::string shown = ended.out.substr(ended.out.find(file), ended.out.find("4 variants") - ended.out.find(file));
+  EXPECT_EQ(ended.status, 0) << ended.error;
+  EXPECT_NE(page.find(shown), std::string::npos) << shown;
+}
+
 TEST_F(InspectTest, PrintsAPlanForAnotherMachine) {
   PlanHeader header = format::SmallHeader();
   for (auto& v : *header.mutable_variants()) v.add_features("time-travel");
