@@ -42,7 +42,7 @@ std::vector<std::byte> Repair(const uint8_t* data, size_t size) {
 
 // Reads every byte, so that the address sanitizer sees a section that leaves the file.
 void Touch(const std::vector<std::byte>& file, const Section& section) {
-  static volatile std::byte sink;
+  [[maybe_unused]] static volatile std::byte sink;
   for (uint64_t i = 0; i < section.bytes(); ++i) sink = file.data()[section.offset() + i];
 }
 
