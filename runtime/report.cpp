@@ -46,7 +46,10 @@ std::string Percent(double share) {
 
 std::string Short(double value) {
   std::ostringstream text;
-  text << std::setprecision(3) << value;
+  if (std::abs(value) >= 1000 && std::abs(value) < 1e12)
+    text << std::fixed << std::setprecision(0) << value;
+  else
+    text << std::setprecision(3) << value;
   return text.str();
 }
 

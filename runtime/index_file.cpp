@@ -1,0 +1,137 @@
+// A splat index in a file: a fixed header, U of each kv_head, the exceptions, then the arrays as they lie in memory.
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/index_store.h"
+#include "runtime/write_file.h"
+
+namespace hsa {
+
+namespace {
+
+constexpr char kMagic[8] = {'H', 'S', 'A', 'I', 'D', 'X', '1', '\n'};
+
+struct FileHeader {
+  char magic[8];
+  uint64_t checksum;  // XXH3-64 of everything behind this field
+  uint64_t graph;     // XXH3-64 of what the arrays depend on
+  uint64_t keys;      // XXH3-64 of the keys and values of the whole segments
+  int64_t segments, mini_segment, minis, key_tokens, dtype, basis_floats, bad_keys, index_bytes;
+};
+
+uint64_t GraphHash(const Job& job) {
+  const Geometry& g = job.geometry;
+  const int64_t parts[] = {g.kv_heads, g.heads, g.head_dim, g.value_dim, g.near_sinks, g.leaf, g.mini, g.segment, g.bands, g.order, g.causal};
+  XXH3_state_t* state = XXH3_createState();
+  XXH3_64bits_reset(state);
+  XXH3_64bits_update(state, parts, sizeof parts);
+  const double scale = job.plan.graph().scale();
+  XXH3_64bits_update(state, &scale, sizeof scale);
+  const uint64_t hash = XXH3_64bits_digest(state);
+  XXH3_freeState(state);
+  return hash;
+}
+
+// Of the keys [0, tokens) of all kv_heads and their values.
+uint64_t KeyHash(const Job& job, int64_t tokens) {
+  XXH3_state_t* state = XXH3_createState();
+  XXH3_64bits_reset(state);
+  for (const TensorView* tensor : {&job.inputs.key, &job.inputs.value})
+    for (int64_t head = 0; head < tensor->heads(); ++head)
+      for (int64_t token = 0; token < tokens; ++token) XXH3_64bits_update(state, tensor->Row(head, token), tensor->dim() * DTypeBytes(tensor->dtype));
+  const uint64_t hash = XXH3_64bits_digest(state);
+  XXH3_freeState(state);
+  return hash;
+}
+
+}  // namespace
+
+absl::Status IndexStore::Save(const std::string& path) const {
+  FileHeader header{};
+  std::copy(std::begin(kMagic), std::end(kMagic), header.magic);
+  header.graph = GraphHash(job_);
+  header.segments = std::min(built_, segments_);
+  header.mini_segment = mini_segment_;
+  header.minis = minis_;
+  header.key_tokens = header.segments * job_.geometry.segment;
+  if (mini_segment_ == segments_) header.key_tokens += minis_ * job_.geometry.mini;
+  header.keys = KeyHash(job_, header.key_tokens);
+  header.dtype = static_cast<int64_t>(job_.inputs.key.dtype);
+  header.basis_floats = static_cast<int64_t>(indexes_[0]->learned_basis.size());
+  std::string body;
+  for (const auto& index : indexes_)
+    body.append(reinterpret_cast<const char*>(index->learned_basis.data()), header.basis_floats * sizeof(float));
+  for (const auto& keys : bad_keys_) {
+    const auto count = static_cast<int64_t>(keys.size());
+    header.bad_keys += count;
+    body.append(reinterpret_cast<const char*>(&count), sizeof count);
+    body.append(reinterpret_cast<const char*>(keys.data()), count * sizeof(int32_t));
+  }
+  for (const auto& index : indexes_) {
+    header.index_bytes = static_cast<int64_t>(index->bytes().size());
+    body.append(reinterpret_cast<const char*>(index->bytes().data()), index->bytes().size());
+  }
+  std::string file(reinterpret_cast<const char*>(&header), sizeof header);
+  file += body;
+  constexpr size_t kChecked = offsetof(FileHeader, graph);
+  const uint64_t checksum = XXH3_64bits(file.data() + kChecked, file.size() - kChecked);
+  std::memcpy(file.data() + offsetof(FileHeader, checksum), &checksum, sizeof checksum);
+  return WriteFile(path, file);
+}
+
+absl::Status IndexStore::Load(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return absl::NotFoundError(absl::StrCat(path, ": no such index; write one with --save-index"));
+  const std::string file((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  const auto damaged = [&](std::string_view what) {
+    return absl::DataLossError(absl::StrCat(path, ": ", std::string(what), "; write it again with --save-index"));
+  };
+  FileHeader header{};
+  if (file.size() < sizeof header) return damaged(absl::StrCat("is ", file.size(), " bytes, an index has at least ", sizeof header));
+  std::memcpy(&header, file.data(), sizeof header);
+  if (!std::equal(std::begin(kMagic), std::end(kMagic), header.magic)) return damaged("is no splat index of this version");
+  constexpr size_t kChecked = offsetof(FileHeader, graph);
+  if (XXH3_64bits(file.data() + kChecked, file.size() - kChecked) != header.checksum) return damaged("checksum does not fit its bytes: truncated or damaged");
+  if (header.graph != GraphHash(job_) || header.dtype != static_cast<int64_t>(job_.inputs.key.dtype))
+    return absl::FailedPreconditionError(absl::StrCat(path, ": belongs to another graph or element type; build the index again without --index"));
+  if (header.key_tokens > job_.geometry.keys || header.segments > segments_)
+    return absl::FailedPreconditionError(absl::StrCat(path, ": covers ", header.key_tokens, " keys, the input has ", job_.geometry.keys,
+                                                      "; build the index again without --index"));
+  if (header.keys != KeyHash(job_, header.key_tokens))
+    return absl::FailedPreconditionError(absl::StrCat(path, ": was built from other keys than the input's; build the index again without --index"));
+  const int64_t kv_heads = job_.geometry.kv_heads, slots = segments_ + 1;
+  const char* at = file.data() + sizeof header;
+  for (auto& index : indexes_) {
+    index->learned_basis.assign(header.basis_floats, 0.0f);
+    std::memcpy(index->learned_basis.data(), at, header.basis_floats * sizeof(float));
+    at += header.basis_floats * sizeof(float);
+  }
+  for (auto& keys : bad_keys_) {
+    int64_t count = 0;
+    std::memcpy(&count, at, sizeof count);
+    keys.resize(count);
+    std::memcpy(keys.data(), at + sizeof count, count * sizeof(int32_t));
+    at += sizeof count + count * sizeof(int32_t);
+  }
+  // The file may have fewer slots than this run: arrays are copied level by level, slot by slot.
+  const int64_t file_slots = header.index_bytes == static_cast<int64_t>(indexes_[0]->bytes().size()) ? slots : header.segments + 1;
+  const format::Graph& graph = job_.plan.graph();
+  const int64_t wanted = SplatIndex::Bytes(graph, job_.geometry, job_.inputs.key.dtype, file_slots);
+  if (wanted != header.index_bytes || at + wanted * kv_heads != file.data() + file.size()) return damaged("arrays have another size than its header says");
+  for (int64_t kv_head = 0; kv_head < kv_heads; ++kv_head) {
+    std::vector<std::byte> copy(wanted);
+    std::memcpy(copy.data(), at + kv_head * wanted, wanted);
+    const SplatIndex stored(graph, job_.geometry, job_.inputs.key.dtype, file_slots, copy.data());
+    indexes_[kv_head]->CopySlots(stored, header.segments);
+    if (header.mini_segment == segments_) indexes_[kv_head]->CopySlot(stored, file_slots - 1, segments_);
+  }
+  built_ = header.segments;
+  if (header.mini_segment == segments_) mini_segment_ = header.mini_segment, minis_ = header.minis;
+  return absl::OkStatus();
+}
+
+}  // namespace hsa

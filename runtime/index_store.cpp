@@ -1,0 +1,110 @@
+#include "runtime/index_store.h"
+
+#include <algorithm>
+
+#include "oneapi/tbb/parallel_for.h"
+
+namespace hsa {
+
+absl::StatusOr<std::unique_ptr<IndexStore>> IndexStore::Create(const Job& job, int64_t segments, int64_t memory_bytes) {
+  std::unique_ptr<IndexStore> store(new IndexStore(job, segments));
+  const format::Graph& graph = job.plan.graph();
+  const int64_t slots = segments + 1;
+  const int64_t each = SplatIndex::Bytes(graph, job.geometry, job.inputs.key.dtype, slots);
+  const int64_t bytes = each * job.geometry.kv_heads;
+  store->scratch_ = memory_bytes > 0 && bytes > memory_bytes;
+  absl::StatusOr<MemoryBlock> memory =
+      store->scratch_ ? MemoryBlock::Scratch(bytes, job.options.scratch_dir) : MemoryBlock::Anonymous(bytes);
+  if (!memory.ok()) return memory.status();
+  store->memory_ = *std::move(memory);
+  for (int64_t kv_head = 0; kv_head < job.geometry.kv_heads; ++kv_head)
+    store->indexes_.push_back(
+        std::make_unique<SplatIndex>(graph, job.geometry, job.inputs.key.dtype, slots, store->memory_.data() + kv_head * each));
+  store->bad_keys_.resize(job.geometry.kv_heads);
+  return store;
+}
+
+IndexBuilder& IndexStore::builder() {
+  std::unique_ptr<IndexBuilder>& mine = builders_.local();
+  if (mine == nullptr)
+    mine = std::make_unique<IndexBuilder>(job_.program, job_.geometry, job_.inputs.query, job_.inputs.key, job_.inputs.value);
+  return *mine;
+}
+
+void IndexStore::NoteBad(int64_t kv_head, const std::vector<int32_t>& keys) {
+  if (keys.empty()) return;
+  const std::lock_guard lock(mutex_);
+  std::vector<int32_t>& all = bad_keys_[kv_head];
+  all.insert(all.end(), keys.begin(), keys.end());
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+}
+
+void IndexStore::BuildSegment(Worker& worker, int64_t kv_head, int64_t segment) {
+  const TraceScope scope(job_.options.trace, "segment", "index");
+  const Unit unit{kv_head, segment * job_.geometry.segment, job_.geometry.segment, segment, 0};
+  SplatIndex& index = *indexes_[kv_head];
+  std::vector<int32_t> bad;
+  if (segment == 0) {
+    builder().Build(worker, grams_, index, unit, index.identity_basis.data(), bad);
+    index.learned_basis = builder().LearnBasis(worker, index, unit);
+    builder().Summarise(worker, index, unit, index.learned_basis.data());
+  } else {
+    builder().Build(worker, grams_, index, unit, index.learned_basis.data(), bad);
+  }
+  NoteBad(kv_head, bad);
+}
+
+void IndexStore::BuildMini(Worker& worker, int64_t kv_head, int64_t segment, int64_t mini) {
+  const TraceScope scope(job_.options.trace, "mini-segment", "index");
+  const Geometry& g = job_.geometry;
+  SplatIndex& index = *indexes_[kv_head];
+  const Unit unit{kv_head, segment * g.segment + mini * g.mini, g.mini, mini_slot(), mini};
+  std::vector<int32_t> bad;
+  builder().Build(worker, grams_, index, unit, index.basis(segment * g.segment), bad);
+  NoteBad(kv_head, bad);
+}
+
+void IndexStore::BuildSegments(Workers& workers, int64_t segments) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto build = [&](int64_t first, int64_t last) {
+    oneapi::tbb::parallel_for(int64_t{0}, (last - first) * job_.geometry.kv_heads, [&](int64_t i) {
+      BuildSegment(workers.local(), i % job_.geometry.kv_heads, first + i / job_.geometry.kv_heads);
+    });
+  };
+  if (built_ == 0 && segments > 0) build(0, 1), built_ = 1;
+  if (built_ < segments) build(built_, segments), built_ = segments;
+  seconds_ += SecondsSince(start);
+}
+
+void IndexStore::BuildRegion(Workers& workers, int64_t segment, int64_t minis) {
+  if (built_ == 0 && segment > 0) BuildSegments(workers, 1);  // U, which everything else of this region is seen in
+  const auto start = std::chrono::steady_clock::now();
+  const int64_t kv_heads = job_.geometry.kv_heads, missing = std::max<int64_t>(0, segment - built_);
+  const bool have_minis = mini_segment_ == segment && minis_ >= minis;
+  const int64_t units = missing + (have_minis ? 0 : minis);  // whole segments first: they take longest
+  oneapi::tbb::parallel_for(oneapi::tbb::blocked_range<int64_t>(0, units * kv_heads, 1), [&](const auto& range) {
+    for (int64_t i = range.begin(); i != range.end(); ++i) {
+      const int64_t unit = i / kv_heads, kv_head = i % kv_heads;
+      if (unit < missing)
+        BuildSegment(workers.local(), kv_head, built_ + unit);
+      else
+        BuildMini(workers.local(), kv_head, segment, unit - missing);
+    }
+  }, oneapi::tbb::simple_partitioner());
+  built_ += missing;
+  if (!have_minis) mini_segment_ = segment, minis_ = minis;
+  if (job_.geometry.causal) grams_.Forget(std::max<int64_t>(0, (segment - 1) * job_.geometry.segment));
+  seconds_ += SecondsSince(start);
+}
+
+std::vector<int32_t> IndexStore::Exceptions(int64_t kv_head, int64_t before) const {
+  std::vector<int32_t> keys;
+  for (int64_t sink = 0; sink < std::min(job_.geometry.near_sinks, before); ++sink) keys.push_back(static_cast<int32_t>(sink));
+  const std::lock_guard lock(mutex_);
+  for (int32_t key : bad_keys_[kv_head])
+    if (key >= job_.geometry.near_sinks && key < before) keys.push_back(key);
+  return keys;
+}
+
+}  // namespace hsa

@@ -1,0 +1,63 @@
+// The splat indexes of all kv_heads of a run: their memory, and the segments and mini-segments that are built into them as the run goes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "runtime/index_builder.h"
+#include "runtime/memory_block.h"
+#include "runtime/run_state.h"
+#include "runtime/splat_index.h"
+
+namespace hsa {
+
+class IndexStore {
+ public:
+  // Room for `segments` whole segments and one slot of mini-segments per kv_head. In memory when it fits in `memory_bytes` (0: always),
+  // else in the scratch folder.
+  static absl::StatusOr<std::unique_ptr<IndexStore>> Create(const Job& job, int64_t segments, int64_t memory_bytes);
+
+  // Builds what is missing of whole segments [0, segments) of every kv_head, in parallel. U comes from segment 0, which is built first.
+  void BuildSegments(Workers& workers, int64_t segments);
+  // Builds the first `minis` mini-segments of segment `segment` of every kv_head, and whole segments up to it, in parallel.
+  void BuildRegion(Workers& workers, int64_t segment, int64_t minis);
+
+  // Reads what Save wrote, for the same graph and keys; whole segments of the file need no building any more.
+  // FAILED_PRECONDITION  another graph, other keys: names the file and what differs;  DATA_LOSS  a damaged file
+  absl::Status Load(const std::string& path);
+  absl::Status Save(const std::string& path) const;
+
+  const SplatIndex& index(int64_t kv_head) const { return *indexes_[kv_head]; }
+  int64_t mini_slot() const { return segments_; }
+  bool scratch() const { return scratch_; }
+  int64_t bytes() const { return memory_.bytes(); }
+  double seconds() const { return seconds_; }
+
+  // Positions of the sink prefix and of non-finite keys of kv_head among the keys of units built so far, ascending.
+  std::vector<int32_t> Exceptions(int64_t kv_head, int64_t before) const;
+
+ private:
+  IndexStore(const Job& job, int64_t segments) : job_(job), segments_(segments), grams_(job.program, job.geometry, job.inputs.query) {}
+  void BuildSegment(Worker& worker, int64_t kv_head, int64_t segment);
+  void BuildMini(Worker& worker, int64_t kv_head, int64_t segment, int64_t mini);
+  void NoteBad(int64_t kv_head, const std::vector<int32_t>& keys);
+  IndexBuilder& builder();
+
+  const Job& job_;
+  const int64_t segments_;
+  bool scratch_ = false;
+  MemoryBlock memory_;
+  std::vector<std::unique_ptr<SplatIndex>> indexes_;
+  QueryGrams grams_;
+  oneapi::tbb::enumerable_thread_specific<std::unique_ptr<IndexBuilder>> builders_;
+  mutable std::mutex mutex_;
+  std::vector<std::vector<int32_t>> bad_keys_;  // of each kv_head, under mutex_
+  int64_t built_ = 0;                           // whole segments
+  int64_t mini_segment_ = -1, minis_ = 0;       // whose mini-segments the last slot holds, and how many
+  double seconds_ = 0;
+};
+
+}  // namespace hsa

@@ -1,0 +1,51 @@
+#include "runtime/key_order.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+namespace hsa {
+
+namespace {
+constexpr int64_t kLeafSlots = 16;
+}
+
+void KeyOrder::Bisect(std::span<float> x, int64_t width, std::span<int32_t> rows, std::span<int32_t> slots) {
+  projection_.resize(rows.size());
+  permutation_.resize(rows.size());
+  moved_.resize(x.size());
+  moved_rows_.resize(rows.size());
+  Split(x.data(), width, rows.data(), static_cast<int64_t>(rows.size()), slots.data(), static_cast<int64_t>(slots.size()));
+}
+
+void KeyOrder::Split(float* x, int64_t width, int32_t* rows, int64_t count, int32_t* slots, int64_t capacity) {
+  if (capacity <= kLeafSlots) {
+    std::copy(rows, rows + count, slots);
+    std::fill(slots + count, slots + capacity, -1);
+    return;
+  }
+  const int64_t left = (count + 1) / 2;
+  if (count > 2) {
+    worker_.Bind("metric_x", x, {count, width});
+    worker_.Bind("projection", projection_.data(), {count});
+    worker_.Call(axis_);
+    std::iota(permutation_.begin(), permutation_.begin() + count, 0);
+    const auto before = [&](int32_t a, int32_t b) {
+      return projection_[a] != projection_[b] ? projection_[a] < projection_[b] : rows[a] < rows[b];
+    };
+    std::nth_element(permutation_.begin(), permutation_.begin() + left, permutation_.begin() + count, before);
+    // nth_element leaves each side in an order of its own making: by row, the result depends on the keys alone.
+    std::sort(permutation_.begin(), permutation_.begin() + left, [&](int32_t a, int32_t b) { return rows[a] < rows[b]; });
+    std::sort(permutation_.begin() + left, permutation_.begin() + count, [&](int32_t a, int32_t b) { return rows[a] < rows[b]; });
+    for (int64_t i = 0; i < count; ++i) {
+      std::memcpy(&moved_[i * width], x + permutation_[i] * width, width * sizeof(float));
+      moved_rows_[i] = rows[permutation_[i]];
+    }
+    std::memcpy(x, moved_.data(), count * width * sizeof(float));
+    std::copy(moved_rows_.begin(), moved_rows_.begin() + count, rows);
+  }
+  Split(x, width, rows, left, slots, capacity / 2);
+  Split(x + left * width, width, rows + left, count - left, slots + capacity / 2, capacity / 2);
+}
+
+}  // namespace hsa

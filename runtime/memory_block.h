@@ -1,0 +1,36 @@
+// A block of zeroed memory: anonymous, or in an unlinked file of a scratch folder when it does not fit the budget.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+
+namespace hsa {
+
+class MemoryBlock {
+ public:
+  MemoryBlock() = default;
+  static absl::StatusOr<MemoryBlock> Anonymous(int64_t bytes);
+  // RESOURCE_EXHAUSTED  the folder has no room: names folder, what is wanted and what is free
+  static absl::StatusOr<MemoryBlock> Scratch(int64_t bytes, const std::string& folder);
+
+  MemoryBlock(MemoryBlock&& other) noexcept { *this = std::move(other); }
+  MemoryBlock& operator=(MemoryBlock&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~MemoryBlock();
+
+  std::byte* data() const { return data_; }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  std::byte* data_ = nullptr;
+  int64_t bytes_ = 0;
+};
+
+}  // namespace hsa

@@ -1,0 +1,176 @@
+#include "runtime/open_tile.h"
+
+#include <algorithm>
+#include <array>
+
+namespace hsa {
+
+namespace {
+constexpr int64_t kGroup = 4, kPanel = 16, kBatchPanels = 4;
+constexpr double kOpenAll = -1;  // below every residual
+
+int64_t RoundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+}  // namespace
+
+TileOpener::TileOpener(const Job& job, const IndexStore& store, TileClock& clock)
+    : job_(job),
+      g_(job.geometry),
+      store_(store),
+      clock_(clock),
+      bands_(job.program.Find("query_bands")),
+      attend_(job.program.Find("attend_panels")),
+      start_mass_(job.program.Find("start_mass")),
+      root_mass_(job.program.Find("root_mass")),
+      log_mass_(job.program.Find("log_mass")),
+      score_(job.program.Find("score_level")),
+      leaves_(job.program.Find("attend_leaves", job.inputs.key.dtype)) {}
+
+double TileOpener::NearKeys(int64_t position, int64_t near_start, const RegionKeys& keys) const {
+  const int64_t lo = g_.VisibleLo(position), hi = g_.VisibleHi(position);
+  int64_t count = std::max<int64_t>(0, hi + 1 - std::max(lo, near_start));
+  for (int32_t key : keys.exception_positions) {
+    if (key >= near_start) break;
+    count += key >= lo || key < g_.sink_tokens;
+  }
+  return static_cast<double>(count);
+}
+
+void TileOpener::AttendNear(Worker& worker, const TileBounds& bounds, int64_t near_start, const RegionKeys& keys) {
+  const auto attend = [&](const KeyPanels& panels, const TileBounds& visible, int64_t first, int64_t last) {
+    if (first >= last) return;
+    const std::array<int32_t, 2> range = {static_cast<int32_t>(first), static_cast<int32_t>(last)};
+    panels.Bind(worker, g_);
+    visible.Bind(worker, g_);
+    worker.Bind("panel_range", range.data(), {2});
+    worker.Call(attend_);
+  };
+  // Exceptions at and behind near_start are read in their place.
+  const auto before = std::lower_bound(keys.exception_positions.begin(), keys.exception_positions.end(), near_start) - keys.exception_positions.begin();
+  attend(keys.exceptions, bounds.Before(near_start), 0, RoundUp(RoundUp(before, kPanel) / kPanel, kBatchPanels));
+  const int64_t first = (near_start - keys.first) / kPanel, end = RoundUp(bounds.most_hi + 1 - keys.first, kPanel * kBatchPanels) / kPanel;
+  attend(keys.natural, bounds, first, std::min(end, keys.natural.panels));
+}
+
+VisibleUnits TileOpener::UnitsOf(const TileBounds& bounds, int64_t near_start) const {
+  VisibleUnits units;
+  const int64_t segments = near_start / g_.segment, minis = near_start % g_.segment / g_.mini, leaves = store_.index(0).leaves_per_slot();
+  // A unit before every query's window holds nothing, unless it has keys of the mask's sink prefix; one within all windows is whole.
+  const auto hidden = [&](int64_t begin, int64_t end) { return end <= bounds.least_lo && begin >= g_.sink_tokens; };
+  const auto whole = [&](int64_t begin) { return begin >= bounds.most_lo; };
+  units.end_segment = segments;
+  units.end_mini = minis;
+  for (int64_t s = 0; s < segments && !whole(s * g_.segment); ++s) {
+    units.first_segment = s + 1;
+    if (!hidden(s * g_.segment, (s + 1) * g_.segment)) units.exact_leaves.push_back({s * leaves, leaves});
+  }
+  for (int64_t m = 0; m < minis && !whole(segments * g_.segment + m * g_.mini); ++m) {
+    const int64_t begin = segments * g_.segment + m * g_.mini, count = g_.mini / kPanel;
+    units.first_mini = m + 1;
+    if (!hidden(begin, begin + g_.mini)) units.exact_leaves.push_back({store_.mini_slot() * leaves + m * count, count});
+  }
+  return units;
+}
+
+void TileOpener::RootMass(Worker& worker, const SplatIndex& index, const VisibleUnits& units) {
+  worker.Call(start_mass_);
+  const auto add = [&](size_t level, int64_t first, int64_t end) {
+    if (first >= end) return;
+    std::vector<int32_t>& work = work_[level + 1];
+    for (int64_t group = first / kGroup; group * kGroup < end; ++group) work.push_back(static_cast<int32_t>(group));
+    const std::array<int32_t, 4> params = {static_cast<int32_t>(first), static_cast<int32_t>(end), 0, 0};
+    const std::array<int32_t, 2> counts = {static_cast<int32_t>(work.size()), 0};
+    index.BindLevel(worker, level);
+    worker.Bind("level_params", params.data(), {4});
+    worker.Bind("work_in", work.data(), {static_cast<int64_t>(work.size())});
+    worker.Bind("counts", counts.data(), {2});
+    worker.Call(root_mass_);
+  };
+  const int64_t mini_base = store_.mini_slot() * g_.minis_per_segment();
+  add(index.levels().size() - 1, units.first_segment, units.end_segment);
+  add(index.mini_level(), mini_base + units.first_mini, mini_base + units.end_mini);
+}
+
+// Returns how many nodes were scored; the leaves to read are in work_[0].
+double TileOpener::ScoreTree(Worker& worker, const SplatIndex& index, const Tile& tile, const VisibleUnits& units, const float* basis,
+                             double threshold) {
+  const size_t levels = index.levels().size();
+  work_.resize(levels + 1);
+  for (std::vector<int32_t>& work : work_) work.clear();
+  const int64_t d = g_.padded_head_dim;
+  worker.Bind("basis", basis, {(d + 63) / 64 * 4, d, kPanel});
+  worker.Call(bands_);
+  RootMass(worker, index, units);
+  const auto rows = static_cast<int32_t>(tile.rows());
+  worker.Bind("tile_rows", &rows, {1});
+  worker.Call(log_mass_);
+  const auto limit = static_cast<float>(threshold);
+  worker.Bind("theta", &limit, {1});
+  const int64_t mini_base = store_.mini_slot() * g_.minis_per_segment();
+  double nodes = static_cast<double>(units.end_segment - units.first_segment + units.end_mini - units.first_mini);
+  for (size_t level = levels; level-- > 0;) {
+    std::vector<int32_t>&in = work_[level + 1], &out = work_[level];
+    if (in.empty()) continue;
+    const LevelArrays& l = index.levels()[level];
+    std::array<int32_t, 4> params = {0, std::numeric_limits<int32_t>::max(), static_cast<int32_t>(l.child_groups), 0};
+    if (level == levels - 1) params[0] = static_cast<int32_t>(units.first_segment), params[1] = static_cast<int32_t>(units.end_segment);
+    if (level == index.mini_level()) {
+      // Children of segments lie before the mini-segments' slot; if there are any, the tile sees the mini-segments from the first on.
+      params[0] = static_cast<int32_t>(units.end_segment > units.first_segment ? 0 : mini_base + units.first_mini);
+      params[1] = static_cast<int32_t>(mini_base + units.end_mini);
+    }
+    const size_t before = out.size();
+    out.resize(before + in.size() * kGroup * l.child_groups);
+    std::array<int32_t, 2> counts = {static_cast<int32_t>(in.size()), static_cast<int32_t>(before)};
+    index.BindLevel(worker, level);
+    worker.Bind("level_params", params.data(), {4});
+    worker.Bind("work_in", in.data(), {static_cast<int64_t>(in.size())});
+    worker.Bind("work_out", out.data(), {static_cast<int64_t>(out.size())});
+    worker.Bind("counts", counts.data(), {2});
+    worker.Call(score_);
+    out.resize(counts[1]);
+    if (level > 0) nodes += static_cast<double>((out.size() - before) * kGroup);
+  }
+  return nodes;
+}
+
+// Returns how many keys the opened leaves have.
+double TileOpener::ReadLeaves(Worker& worker, const SplatIndex& index, const TileBounds& bounds, const VisibleUnits& units, Depth depth) {
+  std::vector<int32_t>& leaves = work_[0];
+  for (const auto& [first, count] : units.exact_leaves)
+    for (int64_t leaf = first; leaf < first + count; ++leaf) leaves.push_back(static_cast<int32_t>(leaf));
+  if (leaves.empty()) return 0;
+  if (depth == Depth::kWhole) {
+    const std::array<int32_t, 2> counts = {static_cast<int32_t>(leaves.size()), 0};
+    index.BindLeaves(worker);
+    bounds.Bind(worker, g_);
+    worker.Bind("work_in", leaves.data(), {static_cast<int64_t>(leaves.size())});
+    worker.Bind("counts", counts.data(), {2});
+    worker.Call(leaves_);
+  }
+  return static_cast<double>(leaves.size()) * kPanel;
+}
+
+TileCost TileOpener::Open(Worker& worker, const TileIo& io, const Tile& tile, int64_t near_start, const RegionKeys& keys, double theta,
+                          Depth depth) {
+  TileCost cost;
+  const TileBounds bounds = TileBounds::Of(g_, tile);
+  const SplatIndex& index = store_.index(tile.head / g_.group());
+  auto start = std::chrono::steady_clock::now();
+  const int64_t finite = io.Load(worker, tile);
+  AttendNear(worker, bounds, near_start, keys);
+  for (int64_t position = tile.begin; position < tile.end; ++position) cost.near += NearKeys(position, near_start, keys);
+  clock_.near.Add(SecondsSince(start));
+  if (near_start == 0) return cost;
+  start = std::chrono::steady_clock::now();
+  const VisibleUnits units = UnitsOf(bounds, near_start);
+  const double threshold = theta > 0 ? theta * theta * static_cast<double>(finite) : kOpenAll;
+  const auto rows = static_cast<double>(tile.rows());
+  cost.nodes = rows * ScoreTree(worker, index, tile, units, index.basis(near_start), threshold);
+  clock_.score.Add(SecondsSince(start));
+  start = std::chrono::steady_clock::now();
+  cost.leaves = rows * ReadLeaves(worker, index, bounds, units, depth);
+  clock_.leaves.Add(SecondsSince(start));
+  return cost;
+}
+
+}  // namespace hsa

@@ -1,0 +1,99 @@
+#include "runtime/rows.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace hsa {
+
+namespace {
+
+constexpr int64_t kPanel = 16, kBatch = 64;
+constexpr int32_t kPad = std::numeric_limits<int32_t>::max();  // position of an empty slot: no query sees it
+
+int64_t SlotsFor(int64_t keys) { return (keys + kBatch - 1) / kBatch * kBatch; }
+
+}  // namespace
+
+void RowReader::Read(Worker& worker, const TensorView& tensor, int64_t head, int64_t first, int64_t count, int64_t width, float* out,
+                     int32_t* bad) const {
+  if (count == 0) return;
+  worker.BindStrided("raw_rows", tensor.Row(head, first), {count, tensor.dim()}, tensor.strides[1]);
+  worker.Bind("widened", out, {count, width});
+  worker.Bind("bad_rows", bad, {count});
+  worker.Call(widen_);
+}
+
+void KeyPanels::Bind(Worker& worker, const Geometry& g) const {
+  worker.Bind("panel_k", k.data(), {panels, g.padded_head_dim, kPanel});
+  worker.Bind("panel_v", v.data(), {panels, kPanel, g.padded_value_dim});
+  worker.Bind("panel_pos", pos.data(), {panels, kPanel});
+  worker.Bind("panel_bad", bad.data(), {panels});
+}
+
+int64_t KeyPanelBytes(const Geometry& g, int64_t keys) {
+  const int64_t slots = SlotsFor(keys);
+  return slots * (g.padded_head_dim + g.padded_value_dim + 1) * 4 + slots / kPanel * 4;
+}
+
+void PanelPacker::Pack(Worker& worker, WideRows& k, WideRows& v, std::span<const int32_t> positions, KeyPanels& out) const {
+  const auto count = static_cast<int64_t>(positions.size()), slots = SlotsFor(count);
+  out.panels = slots / kPanel;
+  out.k.resize(slots * geometry_.padded_head_dim);
+  out.v.resize(slots * geometry_.padded_value_dim);
+  out.pos.assign(slots, kPad);
+  out.bad.assign(out.panels, 0);
+  std::copy(positions.begin(), positions.end(), out.pos.begin());
+  std::vector<int32_t> order(slots, -1);
+  for (int64_t i = 0; i < count; ++i) {
+    order[i] = static_cast<int32_t>(i);
+    out.bad[i / kPanel] |= v.bad[i];
+  }
+  if (slots == 0) return;
+  worker.Bind("k_rows", k.rows.data(), {count, geometry_.padded_head_dim});
+  worker.Bind("v_rows", v.rows.data(), {count, geometry_.padded_value_dim});
+  worker.Bind("order", order.data(), {slots});
+  worker.Bind("panel_k", out.k.data(), {out.panels, geometry_.padded_head_dim, kPanel});
+  worker.Bind("panel_v", out.v.data(), {out.panels, kPanel, geometry_.padded_value_dim});
+  worker.Call(pack_);
+}
+
+void PanelPacker::PackRange(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head, int64_t first, int64_t count,
+                            KeyPanels& out, std::vector<int32_t>* bad_keys) const {
+  thread_local WideRows k, v;
+  k.Resize(count, geometry_.padded_head_dim);
+  v.Resize(count, geometry_.padded_value_dim);
+  reader_.Read(worker, key, kv_head, first, count, geometry_.padded_head_dim, k.rows.data(), k.bad.data());
+  reader_.Read(worker, value, kv_head, first, count, geometry_.padded_value_dim, v.rows.data(), v.bad.data());
+  std::vector<int32_t> positions(count);
+  for (int64_t i = 0; i < count; ++i) {
+    positions[i] = static_cast<int32_t>(first + i);
+    if (bad_keys != nullptr && (k.bad[i] | v.bad[i]) != 0) bad_keys->push_back(positions[i]);
+  }
+  Pack(worker, k, v, positions, out);
+}
+
+void PanelPacker::PackList(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head, std::span<const int32_t> positions,
+                           KeyPanels& out) const {
+  const auto count = static_cast<int64_t>(positions.size());
+  WideRows k, v;
+  k.Resize(count, geometry_.padded_head_dim);
+  v.Resize(count, geometry_.padded_value_dim);
+  for (int64_t i = 0; i < count; ++i) {
+    reader_.Read(worker, key, kv_head, positions[i], 1, geometry_.padded_head_dim, &k.rows[i * geometry_.padded_head_dim], &k.bad[i]);
+    reader_.Read(worker, value, kv_head, positions[i], 1, geometry_.padded_value_dim, &v.rows[i * geometry_.padded_value_dim], &v.bad[i]);
+  }
+  Pack(worker, k, v, positions, out);
+}
+
+void WillNeed(const TensorView& tensor, int64_t head, int64_t first, int64_t count) {
+  if (count <= 0) return;
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(tensor.Row(head, first)) / page * page;
+  const auto end = reinterpret_cast<uintptr_t>(tensor.Row(head, first + count - 1)) + tensor.dim() * DTypeBytes(tensor.dtype);
+  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_WILLNEED);
+}
+
+}  // namespace hsa

@@ -1,0 +1,73 @@
+// Rows of a user's tensors on their way in and out: widened to padded f32, packed in panels, stored in the output's type.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "runtime/geometry.h"
+#include "runtime/tensor.h"
+#include "runtime/worker.h"
+
+namespace hsa {
+
+// f32 rows of `width` floats each (zeros behind the tensor's own columns), and which of them are not finite.
+struct WideRows {
+  std::vector<float> rows;
+  std::vector<int32_t> bad;
+
+  // Makes room without giving memory back.
+  void Resize(int64_t count, int64_t width) {
+    rows.resize(count * width);
+    bad.resize(count);
+  }
+};
+
+class RowReader {
+ public:
+  RowReader(const Program& program, DType dtype) : widen_(program.Find("widen_rows", dtype)) {}
+
+  // Rows [first, first + count) of one head into `out` (count × width floats) and `bad`.
+  void Read(Worker& worker, const TensorView& tensor, int64_t head, int64_t first, int64_t count, int64_t width, float* out, int32_t* bad) const;
+
+ private:
+  Program::Stage widen_;
+};
+
+// Keys of one kv_head as f32 panels of 16, in batches of four panels; empty slots behind the last key.
+struct KeyPanels {
+  std::vector<float> k, v;
+  std::vector<int32_t> pos, bad;
+  int64_t panels = 0;
+
+  void Bind(Worker& worker, const Geometry& geometry) const;
+  int64_t bytes() const { return static_cast<int64_t>((k.capacity() + v.capacity() + pos.capacity() + bad.capacity()) * 4); }
+};
+
+// Bytes of the panels of `keys` keys.
+int64_t KeyPanelBytes(const Geometry& geometry, int64_t keys);
+
+class PanelPacker {
+ public:
+  PanelPacker(const Program& program, const Geometry& geometry, DType dtype)
+      : geometry_(geometry), reader_(program, dtype), pack_(program.Find("pack_panels")) {}
+
+  // Keys [first, first + count) in their order. Appends the positions of non-finite ones to `bad_keys` when it is given.
+  void PackRange(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head, int64_t first, int64_t count, KeyPanels& out,
+                 std::vector<int32_t>* bad_keys = nullptr) const;
+  // The keys at these positions, ascending.
+  void PackList(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head, std::span<const int32_t> positions,
+                KeyPanels& out) const;
+
+ private:
+  void Pack(Worker& worker, WideRows& k, WideRows& v, std::span<const int32_t> positions, KeyPanels& out) const;
+
+  Geometry geometry_;
+  RowReader reader_;
+  Program::Stage pack_;
+};
+
+// Asks the system to read these rows of a mapped tensor soon; harmless for memory that is not mapped from a file.
+void WillNeed(const TensorView& tensor, int64_t head, int64_t first, int64_t count);
+
+}  // namespace hsa

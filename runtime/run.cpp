@@ -1,0 +1,82 @@
+#include "runtime/run.h"
+
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "oneapi/tbb/global_control.h"
+#include "oneapi/tbb/task_arena.h"
+#include "runtime/memory_usage.h"
+#include "runtime/run_state.h"
+
+namespace hsa {
+
+namespace {
+
+std::string ShapeText(const std::array<int64_t, 3>& shape) { return absl::StrCat("[", shape[0], ", ", shape[1], ", ", shape[2], "]"); }
+
+absl::Status CheckTensor(std::string_view name, const std::array<int64_t, 3>& shape, int64_t heads, int64_t tokens, int64_t dim) {
+  if (shape[0] == heads && shape[1] == tokens && shape[2] == dim) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("tensor '", std::string(name), "' is ", ShapeText(shape), ", the plan wants [", heads, ", ", tokens, ", ",
+                                                 dim, "]; give a matching file or compile the graph again"));
+}
+
+absl::Status CheckTensors(const format::Graph& graph, const Inputs& inputs, const Outputs& outputs) {
+  const int64_t n = inputs.query.tokens(), m = inputs.key.tokens();
+  absl::Status status = CheckTensor(graph.query(), inputs.query.shape, graph.query_heads(), n, graph.head_dim());
+  if (status.ok()) status = CheckTensor(graph.key(), inputs.key.shape, graph.kv_heads(), m, graph.head_dim());
+  if (status.ok()) status = CheckTensor(graph.value(), inputs.value.shape, graph.kv_heads(), m, graph.value_dim());
+  if (status.ok()) status = CheckTensor(graph.output(), outputs.o.shape, graph.query_heads(), n, graph.value_dim());
+  if (!status.ok()) return status;
+  if (n > m)
+    return absl::InvalidArgumentError(absl::StrCat("tensor '", graph.query(), "' has ", n, " tokens, '", graph.key(), "' only ", m,
+                                                   "; queries are the last positions of the keys, so give at least as many keys"));
+  if (m > (int64_t{1} << 30)) return absl::InvalidArgumentError(absl::StrCat("tensor '", graph.key(), "' has ", m, " tokens, at most 2^30 are possible; shard it"));
+  if (inputs.key.dtype != inputs.value.dtype || inputs.key.dtype != inputs.query.dtype)
+    return absl::InvalidArgumentError(absl::StrCat("tensors '", graph.query(), "', '", graph.key(), "' and '", graph.value(), "' are ",
+                                                   std::string(DTypeName(inputs.query.dtype)), ", ", std::string(DTypeName(inputs.key.dtype)), " and ",
+                                                   std::string(DTypeName(inputs.value.dtype)), ", wanted one element type; convert them"));
+  if (outputs.o.dtype == DType::kF16)
+    return absl::InvalidArgumentError(absl::StrCat("tensor '", graph.output(), "' is f16, wanted f32 or bf16"));
+  return absl::OkStatus();
+}
+
+std::string ModeText(const Job& job) {
+  const int64_t order = job.geometry.order;
+  if (job.options.mode == Mode::kExact) return "exact";
+  if (job.options.mode == Mode::kBudget) return absl::StrCat("budget ", job.options.budget, ", order ", order);
+  return absl::StrCat("theta ", job.options.theta.value_or(job.plan.graph().splats().theta()), ", order ", order);
+}
+
+}  // namespace
+
+absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outputs& outputs, const RunOptions& options) {
+  if (absl::Status checked = CheckTensors(plan.graph(), inputs, outputs); !checked.ok()) return checked;
+  const auto start = std::chrono::steady_clock::now();
+  const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, threads);
+  const Job job{plan, inputs, outputs, options, Geometry::Of(plan.graph(), inputs.query.tokens(), inputs.key.tokens()), Program(plan), threads};
+  const Geometry& g = job.geometry;
+  RunReport report;
+  report.variant = absl::StrCat(plan.variant().isa(), " (", plan.variant().name(), ")");
+  report.mode = ModeText(job);
+  if (options.mode == Mode::kExact) {
+    double visible = 0;
+    for (int64_t position = g.first_position(); position < g.keys; ++position) visible += static_cast<double>(g.VisibleKeys(position));
+    report.flop = 2.0 * static_cast<double>(g.head_dim + g.value_dim) * visible * static_cast<double>(g.heads);
+    report.read = {1, 0, 0, 1};
+  }
+  if (g.queries > 0) {
+    // An arena of its own: as many threads as asked for, whatever the caller's pool does.
+    oneapi::tbb::task_arena arena(threads);
+    const absl::Status done = arena.execute([&] { return options.mode == Mode::kExact ? RunExact(job, report) : RunSplats(job, report); });
+    if (!done.ok()) return done;
+  }
+  report.seconds.total = SecondsSince(start);
+  if (report.seconds.total > 0) report.tokens_per_s = static_cast<double>(g.queries) / report.seconds.total;
+  const MemoryUsage usage = CurrentMemoryUsage();
+  report.peak_anon_bytes = usage.anon_bytes;
+  report.mapped_bytes = usage.mapped_bytes;
+  return report;
+}
+
+}  // namespace hsa

@@ -1,0 +1,153 @@
+// Exact attention: every tile over every segment of keys that it sees, segments packed when they are needed and kept as long as they fit.
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "oneapi/tbb/parallel_for.h"
+#include "runtime/run_state.h"
+#include "runtime/segment_cache.h"
+#include "runtime/tile.h"
+
+namespace hsa {
+
+namespace {
+
+constexpr int64_t kPanel = 16, kBatchPanels = 4;
+
+// Query and partial result of one tile, outside of the worker's arena: a segment is read once for all tiles of a task.
+struct TileMemory {
+  std::vector<float> query, max, sum, acc;
+
+  explicit TileMemory(const Worker& worker)
+      : query(worker.BufferFloats("query")), max(worker.BufferFloats("max")), sum(worker.BufferFloats("sum")), acc(worker.BufferFloats("acc")) {}
+  void Point(Worker& worker) {
+    worker.Point("query", query.data());
+    worker.Point("max", max.data());
+    worker.Point("sum", sum.data());
+    worker.Point("acc", acc.data());
+  }
+};
+
+class ExactRun {
+ public:
+  ExactRun(const Job& job, int64_t segment, int64_t capacity)
+      : job_(job),
+        g_(job.geometry),
+        segment_(segment),
+        io_(job.program, g_, job.inputs, job.outputs),
+        packer_(job.program, g_, job.inputs.key.dtype),
+        attend_(job.program.Find("attend_panels")),
+        cache_(capacity,
+               [this](Worker& worker, SegmentCache::Id id, KeyPanels& out) {
+                 const TraceScope scope(job_.options.trace, "pack", "keys");
+                 const int64_t first = id.segment * segment_;
+                 packer_.PackRange(worker, job_.inputs.key, job_.inputs.value, id.kv_head, first, std::min(segment_, g_.keys - first), out);
+               }),
+        progress_(job.options.progress, static_cast<double>(g_.heads) * g_.queries) {}
+
+  absl::Status Execute(RunReport& report) {
+    // A task: some tiles of every head of a group, few enough that all threads have work to the end.
+    const int64_t first_tile = g_.first_position() / g_.tile, last_tile = (g_.keys + g_.tile - 1) / g_.tile;
+    const int64_t wanted = std::max<int64_t>(1, (last_tile - first_tile) * g_.kv_heads / (8 * job_.threads));
+    const int64_t tiles_per_task = std::min(wanted, std::max<int64_t>(1, g_.window / g_.tile));
+    const int64_t tasks = (last_tile - first_tile + tiles_per_task - 1) / tiles_per_task;
+    // Later tasks have more keys to read under a causal mask: they go first.
+    oneapi::tbb::parallel_for(oneapi::tbb::blocked_range<int64_t>(0, tasks * g_.kv_heads, 1), [&](const auto& range) {
+      for (int64_t i = range.begin(); i != range.end(); ++i) {
+        const int64_t begin = first_tile + (tasks - 1 - i / g_.kv_heads) * tiles_per_task;
+        if (!progress_.cancelled()) RunTask(i % g_.kv_heads, begin, std::min(begin + tiles_per_task, last_tile));
+      }
+    }, oneapi::tbb::simple_partitioner());
+    if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
+    report.seconds.near = near_.seconds() / job_.threads;
+    report.bytes_read = cache_.packed() * segment_ * (g_.head_dim * DTypeBytes(job_.inputs.key.dtype) + g_.value_dim * DTypeBytes(job_.inputs.value.dtype));
+    return job_.outputs.rows_ready ? job_.outputs.rows_ready(0, g_.queries) : absl::OkStatus();
+  }
+
+ private:
+  void RunTask(int64_t kv_head, int64_t first_tile, int64_t last_tile) {
+    const TraceScope scope(job_.options.trace, "exact", "tiles");
+    Worker& worker = workers_.local();
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<Tile> tiles;
+    for (int64_t head = kv_head * g_.group(); head < (kv_head + 1) * g_.group(); ++head)
+      for (int64_t t = first_tile; t < last_tile; ++t)
+        tiles.push_back({head, std::max(t * g_.tile, g_.first_position()), std::min((t + 1) * g_.tile, g_.keys)});
+    std::vector<TileMemory> memory(tiles.size(), TileMemory(worker));
+    std::vector<TileBounds> bounds;
+    int64_t lo = g_.keys, hi = 0;
+    for (size_t i = 0; i < tiles.size(); ++i) {
+      memory[i].Point(worker);
+      io_.Load(worker, tiles[i]);
+      bounds.push_back(TileBounds::Of(g_, tiles[i]));
+      lo = std::min<int64_t>(lo, bounds[i].least_lo);
+      hi = std::max<int64_t>(hi, bounds[i].most_hi);
+    }
+    for (int64_t segment = 0; segment * segment_ <= hi; ++segment) {
+      const bool sinks = segment * segment_ < g_.sink_tokens;
+      if ((segment + 1) * segment_ <= lo && !sinks) continue;
+      Prefetch(kv_head, (segment + 1) * segment_, hi);
+      const std::shared_ptr<const KeyPanels> panels = cache_.Pin(worker, {kv_head, segment});
+      panels->Bind(worker, g_);
+      for (size_t i = 0; i < tiles.size(); ++i) Attend(worker, memory[i], bounds[i], segment * segment_, panels->panels);
+    }
+    for (size_t i = 0; i < tiles.size(); ++i) {
+      memory[i].Point(worker);
+      io_.Store(worker, tiles[i]);
+    }
+    near_.Add(SecondsSince(start));
+    progress_.Advance(static_cast<double>(last_tile - first_tile) * g_.tile * g_.group());
+  }
+
+  void Attend(Worker& worker, TileMemory& memory, const TileBounds& bounds, int64_t first_key, int64_t panels) {
+    const int64_t end = bounds.most_hi + 1 - first_key;  // keys of the segment that some query may see
+    if (end <= 0) return;
+    const int64_t last = std::min(panels, (end + kPanel * kBatchPanels - 1) / (kPanel * kBatchPanels) * kBatchPanels);
+    const std::array<int32_t, 2> range = {0, static_cast<int32_t>(last)};
+    memory.Point(worker);
+    bounds.Bind(worker, g_);
+    worker.Bind("panel_range", range.data(), {2});
+    worker.Call(attend_);
+  }
+
+  void Prefetch(int64_t kv_head, int64_t first, int64_t hi) const {
+    const int64_t count = std::min(segment_, hi + 1 - first);
+    WillNeed(job_.inputs.key, kv_head, first, count);
+    WillNeed(job_.inputs.value, kv_head, first, count);
+  }
+
+  const Job& job_;
+  const Geometry& g_;
+  const int64_t segment_;
+  TileIo io_;
+  PanelPacker packer_;
+  Program::Stage attend_;
+  SegmentCache cache_;
+  ProgressMeter progress_;
+  Stopwatch near_;
+  Workers workers_{[this] { return Worker(job_.program); }};
+};
+
+}  // namespace
+
+absl::Status RunExact(const Job& job, RunReport& report) {
+  const Geometry& g = job.geometry;
+  const int64_t segment = job.options.segment_tokens > 0 ? std::min(job.options.segment_tokens, std::max<int64_t>(g.keys, 1)) : g.segment;
+  const int64_t segments = (g.keys + segment - 1) / segment * g.kv_heads;
+  // Besides its pinned segment a thread has the segment's rows as f32, the partial results of a task and the worker's arena.
+  const int64_t resident = KeyPanelBytes(g, segment);
+  const int64_t rows = segment * (g.padded_head_dim + g.padded_value_dim + 2) * 4;
+  const int64_t task = (g.window / g.tile) * g.group() * g.tile * (g.padded_head_dim + g.padded_value_dim + 17) * 4;
+  const int64_t per_thread = rows + task + static_cast<int64_t>(job.plan.header().arena_bytes());
+  int64_t capacity = std::max<int64_t>(segments, job.threads);
+  if (const int64_t budget = job.options.memory_budget_bytes; budget > 0) {
+    const int64_t least = job.threads * (per_thread + resident);
+    if (budget < least)
+      return absl::ResourceExhaustedError(absl::StrCat("--memory-budget: ", budget, " bytes are too few for ", job.threads, " threads and segments of ",
+                                                       segment, " keys; the least that works is ", least, ", or give a smaller --segment"));
+    capacity = std::min(capacity, (budget - job.threads * per_thread) / resident);
+  }
+  return ExactRun(job, segment, capacity).Execute(report);
+}
+
+}  // namespace hsa

@@ -1,0 +1,24 @@
+// How the queries of a splat run are cut into regions and tiles.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "runtime/open_tile.h"
+
+namespace hsa {
+
+// The windows whose near fields start in one segment: they share its mini-segments.
+struct Region {
+  int64_t segment = 0;  // whole segments before it are in the index
+  int64_t minis = 0;    // mini-segments of it that its last window sees
+  int64_t first_window = 0, end_window = 0;
+};
+
+std::vector<Region> RegionsOf(const Geometry& geometry);
+std::vector<Tile> TilesOf(const Geometry& geometry, const Region& region);
+
+// What the windows of a region read exactly, for every kv_head.
+std::vector<RegionKeys> PackRegion(const Job& job, Workers& workers, const IndexStore& store, const Region& region);
+
+}  // namespace hsa
