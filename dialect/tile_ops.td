@@ -93,17 +93,17 @@ def Hsa_TilePrincipalAxisOp : Hsa_TileOp<"principal_axis", 1, 2> {
   let summary = "projections of rows on their principal axis, by power iterations";
   let description = "ins metric_x [?,D+Dv]; outs projection [?], axis [4,D+Dv] (scratch). Source: docs/spec.md, Tree.";
 }
-def Hsa_TileLeafMomentsOp : Hsa_TileOp<"leaf_moments", 4, 4> {
+def Hsa_TileLeafMomentsOp : Hsa_TileOp<"leaf_moments", 4, 5> {
   let summary = "n, mean k, mean v and band variances of each leaf";
-  let description = "ins k_rows, v_rows, order, basis; outs node_mean, node_value, node_var, node_scalar. Source: docs/spec.md, Node.";
+  let description = "ins k_rows, v_rows, order, basis; outs node_mean, node_value, node_var, node_scalar, deviation [17,D] (scratch). Source: docs/spec.md, Node.";
 }
-def Hsa_TileLeafGramOp : Hsa_TileOp<"leaf_gram", 4, 1> {
+def Hsa_TileLeafGramOp : Hsa_TileOp<"leaf_gram", 4, 2> {
   let summary = "gram += Σ_leaves (1/n) Σ (k-μ)(k-μ)ᵀ";
-  let description = "ins k_rows, order, node_mean, node_scalar; outs gram. Source: docs/spec.md, Node.";
+  let description = "ins k_rows, order, node_mean, node_scalar; outs gram, deviation (scratch). Source: docs/spec.md, Node.";
 }
-def Hsa_TileMergeMomentsOp : Hsa_TileOp<"merge_moments", 6, 4> {
+def Hsa_TileMergeMomentsOp : Hsa_TileOp<"merge_moments", 6, 5> {
   let summary = "moments of nodes from the moments of their children";
-  let description = "ins child_mean, child_value, child_var, child_scalar, basis, level_params; outs node_mean, node_value, node_var, node_scalar. Source: docs/spec.md, Node.";
+  let description = "ins child_mean, child_value, child_var, child_scalar, basis, level_params; outs node_mean, node_value, node_var, node_scalar, deviation [17,D] (scratch). Source: docs/spec.md, Node.";
 }
 def Hsa_TileLeafMassOp : Hsa_TileOp<"leaf_mass", 3, 2> {
   let summary = "true log2 mass of each leaf as 16 sample queries see it";

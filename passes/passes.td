@@ -5,18 +5,36 @@ include "mlir/Pass/PassBase.td"
 
 def InferShapesPass : Pass<"hsa-infer-shapes", "::mlir::func::FuncOp"> {
   let summary = "refine result shapes from operands, and write out the defaults of mask, scale and config";
+  let description = [{
+    Every extent of a result that follows from the operands is written into its type: lengths, nodes of an index, tiles of a selection; the
+    signature of the function follows. A reader outside the dialect keeps its type through a tensor.cast. Of hsa.attention, what was left out is
+    written out: no mask, scale 1/√D where D is known, #hsa.config<>. Tests: tests/passes/infer_shapes.mlir
+  }];
 }
 
 def DecomposePass : Pass<"hsa-decompose", "::mlir::ModuleOp"> {
   let summary = "layer 0 → 1: each function by splats, and beside it <name>_exact over every key";
+  let description = [{
+    In a function with hsa.attention, it becomes summarize, attend_exact near, score, select, attend_splats, merge and normalize; θ is that of
+    its config, else 0.01. A clone `<name>_exact` of the function reads every key in an hsa.stream over segments, so that a plan carries its exact
+    fallback. An error names the attention whose scale is not known, or the name that is taken. Tests: tests/passes/decompose.mlir
+  }];
 }
 
 def FusePass : Pass<"hsa-fuse", "::mlir::func::FuncOp"> {
   let summary = "score + select + attend_splats → attend_fused: the [H,N,S] scores never reach memory";
+  let description = [{
+    Applies where nobody else reads the scores or the flags, and the three agree on query, index, mask, scale and config; what is in the way
+    is said with -debug-only=greedy-rewriter. Tests: tests/passes/fuse.mlir
+  }];
 }
 
 def VerifyLayerPass : Pass<"hsa-verify-layer"> {
   let summary = "no op of a finished layer is left";
+  let description = [{
+    Layers: 0 declarative (hsa.attention), 1 stages (every other op with a meaning in float64), 2 tiles (the rest), 3 no op of hsa at all.
+    The error is at the first op that is left and names its layer. Tests: tests/passes/verify_layer.mlir
+  }];
   let options = [Option<"layer", "layer", "int64_t", "1", "the layer that is reached: 1, 2 or 3; ops of the layers below are errors">];
 }
 

@@ -27,7 +27,7 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"child_scalar", port, f32, {any, 4, nodes}},
       // building the index
       {"basis", port, f32, {p.basisPanels(), d, panel}}, {"metric", port, f32, {d, d}}, {"alpha", port, f32, {1}}, {"gram", port, f32, {d, d}},
-      {"metric_x", port, f32, {any, d + dv}}, {"projection", port, f32, {any}}, {"axis", buffer, f32, {4, d + dv}},
+      {"metric_x", port, f32, {any, d + dv}}, {"projection", port, f32, {any}}, {"axis", buffer, f32, {4, d + dv}}, {"deviation", buffer, f32, {17, d}},
       {"true_mass", port, f32, {any, samples, nodes}}, {"child_mass", port, f32, {any, samples, nodes}},
       // opening
       {"work_in", port, i32, {any}}, {"work_out", port, i32, {any}}, {"counts", port, i32, {2}}, {"theta", port, f32, {1}}, {"tile_rows", port, i32, {1}},
@@ -51,10 +51,10 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
       {"principal_axis", "segment", false, {"metric_x"}, {"projection", "axis"}},
       {"pack_leaves", "segment", true, {"k_raw", "v_raw", "order"}, {"leaf_k", "leaf_v"}},
       {"pack_panels", "segment", false, {"k_rows", "v_rows", "order"}, {"panel_k", "panel_v"}},
-      {"leaf_moments", "segment", false, {"k_rows", "v_rows", "order", "basis"}, {"node_mean", "node_value", "node_var", "node_scalar"}},
-      {"leaf_gram", "segment", false, {"k_rows", "order", "node_mean", "node_scalar"}, {"gram"}},
+      {"leaf_moments", "segment", false, {"k_rows", "v_rows", "order", "basis"}, {"node_mean", "node_value", "node_var", "node_scalar", "deviation"}},
+      {"leaf_gram", "segment", false, {"k_rows", "order", "node_mean", "node_scalar"}, {"gram", "deviation"}},
       {"merge_moments", "level", false, {"child_mean", "child_value", "child_var", "child_scalar", "basis", "level_params"},
-       {"node_mean", "node_value", "node_var", "node_scalar"}},
+       {"node_mean", "node_value", "node_var", "node_scalar", "deviation"}},
       // a tile of queries (the samples that fit β and τ are one as well)
       {"load_query", "tile", false, {"q_rows"}, {"query", "max", "sum", "acc"}},
       {"query_bands", "tile", false, {"query", "basis"}, {"query_bands", "scores"}},
