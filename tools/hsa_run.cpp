@@ -8,8 +8,9 @@
 int main(int argc, char** argv) {
   absl::StatusOr<hsa::RunCommand> command = hsa::ParseRunOptions(argc, argv);
   if (!command.ok()) return hsa::Fail(2, "hsa-run", command.status());
-  if (!command->help.empty()) return (std::cout << command->help).good() ? 0 : 1;
+  if (!command->help.empty()) return std::cout << command->help << std::flush ? 0 : 1;
   absl::StatusOr<hsa::RunReport> report = hsa::RunPlan(*command);
   if (!report.ok()) return hsa::Fail(1, "hsa-run", report.status());
-  std::cout << *report;
+  if (!(std::cout << *report << std::flush))
+    return hsa::Fail(1, "hsa-run", absl::UnavailableError("standard output: cannot write the summary"));
 }
