@@ -24,8 +24,8 @@ def DecomposePass : Pass<"hsa-decompose", "::mlir::ModuleOp"> {
 def FusePass : Pass<"hsa-fuse", "::mlir::func::FuncOp"> {
   let summary = "score + select + attend_splats → attend_fused: the [H,N,S] scores never reach memory";
   let description = [{
-    Applies where nobody else reads the scores or the flags, and the three agree on query, index, mask, scale and config; what is in the way
-    is said with -debug-only=greedy-rewriter. Tests: tests/passes/fuse.mlir
+    Applies where nobody else reads the scores or the flags, and the three agree on query, index, mask, scale and config.
+    Tests: tests/passes/fuse.mlir
   }];
 }
 
