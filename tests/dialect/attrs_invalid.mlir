@@ -1,0 +1,77 @@
+// RUN: hsa-opt %s --split-input-file --verify-diagnostics
+// Every constraint of the attributes.
+// A window cannot be negative.
+// expected-error @below {{mask_c1: slidingWindow is -1, wanted 0 (none) or more}}
+func.func private @mask_c1() attributes {a = #hsa.mask<causal = true, slidingWindow = -1>}
+
+// -----
+
+// Nor can a prefix.
+// expected-error @below {{mask_c2: sinkTokens is -1, wanted 0 or more}}
+func.func private @mask_c2() attributes {a = #hsa.mask<causal = true, slidingWindow = 4, sinkTokens = -1>}
+
+// -----
+
+// A window that looks both ways has no meaning here.
+// expected-error @below {{mask_c3: slidingWindow is 4 but causal is false}}
+func.func private @mask_c3() attributes {a = #hsa.mask<slidingWindow = 4>}
+
+// -----
+
+// Without a window nothing hides the prefix.
+// expected-error @below {{mask_c4: sinkTokens is 4 but slidingWindow is 0}}
+func.func private @mask_c4() attributes {a = #hsa.mask<causal = true, sinkTokens = 4>}
+
+// -----
+
+// There is no first order: Σ_j (k_j − μ) = 0.
+// expected-error @below {{config_c1: order is 1, wanted 0 or 2}}
+func.func private @config_c1() attributes {a = #hsa.config<order = 1>}
+
+// -----
+
+// A residual is never negative.
+// expected-error @below {{config_c2: theta is -1}}
+func.func private @config_c2() attributes {a = #hsa.config<theta = -1.0 : f64>}
+
+// -----
+
+// The prefix may be empty, not negative.
+// expected-error @below {{config_c3: nearSinkTokens is -4, wanted 0 or more}}
+func.func private @config_c3() attributes {a = #hsa.config<nearSinkTokens = -4>}
+
+// -----
+
+// 1024 is no multiple of 48.
+// expected-error @below {{config_c4: tileQueries is 48 and windowTokens is 1024}}
+func.func private @config_c4() attributes {a = #hsa.config<tileQueries = 48>}
+
+// -----
+
+// Slots are halved down to a leaf.
+// expected-error @below {{config_c5: leafTokens is 12, wanted a power of two}}
+func.func private @config_c5() attributes {a = #hsa.config<leafTokens = 12>}
+
+// -----
+
+// 16 · 4 · 4 · 2 is between two levels.
+// expected-error @below {{config_c6: miniSegmentTokens is 512 and leafTokens is 16}}
+func.func private @config_c6() attributes {a = #hsa.config<miniSegmentTokens = 512>}
+
+// -----
+
+// A segment is more than one mini-segment.
+// expected-error @below {{config_c7: segmentTokens is 1024 and miniSegmentTokens is 1024}}
+func.func private @config_c7() attributes {a = #hsa.config<segmentTokens = 1024>}
+
+// -----
+
+// A window starts where a mini-segment does.
+// expected-error @below {{config_c8: windowTokens is 512 and miniSegmentTokens is 1024}}
+func.func private @config_c8() attributes {a = #hsa.config<windowTokens = 512>}
+
+// -----
+
+// Somewhere the variance must go.
+// expected-error @below {{config_c9: bands is 0, wanted 1 or more}}
+func.func private @config_c9() attributes {a = #hsa.config<bands = 0>}
