@@ -51,16 +51,17 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
       {"principal_axis", "segment", false, {"metric_x"}, {"projection", "axis"}},
       {"pack_leaves", "segment", true, {"k_raw", "v_raw", "order"}, {"leaf_k", "leaf_v"}},
       {"pack_panels", "segment", false, {"k_rows", "v_rows", "order"}, {"panel_k", "panel_v"}},
+      // a tile of queries; the samples that fit β and τ are one as well, and stay while the nodes of a unit are made
+      {"load_query", "tile", false, {"q_rows"}, {"query", "max", "sum", "acc"}},
+      {"query_bands", "tile", false, {"query", "basis"}, {"query_bands", "scores"}},
       {"leaf_moments", "segment", false, {"k_rows", "v_rows", "order", "basis"}, {"node_mean", "node_value", "node_var", "node_scalar", "deviation"}},
       {"leaf_gram", "segment", false, {"k_rows", "order", "node_mean", "node_scalar"}, {"gram", "deviation"}},
       {"merge_moments", "level", false, {"child_mean", "child_value", "child_var", "child_scalar", "basis", "level_params"},
        {"node_mean", "node_value", "node_var", "node_scalar", "deviation"}},
-      // a tile of queries (the samples that fit β and τ are one as well)
-      {"load_query", "tile", false, {"q_rows"}, {"query", "max", "sum", "acc"}},
-      {"query_bands", "tile", false, {"query", "basis"}, {"query_bands", "scores"}},
       {"leaf_mass", "segment", false, {"query", "panel_k", "node_scalar"}, {"true_mass", "scores"}},
       {"merge_mass", "level", false, {"child_mass", "level_params"}, {"true_mass"}},
       {"fit_gain", "level", false, {"query", "query_bands", "true_mass", "node_mean", "node_var", "counts"}, {"node_scalar"}},
+      // a tile, from the near field to its output
       {"attend_panels", "tile", false, {"query", "panel_k", "panel_v", "panel_pos", "panel_bad", "panel_range", "visible_lo", "visible_hi"},
        {"max", "sum", "acc", "scores"}},
       {"start_mass", "tile", false, {"max", "sum"}, {"mass_max", "mass_sum", "mass_acc"}},

@@ -143,17 +143,17 @@ void IndexBuilder::Summarise(Worker& worker, SplatIndex& index, const Unit& unit
     const LevelArrays& l = index.levels()[level];
     const int64_t groups = unit.tokens / l.tokens / kGroup;
     const int64_t first = (unit.slot * l.nodes + unit.mini * (geometry_.mini / l.tokens)) / kGroup;
+    const std::array<int32_t, 4> params = {0, 0, static_cast<int32_t>(l.child_groups), 0};
     index.BindNodes(worker, level, first, groups);
+    worker.Bind("level_params", params.data(), {4});
     std::swap(mass, child_mass);
     mass.assign(groups * kSamples * kGroup, 0.0f);
     if (level == 0) {
       worker.Call(stages_.leaf_moments);
     } else {
       const LevelArrays& finer = index.levels()[level - 1];
-      const std::array<int32_t, 4> params = {0, 0, static_cast<int32_t>(l.child_groups), 0};
       const int64_t first_child = (unit.slot * finer.nodes + unit.mini * (geometry_.mini / finer.tokens)) / kGroup;
       index.BindChildren(worker, level - 1, first_child, groups * kGroup * l.child_groups);
-      worker.Bind("level_params", params.data(), {4});
       worker.Call(stages_.merge_moments);
     }
     if (samples == 0) continue;
