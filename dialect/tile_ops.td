@@ -22,7 +22,7 @@ class Hsa_TileOp<string mnemonic, int numIns, int numOuts> : Hsa_Op<"tile_" # mn
 
 // ---- a tile of queries
 def Hsa_TileLoadQueryOp : Hsa_TileOp<"load_query", 1, 4> {
-  let summary = "query = rows · σ · log2 e; empty state";
+  let summary = "query = rows, zero behind the last; empty state";
   let description = "ins q_rows [?,D]; outs query [TQ,D], max [TQ], sum [TQ,16], acc [TQ,Dv]. Source: docs/spec.md, Partial.";
 }
 def Hsa_TileQueryBandsOp : Hsa_TileOp<"query_bands", 2, 2> {

@@ -82,15 +82,15 @@ void emitSoftmaxBatch(KernelEmitter& e, Value scores, ValueRange state, int64_t 
       for (size_t i = 0; i + 1 < tops.size(); i += 2) half.push_back(e.max(tops[i], tops[i + 1]));
       tops = half;
     }
-    Value peak = e.reduceMax(tops[0]);
+    Value peak = e.mul(e.reduceMax(tops[0]), e.f32(e.params.logScale()));
     Value oldMax = e.get(state[0], {row});
     Value grows = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, peak, e.add(oldMax, e.f32(kLazyRescale)));
     e.when(grows, [&] { emitRescaleRow(e, row, oldMax, peak, state, width); });
-    Value rowMax = e.spread(e.select(grows, peak, oldMax));
+    Value minusMax = e.spread(e.sub(e.f32(0), e.select(grows, peak, oldMax)));
     SmallVector<Value> sums;  // kSumLanes partial sums, in as many vectors as they take
     for (int64_t c = 0; c < kSumLanes; c += e.lanes()) sums.push_back(e.load(state[1], {row, e.index(c)}));
     for (int64_t v = 0; v < vectors; ++v) {
-      Value weight = e.exp2(e.sub(s[v], rowMax));
+      Value weight = e.exp2(e.multiplyAdd(s[v], e.f32s(e.params.logScale()), minusMax));
       e.store(weight, scores, {row, e.index(v * e.lanes())});
       Value& sum = sums[v % sums.size()];
       sum = e.add(sum, weight);
@@ -103,19 +103,18 @@ void emitValueBatch(KernelEmitter& e, Value weights, Value values, Value acc) {
   const int64_t width = e.lanes() * e.tile.vectors;
   auto columns = [&](Value column, int64_t vectors) {
     e.forEachRowBlock([&](Value first, int64_t count) {
-      SmallVector<Value> sums;
+      // A batch is summed on its own and added once: acc is rounded once per 64 keys, not once per key.
+      SmallVector<Value> sums(count * e.tile.vectors, e.f32s(0));
       auto at = [&](int64_t r, int64_t v) {
         return SmallVector<Value>{e.addIndex(first, e.index(r)), e.addIndex(column, e.index(v * e.lanes()))};
       };
-      for (int64_t r = 0; r < count; ++r)
-        for (int64_t v = 0; v < e.tile.vectors; ++v) sums.push_back(e.load(acc, at(r, v)));
       for (int64_t p = 0; p < kBatchPanels; ++p)
         sums = multiplyTile(
             e, e.index(0), e.index(kPanelKeys), count, sums,
             [&](int64_t r, Value k) { return e.get(weights, {e.addIndex(first, e.index(r)), e.addIndex(k, e.index(p * kPanelKeys))}); },
             [&](Value k, int64_t v) { return e.load(values, {e.index(p), k, e.addIndex(column, e.index(v * e.lanes()))}); });
       for (int64_t r = 0; r < count; ++r)
-        for (int64_t v = 0; v < e.tile.vectors; ++v) e.store(sums[r * e.tile.vectors + v], acc, at(r, v));
+        for (int64_t v = 0; v < e.tile.vectors; ++v) e.store(e.add(e.load(acc, at(r, v)), sums[r * e.tile.vectors + v]), acc, at(r, v));
     });
   };
   const int64_t whole = e.params.paddedValueDim / width * width;
@@ -127,14 +126,13 @@ void emitValueBatch(KernelEmitter& e, Value weights, Value values, Value acc) {
     const int64_t column = whole;
     last.forEachRowBlock([&](Value first, int64_t count) {
       auto at = [&](int64_t r) { return SmallVector<Value>{last.addIndex(first, last.index(r)), last.index(column)}; };
-      SmallVector<Value> sums;
-      for (int64_t r = 0; r < count; ++r) sums.push_back(last.load(acc, at(r)));
+      SmallVector<Value> sums(count, last.f32s(0));
       for (int64_t p = 0; p < kBatchPanels; ++p)
         sums = multiplyTile(
             last, last.index(0), last.index(kPanelKeys), count, sums,
             [&](int64_t r, Value k) { return last.get(weights, {last.addIndex(first, last.index(r)), last.addIndex(k, last.index(p * kPanelKeys))}); },
             [&](Value k, int64_t) { return last.load(values, {last.index(p), k, last.index(column)}); });
-      for (int64_t r = 0; r < count; ++r) last.store(sums[r], acc, at(r));
+      for (int64_t r = 0; r < count; ++r) last.store(last.add(last.load(acc, at(r)), sums[r]), acc, at(r));
     });
   }
 }

@@ -17,7 +17,7 @@ inline constexpr int64_t kSumLanes = 16;
 // scores[r, 16p + lane] = Σ_d rows[r, d] panels[p, d, lane];  rows [TQ,depth], panels [4,depth,16], scores [TQ,64].
 void callScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, int64_t depth);
 
-// Online softmax of scores [TQ,64] in place: they become weights 2^(score - max); state is rescaled where max grows.
+// Online softmax of products [TQ,64] in place: they become weights 2^(σ log2 e · product - max); state is rescaled where max grows.
 // `width` is the number of columns of acc.
 void callSoftmaxBatch(KernelEmitter& e, Value scores, const TileState& state, int64_t width);
 

@@ -17,7 +17,7 @@ constexpr int64_t kSamples = 16;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNoMass = -1e30;  // the shift of a sum without terms: finite, so that -inf - shift is no NaN
 
-// scores[t, 16 i + lane] = q_t · k of the four panels of a group.
+// scores[t, 16 i + lane] = σ log2 e · q_t·k of the four panels of a group.
 void emitSampleScores(KernelEmitter& e, Value samples, Value panels, Value group, Value scores) {
   const int64_t tall = productRows(e);
   e.forEach(kBatchPanels, 1, [&](Value i) {
@@ -31,7 +31,7 @@ void emitSampleScores(KernelEmitter& e, Value samples, Value panels, Value group
             [&](Value d, int64_t v) { return e.load(panels, {panel, d, columnOf(e, lane, v)}); });
         for (int64_t r = 0; r < tall; ++r)
           for (int64_t v = 0; v < vectors; ++v)
-            e.store(sums[r * vectors + v], scores, {e.addIndex(t, e.index(r)), e.addIndex(first, columnOf(e, lane, v))});
+            e.store(e.mul(sums[r * vectors + v], e.f32s(e.params.logScale())), scores, {e.addIndex(t, e.index(r)), e.addIndex(first, columnOf(e, lane, v))});
       });
     });
   });
@@ -183,7 +183,7 @@ void emitFitGain(KernelEmitter& e, ValueRange arguments) {
         s2 = four->multiplyAdd(four->spread(e.get(bands, {e.index(t), e.index(static_cast<int64_t>(band))})), variance, s2);
       Value is = arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, e.i32(t), count);
       isLive.push_back(is);
-      samples.push_back(sampleOf(*four, products[t], four->load(trueMass, {group, e.index(t), e.index(0)}), s2, logCount, is));
+      samples.push_back(sampleOf(*four, four->mul(products[t], four->f32s(e.params.logScale())), four->load(trueMass, {group, e.index(t), e.index(0)}), s2, logCount, is));
     }
     auto [beta, tau] = fit(*four, samples, isLive, inverse);
     Value fitted = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGE, logCount, four->f32s(0));  // the node has keys

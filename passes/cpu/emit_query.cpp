@@ -10,11 +10,11 @@ namespace hsa::ir {
 
 using namespace mlir;  // NOLINT
 
-// query = rows · σ · log2 e, zero behind the last row; the state of a row that has seen nothing.
+// query = rows, zero behind the last row; the state of a row that has seen nothing. σ comes in behind the product, which stays exact longer.
 void emitLoadQuery(KernelEmitter& e, ValueRange arguments) {
   Value rows = arguments[0], query = arguments[1];
   TileState state{arguments[2], arguments[3], arguments[4]};
-  Value live = e.dim(rows, 0), factor = e.f32s(e.params.scale * M_LOG2E), zero = e.f32s(0);
+  Value live = e.dim(rows, 0), zero = e.f32s(0);
   e.forEach(e.params.tileQueries, 1, [&](Value row) {
     e.forEach(e.params.paddedHeadDim, e.lanes(), [&](Value d) { e.store(zero, query, {row, d}); });
     e.set(e.f32(kNoMax), state.max, {row});
@@ -22,14 +22,14 @@ void emitLoadQuery(KernelEmitter& e, ValueRange arguments) {
     e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) { e.store(zero, state.acc, {row, c}); });
   });
   e.forEach(e.index(0), live, 1, [&](Value row) {
-    e.forEach(e.params.paddedHeadDim, e.lanes(), [&](Value d) { e.store(e.mul(e.load(rows, {row, d}), factor), query, {row, d}); });
+    e.forEach(e.params.paddedHeadDim, e.lanes(), [&](Value d) { e.store(e.load(rows, {row, d}), query, {row, d}); });
   });
 }
 
 // bands[r, b] = σ² ‖(Uᵀq_r)_b‖². The rotation is a score batch: the columns of U are its keys.
 void emitQueryBands(KernelEmitter& e, ValueRange arguments) {
   Value query = arguments[0], basis = arguments[1], bands = arguments[2], rotated = arguments[3];
-  const double unit = M_LN2 * M_LN2;  // the query carries log2 e
+  const double unit = e.params.scale * e.params.scale;
   e.forEach(e.params.tileQueries, 1, [&](Value row) {
     e.forEach(e.params.bands, 1, [&](Value band) { e.set(e.f32(0), bands, {row, band}); });
   });

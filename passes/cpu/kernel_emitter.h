@@ -24,6 +24,7 @@ struct KernelParams {
   int64_t bands = 8;
   double scale = 1;
 
+  double logScale() const { return scale * 1.4426950408889634; }  // σ log2 e: a product times it is a score in log2 units
   int64_t bandWidth() const { return (headDim + bands - 1) / bands; }
   int64_t basisPanels() const { return (paddedHeadDim + kBatchKeys - 1) / kBatchKeys * kBatchPanels; }
 };

@@ -48,12 +48,12 @@ void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Valu
         Value small = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLE, s, c);
         Value gain = e.select(small, e.mul(s2, e.f32s(0.5)), e.sub(e.mul(s, c), halfC2));
         Value corrected = e.add(mass, e.multiplyAdd(beta, gain, tau));
-        most = e.max(corrected, e.multiplyAdd(gain, e.f32s(M_LOG2E), mass));
+        most = e.max(corrected, e.multiplyAdd(gain, e.f32s(M_LOG2E / e.params.logScale()), mass));
         mass = corrected;
       }
       e.store(mass, scores, {row, e.index(node)});
       if (!logZ) return SmallVector<Value>{carried[0]};
-      Value share = e.exp2(e.sub(most, e.spread(e.get(logZ, {row}))));
+      Value share = e.exp2(e.sub(e.mul(most, e.f32s(e.params.logScale())), e.spread(e.get(logZ, {row}))));
       Value r = e.mul(share, e.min(s, e.f32s(1)));
       Value r2 = e.mul(r, r);
       Value counts = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLT, r2, e.f32s(kMostResidual));
@@ -95,13 +95,14 @@ void gatherNodes(KernelEmitter& e, const LevelNodes& level, Value work, Value fi
     vector::StoreOp::create(e.b, loadGroup(e, level.scalar, {group, e.index(1), e.index(0)}), batch.scalars, ValueRange{e.index(3), node});
     vector::StoreOp::create(e.b, loadGroup(e, level.scalar, {group, e.index(2), e.index(0)}), batch.scalars, ValueRange{e.index(4), node});
   });
-  // c = √(2 ln n), and β, τ in log2 units.
+  // c = √(2 ln n); log2 n, β and τ in the units of a product, so that σ log2 e is applied once, to their sum.
   e.forEach(kBatchKeys, e.lanes(), [&](Value node) {
     Value c2 = e.max(e.mul(e.load(batch.scalars, {e.index(0), node}), e.f32s(2 * M_LN2)), e.f32s(0));
     e.store(e.sqrt(c2), batch.scalars, {e.index(1), node});
     e.store(e.mul(c2, e.f32s(0.5)), batch.scalars, {e.index(2), node});
-    for (int64_t which : {3, 4})
-      e.store(e.mul(e.load(batch.scalars, {e.index(which), node}), e.f32s(M_LOG2E)), batch.scalars, {e.index(which), node});
+    const double unit = 1 / e.params.logScale();
+    for (auto [which, factor] : {std::pair{0, unit}, {3, M_LOG2E * unit}, {4, M_LOG2E * unit}})
+      e.store(e.mul(e.load(batch.scalars, {e.index(which), node}), e.f32s(factor)), batch.scalars, {e.index(which), node});
   });
 }
 

@@ -17,13 +17,13 @@ struct LevelNodes {
 struct NodeBatch {
   Value keys;     // [4,D,16]
   Value var;      // [4,bands,16]
-  Value scalars;  // [5,64]: log2 n (-inf where there is no node), c, ½c², β·log2 e, τ·log2 e
+  Value scalars;  // [5,64]: log2 n (-inf where there is no node), c, ½c², β·log2 e, τ·log2 e; all but c in units of σ log2 e, as products are
 };
 
 // Gathers groups work[first .. first + 16), of which those behind `count` hold no node.
 void gatherNodes(KernelEmitter& e, const LevelNodes& level, Value work, Value first, Value count, const NodeBatch& batch);
 
-// scores[r, j] = log2 M_j(q_r) of the gathered nodes: the product with the means, then the second-order gain (docs/spec.md, "Node").
+// scores[r, j] = log2 M_j(q_r) / (σ log2 e) of the gathered nodes: the product with the means, then the second-order gain (docs/spec.md, "Node").
 // With `log_z` also residual[j] = Σ_r r_j(q_r)², where a row whose residual is not a number counts 0.
 void callNodeScores(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores);
 void callNodeResiduals(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores, Value logZ, Value residual);
