@@ -52,8 +52,9 @@ lint: build  ## check the format, then run clang-tidy
 	@scripts/format.sh --check
 	@scripts/tidy.sh $(RELEASE)
 
-docs: setup  ## write the reference of ops and passes to build/docs, check the links of every page
-	@scripts/docs.sh build/docs
+docs: setup $(RELEASE)/build.ninja  ## write the reference of ops and passes again, check the links of every page
+	@$(ninja) -C $(RELEASE) hsa-docs
+	@scripts/check_links.sh
 
 venv: setup  ## the private Python environment .venv, for tools/*.py
 	@[ -x .venv/bin/pip ] || python3 -m venv .venv

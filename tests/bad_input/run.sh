@@ -90,7 +90,7 @@ refuses graph_unknown_node 1 unknown_node.textproto 'convolution' -- "$compile" 
 graph heads.textproto 's/"k" heads: 1/"k" heads: 2/; s/"v" heads: 1/"v" heads: 2/'
 refuses graph_heads_no_multiple 1 heads.textproto '3 heads' '\b2\b' -- "$compile" heads.textproto -o out/x.hsaplan
 graph unknown_tensor.textproto 's/query: "q"/query: "qq"/'
-refuses graph_unknown_tensor 1 unknown_tensor.textproto "'qq'" "'q'" -- "$compile" unknown_tensor.textproto -o out/x.hsaplan
+refuses graph_unknown_tensor 1 unknown_tensor.textproto "'qq'" 'no input' -- "$compile" unknown_tensor.textproto -o out/x.hsaplan
 head -c 200 "$examples/causal_gqa.textproto" >cut.textproto
 refuses graph_cut_short 1 cut.textproto -- "$compile" cut.textproto -o out/x.hsaplan
 : >empty.textproto
@@ -200,6 +200,7 @@ refuses output_device 1 '/dev/full' -- "$bin/hsa-run" good.hsaplan --in good.saf
 refuses report_no_folder 1 'no/such/folder' -- "${run[@]}" --in good.safetensors --report no/such/folder/r.json
 input long.safetensors q:BF16:3x8192x64 k:BF16:1x8192x64 v:BF16:1x8192x64
 refuses memory_budget_too_small 1 'memory|budget' '[0-9]' -- "${run[@]}" --in long.safetensors --memory-budget 64KiB
+refuses budget_below_near_field 1 'budget' '0\.05' 'least that works' -- "${run[@]}" --in long.safetensors --budget 0.05
 
 mkdir -p full
 alone=(unshare --mount)
