@@ -31,7 +31,8 @@ void emitSampleScores(KernelEmitter& e, Value samples, Value panels, Value group
             [&](Value d, int64_t v) { return e.load(panels, {panel, d, columnOf(e, lane, v)}); });
         for (int64_t r = 0; r < tall; ++r)
           for (int64_t v = 0; v < vectors; ++v)
-            e.store(e.mul(sums[r * vectors + v], e.f32s(e.params.logScale())), scores, {e.addIndex(t, e.index(r)), e.addIndex(first, columnOf(e, lane, v))});
+            e.store(e.mul(sums[r * vectors + v], e.f32s(e.params.logScale())), scores,
+                    {e.addIndex(t, e.index(r)), e.addIndex(first, columnOf(e, lane, v))});
       });
     });
   });
@@ -66,7 +67,8 @@ void storeMasses(KernelEmitter& e, ArrayRef<Mass> masses, Value trueMass, Value 
     tops.push_back(mass.max);
     sums.push_back(mass.sum);
   }
-  Value top = vector::FromElementsOp::create(e.b, four->f32Vector(), tops), sum = vector::FromElementsOp::create(e.b, four->f32Vector(), sums);
+  Value top = vector::FromElementsOp::create(e.b, four->f32Vector(), tops),
+        sum = vector::FromElementsOp::create(e.b, four->f32Vector(), sums);
   four->store(four->add(top, four->log2(sum)), trueMass, {group, t, e.index(0)});
 }
 
@@ -152,7 +154,8 @@ void emitMergeMass(KernelEmitter& e, ValueRange arguments) {
       })[0];
     };
     Value max = four->reduceMax(over(four->f32s(kNoMass), [&](Value top, Value mass) { return four->max(mass, top); }));
-    Value sum = over(four->f32s(0), [&](Value total, Value mass) { return four->add(total, four->exp2(four->sub(mass, four->spread(max)))); });
+    Value sum =
+        over(four->f32s(0), [&](Value total, Value mass) { return four->add(total, four->exp2(four->sub(mass, four->spread(max)))); });
     return {max, four->reduceAdd(sum)};
   };
   e.forEach(e.index(0), e.dim(trueMass, 0), 1, [&](Value group) {
@@ -183,7 +186,8 @@ void emitFitGain(KernelEmitter& e, ValueRange arguments) {
         s2 = four->multiplyAdd(four->spread(e.get(bands, {e.index(t), e.index(static_cast<int64_t>(band))})), variance, s2);
       Value is = arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, e.i32(t), count);
       isLive.push_back(is);
-      samples.push_back(sampleOf(*four, four->mul(products[t], four->f32s(e.params.logScale())), four->load(trueMass, {group, e.index(t), e.index(0)}), s2, logCount, is));
+      samples.push_back(sampleOf(*four, four->mul(products[t], four->f32s(e.params.logScale())),
+                                 four->load(trueMass, {group, e.index(t), e.index(0)}), s2, logCount, is));
     }
     auto [beta, tau] = fit(*four, samples, isLive, inverse);
     Value fitted = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGE, logCount, four->f32s(0));  // the node has keys

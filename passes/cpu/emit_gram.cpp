@@ -34,9 +34,8 @@ void addBlockToGram(KernelEmitter& e, Value rows, Value first, int64_t count, Va
 }
 
 void mirrorGram(KernelEmitter& e, Value gram) {
-  e.forEach(e.params.paddedHeadDim, 1, [&](Value i) {
-    e.forEach(e.index(0), i, 1, [&](Value j) { e.set(e.get(gram, {j, i}), gram, {i, j}); });
-  });
+  e.forEach(e.params.paddedHeadDim, 1,
+            [&](Value i) { e.forEach(e.index(0), i, 1, [&](Value j) { e.set(e.get(gram, {j, i}), gram, {i, j}); }); });
 }
 
 // gram += rowᵀ row, for rows that cannot be taken in blocks.

@@ -111,7 +111,8 @@ void forEachMeanBlock(KernelEmitter& e, Value rows, int64_t width, const Leaf& l
 }
 
 // node_mean, and k - μ of each live key in the scratch, zeros behind them.
-void emitKeyDeviations(KernelEmitter& e, Value keys, const Leaf& leaf, Value inverse, const Level& level, const Node& node, Value deviation) {
+void emitKeyDeviations(KernelEmitter& e, Value keys, const Leaf& leaf, Value inverse, const Level& level, const Node& node,
+                       Value deviation) {
   forEachMeanBlock(e, keys, e.params.paddedHeadDim, leaf, inverse, [&](Value column, ArrayRef<Value> means) {
     for (auto [v, mean] : llvm::enumerate(means))
       for (int64_t i = 0; i < e.lanes(); ++i)
@@ -150,9 +151,8 @@ struct Children {
 
 // node_mean, and √n_c (μ_c - μ) of each child in the scratch: squared, they weigh as many keys as the child has.
 void emitChildDeviations(KernelEmitter& e, const Children& children, Value inverse, const Level& level, const Node& node, Value deviation) {
-  e.forEach(kPanelKeys, 1, [&](Value row) {
-    e.forEach(e.params.paddedHeadDim, e.lanes(), [&](Value d) { e.store(e.f32s(0), deviation, {row, d}); });
-  });
+  e.forEach(kPanelKeys, 1,
+            [&](Value row) { e.forEach(e.params.paddedHeadDim, e.lanes(), [&](Value d) { e.store(e.f32s(0), deviation, {row, d}); }); });
   GroupEmitter four(e);
   e.forEach(e.params.paddedHeadDim, 1, [&](Value d) {
     Value sum = children.sum(e, [&](GroupEmitter& in, Value group) {

@@ -9,7 +9,7 @@ using namespace mlir;  // NOLINT
 
 namespace {
 
-constexpr int64_t kAxisRows = 4;         // rows that share the loads of mean and axis
+constexpr int64_t kAxisRows = 4;  // rows that share the loads of mean and axis
 constexpr int64_t kPowerIterations = 5;
 
 // Rows of the scratch of the principal axis.
@@ -41,8 +41,7 @@ void emitMetricBlock(KernelEmitter& e, ValueRange arguments, Value first, int64_
       for (int64_t v = 0; v < vectors; ++v) e.store(sums[r * vectors + v], out, {to[r], columnOf(e, column, v)});
   });
   e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) {
-    for (int64_t r = 0; r < rows; ++r)
-      e.store(e.mul(e.load(values, {from[r], c}), alpha), out, {to[r], e.addIndex(c, e.index(depth))});
+    for (int64_t r = 0; r < rows; ++r) e.store(e.mul(e.load(values, {from[r], c}), alpha), out, {to[r], e.addIndex(c, e.index(depth))});
   });
 }
 
@@ -148,9 +147,7 @@ void emitPowerIteration(AxisWork& w) {
       return SmallVector<Value>{e.multiplyAdd(scaled, scaled, carried[0])};
     })[0];
     Value norm = e.sqrt(e.spread(e.reduceAdd(norm2)));
-    w.forEachVector([&](Value c) {
-      w.setRow(kAxis, c, arith::DivFOp::create(e.b, e.mul(w.row(kSum, c), scale), norm));
-    });
+    w.forEachVector([&](Value c) { w.setRow(kAxis, c, arith::DivFOp::create(e.b, e.mul(w.row(kSum, c), scale), norm)); });
   });
 }
 

@@ -12,7 +12,9 @@ namespace {
 
 constexpr int64_t kQuad = 4;  // slots, and columns, that are transposed at once
 
-Value roundDown(KernelEmitter& e, Value x, int64_t multiple) { return e.mulIndex(arith::DivUIOp::create(e.b, x, e.index(multiple)), multiple); }
+Value roundDown(KernelEmitter& e, Value x, int64_t multiple) {
+  return e.mulIndex(arith::DivUIOp::create(e.b, x, e.index(multiple)), multiple);
+}
 
 Type elementOf(Value memref) { return cast<MemRefType>(memref.getType()).getElementType(); }
 Value zeroOf(KernelEmitter& e, Type type) { return arith::ConstantOp::create(e.b, e.b.getZeroAttr(type)); }

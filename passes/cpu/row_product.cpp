@@ -17,7 +17,8 @@ TileShape ofGroup(TileShape tile) {
 
 int64_t productRows(KernelEmitter& e) { return e.tile.rows >= 8 ? 8 : 4; }
 
-SmallVector<Value> multiplyRows(KernelEmitter& e, Value lo, Value hi, int64_t vectors, SmallVector<Value> sums, Scalars left, Vectors right) {
+SmallVector<Value> multiplyRows(KernelEmitter& e, Value lo, Value hi, int64_t vectors, SmallVector<Value> sums, Scalars left,
+                                Vectors right) {
   const int64_t rows = static_cast<int64_t>(sums.size()) / vectors;
   return e.fold(lo, hi, kUnroll, sums, [&](Value k0, ValueRange carried) {
     SmallVector<Value> acc(carried);

@@ -9,12 +9,12 @@ class CalibrateTest : public KernelTest {
  protected:
   static constexpr int64_t kSamples = 16;
 
-  // Samples in the first rows of a tile of queries, in log2 units.
+  // Samples in the first rows of a tile of queries.
   Array<float> RandomSamples(int64_t count) {
     Array<float> samples({kTileQueries, dp_});
     samples.Fill(0);
     for (int64_t t = 0; t < count; ++t)
-      for (int64_t d = 0; d < d_; ++d) samples(t, d) = Normal(0, 2 / std::sqrt(d_));
+      for (int64_t d = 0; d < d_; ++d) samples(t, d) = Normal(0, 1.4);
     return samples;
   }
 };
@@ -23,8 +23,10 @@ INSTANTIATE_TEST_SUITE_P(All, CalibrateTest, ::testing::ValuesIn(AllKernelCases(
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
 void ExpectMass(float mass, double sum) {
-  if (sum == 0) EXPECT_EQ(mass, -kInf);
-  else EXPECT_NEAR(mass, std::log2(sum), 2e-5);
+  if (sum == 0)
+    EXPECT_EQ(mass, -kInf);
+  else
+    EXPECT_NEAR(mass, std::log2(sum), 2e-5);
 }
 
 TEST_P(CalibrateTest, MassOfLeaves) {
@@ -44,7 +46,7 @@ TEST_P(CalibrateTest, MassOfLeaves) {
       for (int64_t lane = 0; lane < kLeaves[static_cast<size_t>(leaf)]; ++lane) {
         double score = 0;
         for (int64_t d = 0; d < dp_; ++d) score += static_cast<double>(samples(t, d)) * panels(leaf, d, lane);
-        sum += std::exp2(score);
+        sum += std::exp2(log_scale_ * score);
       }
       ExpectMass(mass(leaf / 4, t, leaf % 4), sum);
     }
@@ -77,7 +79,8 @@ struct Gain {
 Gain Fit(const std::vector<double>& h, const std::vector<double>& excess) {
   const auto count = static_cast<double>(h.size());
   if (h.empty()) return {};
-  const double mean_h = std::accumulate(h.begin(), h.end(), 0.0) / count, mean_y = std::accumulate(excess.begin(), excess.end(), 0.0) / count;
+  const double mean_h = std::accumulate(h.begin(), h.end(), 0.0) / count,
+               mean_y = std::accumulate(excess.begin(), excess.end(), 0.0) / count;
   double var = 0, cov = 0;
   for (size_t t = 0; t < h.size(); ++t) {
     var += (h[t] - mean_h) * (h[t] - mean_h) / count;
@@ -91,7 +94,8 @@ TEST_P(CalibrateTest, FitGain) {
   for (int32_t count : {0, 1, 3, 16}) {
     const int64_t groups = 3;
     const Array<float> samples = RandomSamples(count);
-    Array<float> bands({kTileQueries, 8}), truth({groups, kSamples, 4}), mean({groups, dp_, 4}), var({groups, 8, 4}), scalar({groups, 4, 4});
+    Array<float> bands({kTileQueries, 8}), truth({groups, kSamples, 4}), mean({groups, dp_, 4}), var({groups, 8, 4}),
+        scalar({groups, 4, 4});
     Array<int32_t> counts({2});
     counts(0) = count;
     for (int64_t t = 0; t < kTileQueries; ++t)
@@ -117,7 +121,7 @@ TEST_P(CalibrateTest, FitGain) {
         for (int64_t band = 0; band < 8; ++band) s2 += static_cast<double>(bands(t, band)) * var(group, band, place);
         const double s = std::sqrt(s2), gain = s <= c ? s2 / 2 : s * c - c * c / 2;
         gains.push_back(gain);
-        excess.push_back(std::log(2) * (truth(group, t, place) - (std::log2(n) + product)) - gain);
+        excess.push_back(std::log(2) * (truth(group, t, place) - (std::log2(n) + log_scale_ * product)) - gain);
       }
       const Gain wanted = Fit(gains, excess);
       EXPECT_NEAR(scalar(group, 1, place), wanted.beta, 2e-5) << "node " << node << ", " << count << " samples";

@@ -26,8 +26,10 @@ class MomentsTest : public KernelTest {
     return lo < hi ? sum / static_cast<double>(hi - lo) : 0;
   }
   void ExpectScalars(const Level& level, int64_t group, int64_t place, double n) const {
-    if (n == 0) EXPECT_EQ(level.scalar(group, 0, place), -std::numeric_limits<float>::infinity());
-    else EXPECT_NEAR(level.scalar(group, 0, place), std::log2(n), 2e-6);
+    if (n == 0)
+      EXPECT_EQ(level.scalar(group, 0, place), -std::numeric_limits<float>::infinity());
+    else
+      EXPECT_NEAR(level.scalar(group, 0, place), std::log2(n), 2e-6);
     EXPECT_EQ(level.scalar(group, 1, place), 1);
     EXPECT_EQ(level.scalar(group, 2, place), 0);
     EXPECT_EQ(level.scalar(group, 3, place), n);
@@ -81,8 +83,8 @@ TEST_P(MomentsTest, NodesFromTheirChildren) {
       for (int64_t c = 0; c < dv_; ++c) finer.value(group, place, c) = Normal();
       for (int64_t band = 0; band < 8; ++band) finer.var(group, band, place) = std::abs(Normal());
     }
-    kernels_.Call("merge_moments", {&finer.mean, &finer.value, &finer.var, &finer.scalar, &basis, &params, &level.mean, &level.value, &level.var,
-                                    &level.scalar, &deviation});
+    kernels_.Call("merge_moments", {&finer.mean, &finer.value, &finer.var, &finer.scalar, &basis, &params, &level.mean, &level.value,
+                                    &level.var, &level.scalar, &deviation});
     for (int64_t node = 0; node < groups * 4; ++node) {
       const int64_t group = node / 4, place = node % 4;
       double n = 0;

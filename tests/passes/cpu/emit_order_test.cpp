@@ -139,7 +139,8 @@ TEST_P(OrderTest, PrincipalAxis) {
       double largest = unit;
       for (double y : wanted) largest = std::max(largest, std::abs(y));
       kernels_.Call("principal_axis", {&x, &projection, &axis});
-      for (int64_t s = 0; s < rows; ++s) ASSERT_NEAR(projection(s), wanted[s], 2e-5 * largest) << "row " << s << " of " << rows << ", unit " << unit;
+      for (int64_t s = 0; s < rows; ++s)
+        ASSERT_NEAR(projection(s), wanted[s], 2e-5 * largest) << "row " << s << " of " << rows << ", unit " << unit;
     }
   }
 }

@@ -39,8 +39,10 @@ void ExpectWidened(const CompiledKernels& kernels, const std::string& entry, con
     for (int64_t c = 0; c < padded; ++c) {
       const float wanted = c < width ? widen(raw(r, c)) : 0;
       finite = finite && std::isfinite(wanted);
-      if (std::isnan(wanted)) EXPECT_TRUE(std::isnan(widened(r, c))) << entry << " " << r << " " << c;
-      else EXPECT_EQ(widened(r, c), wanted) << entry << " " << r << " " << c;
+      if (std::isnan(wanted))
+        EXPECT_TRUE(std::isnan(widened(r, c))) << entry << " " << r << " " << c;
+      else
+        EXPECT_EQ(widened(r, c), wanted) << entry << " " << r << " " << c;
     }
     EXPECT_EQ(bad(r), finite ? 0 : 1) << entry << " row " << r;
   }

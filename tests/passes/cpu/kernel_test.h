@@ -16,6 +16,7 @@ class KernelTest : public ::testing::TestWithParam<KernelCase> {
   const CompiledKernels& kernels_ = CompiledKernels::Of(GetParam());
   const int64_t d_ = GetParam().head_dim, dp_ = GetParam().padded_head_dim();
   const int64_t dv_ = GetParam().value_dim, dvp_ = GetParam().padded_value_dim();
+  const double log_scale_ = std::log2(std::exp(1.0)) / std::sqrt(static_cast<double>(d_));  // of a product, to a score in log2 units
   std::mt19937 random_{7};
 
   float Normal(double mean = 0, double deviation = 1) {
