@@ -78,16 +78,16 @@ std::string Describe(const Argument& a, const PlanHeader& header) {
 // The arguments of a stage, on as many lines as they need.
 void PrintArguments(std::ostream& out, const Stage& stage, const PlanHeader& header) {
   constexpr size_t kLineBytes = 120;
-  std::string line = "      ";
+  std::string line;
   for (int i = 0; i < stage.arguments_size(); ++i) {
-    const std::string argument = Describe(stage.arguments(i), header) + (i + 1 < stage.arguments_size() ? ", " : "");
+    const std::string argument = Describe(stage.arguments(i), header) + (i + 1 < stage.arguments_size() ? "," : "");
     if (line.size() + argument.size() > kLineBytes) {
-      out << line << '\n';
-      line = "      ";
+      out << "     " << line << '\n';
+      line.clear();
     }
-    line += argument;
+    line += " " + argument;
   }
-  if (stage.arguments_size() > 0) out << line << '\n';
+  if (!line.empty()) out << "     " << line << '\n';
 }
 
 // The element types that a typed stage has code for: "{f32,bf16,f16}". Variants have the same ones.
