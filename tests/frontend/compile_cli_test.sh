@@ -37,7 +37,7 @@ run 0 '' "$graph" --emit=hsa -o "$module"
 run 0 "$plan: * cache hit" "$module" -o "$plan" # the same graph
 run 0 '*hsa.attend_fused*' "$graph" --emit=stages
 run 0 '*memref*' "$graph" --emit=structured
-run 0 '*define void*' "$graph" --emit=llvm
+run 0 '*define *void @hsa_*' "$graph" --emit=llvm
 run 0 '*.text*' "$graph" --emit=asm
 run 0 '' "$graph" --emit=obj -o "$folder/g.o"
 run 0 '*Usage:*' --help
