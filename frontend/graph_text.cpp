@@ -26,25 +26,21 @@ constexpr int kMaxDepth = 16;
 // Fields that the design has and this version has not: better told apart from a slip of the pen.
 constexpr std::string_view kLaterFields[] = {"scheme", "tolerance", "confidence", "budget", "precision", "query_order", "leaf_tokens"};
 
-struct Position {
-  size_t line = 0;    // from 0
-  size_t offset = 0;  // bytes from the start of the text
-};
-
-// Protobuf counts columns with tabs that jump to multiples of 8; editors and compilers count bytes.
-Position Locate(std::string_view text, int line, int column) {
-  Position at;
-  for (; at.line < static_cast<size_t>(line); ++at.line) {
-    const size_t end = text.find('\n', at.offset);
+// The byte at which protobuf sees (line, column). It counts columns with tabs that jump to multiples of 8; editors and compilers count bytes.
+size_t Locate(std::string_view text, int line, int column) {
+  size_t offset = 0;
+  for (int at = 0; at < line; ++at) {
+    const size_t end = text.find('\n', offset);
     if (end == std::string_view::npos) break;
-    at.offset = end + 1;
+    offset = end + 1;
   }
-  for (int reached = 0; reached < column && at.offset < text.size() && text[at.offset] != '\n'; ++at.offset) {
-    reached = text[at.offset] == '\t' ? (reached / 8 + 1) * 8 : reached + 1;
+  for (int reached = 0; reached < column && offset < text.size() && text[offset] != '\n'; ++offset) {
+    reached = text[offset] == '\t' ? (reached / 8 + 1) * 8 : reached + 1;
   }
-  return at;
+  return offset;
 }
 
+// "path:line:col" of a byte.
 std::string Print(std::string_view path, std::string_view text, size_t offset) {
   const std::string_view before = text.substr(0, offset);
   const size_t line = 1 + std::count(before.begin(), before.end(), '\n');
@@ -95,7 +91,7 @@ class FirstError : public google::protobuf::io::ErrorCollector {
   void AddError(int line, int column, const std::string& message) override {
     if (error_.has_value()) return;
     // Protobuf gives line -1 for an error of the text as a whole.
-    size_t offset = line < 0 ? 0 : Locate(text_, line, column).offset;
+    size_t offset = line < 0 ? 0 : Locate(text_, line, column);
     std::string words;
     if (const std::optional<MissingField> missing = ParseMissingField(message)) {
       // The parser stands behind the field when it complains: step back to its name.
