@@ -46,20 +46,22 @@ SmallVector<Value> multiplyTile(KernelEmitter& e, Value lo, Value hi, int64_t ro
 
 void emitScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, int64_t depth) {
   const int64_t width = e.lanes() * e.tile.vectors;  // keys of one register tile: half a panel, one, or two
-  const int64_t steps = kBatchKeys / width;
-  for (int64_t step = 0; step < steps; ++step) {
+  e.forEach(kBatchKeys, width, [&](Value firstKey) {
+    SmallVector<Value> key, panel, lane;
+    for (int64_t v = 0; v < e.tile.vectors; ++v) {
+      key.push_back(e.addIndex(firstKey, e.index(v * e.lanes())));
+      panel.push_back(arith::DivUIOp::create(e.b, key[v], e.index(kPanelKeys)));
+      lane.push_back(arith::RemUIOp::create(e.b, key[v], e.index(kPanelKeys)));
+    }
     e.forEachRowBlock([&](Value first, int64_t count) {
-      SmallVector<Value> zeros(count * e.tile.vectors, e.f32s(0));
-      auto key = [&](int64_t v) { return step * width + v * e.lanes(); };
       SmallVector<Value> sums = multiplyTile(
-          e, e.index(0), e.index(depth), count, zeros,
+          e, e.index(0), e.index(depth), count, SmallVector<Value>(count * e.tile.vectors, e.f32s(0)),
           [&](int64_t r, Value k) { return e.get(rows, {e.addIndex(first, e.index(r)), k}); },
-          [&](Value k, int64_t v) { return e.load(panels, {e.index(key(v) / kPanelKeys), k, e.index(key(v) % kPanelKeys)}); });
+          [&](Value k, int64_t v) { return e.load(panels, {panel[v], k, lane[v]}); });
       for (int64_t r = 0; r < count; ++r)
-        for (int64_t v = 0; v < e.tile.vectors; ++v)
-          e.store(sums[r * e.tile.vectors + v], scores, {e.addIndex(first, e.index(r)), e.index(key(v))});
+        for (int64_t v = 0; v < e.tile.vectors; ++v) e.store(sums[r * e.tile.vectors + v], scores, {e.addIndex(first, e.index(r)), key[v]});
     });
-  }
+  });
 }
 
 // Raises the row's max to `peak` and scales what was summed under the old one.
@@ -99,42 +101,32 @@ void emitSoftmaxBatch(KernelEmitter& e, Value scores, ValueRange state, int64_t 
   });
 }
 
-void emitValueBatch(KernelEmitter& e, Value weights, Value values, Value acc) {
-  const int64_t width = e.lanes() * e.tile.vectors;
-  auto columns = [&](Value column, int64_t vectors) {
-    e.forEachRowBlock([&](Value first, int64_t count) {
-      // A batch is summed on its own and added once: acc is rounded once per 64 keys, not once per key.
-      SmallVector<Value> sums(count * e.tile.vectors, e.f32s(0));
-      auto at = [&](int64_t r, int64_t v) {
-        return SmallVector<Value>{e.addIndex(first, e.index(r)), e.addIndex(column, e.index(v * e.lanes()))};
-      };
-      for (int64_t p = 0; p < kBatchPanels; ++p)
-        sums = multiplyTile(
-            e, e.index(0), e.index(kPanelKeys), count, sums,
-            [&](int64_t r, Value k) { return e.get(weights, {e.addIndex(first, e.index(r)), e.addIndex(k, e.index(p * kPanelKeys))}); },
-            [&](Value k, int64_t v) { return e.load(values, {e.index(p), k, e.addIndex(column, e.index(v * e.lanes()))}); });
-      for (int64_t r = 0; r < count; ++r)
-        for (int64_t v = 0; v < e.tile.vectors; ++v) e.store(e.add(e.load(acc, at(r, v)), sums[r * e.tile.vectors + v]), acc, at(r, v));
-    });
+// Columns [column, column + vectors · lanes) of one block of rows. A batch is summed on its own and added once: acc is rounded once per 64
+// keys, not once per key.
+void emitValueTile(KernelEmitter& e, Value weights, Value values, Value acc, Value first, int64_t rows, Value column) {
+  auto at = [&](int64_t r, int64_t v) {
+    return SmallVector<Value>{e.addIndex(first, e.index(r)), e.addIndex(column, e.index(v * e.lanes()))};
   };
-  const int64_t whole = e.params.paddedValueDim / width * width;
-  e.forEach(whole, width, [&](Value column) { columns(column, e.tile.vectors); });
-  if (whole < e.params.paddedValueDim) {  // 16 columns left under a tile of 32: one vector wide
-    TileShape narrow = e.tile;
-    narrow.vectors = 1;
-    KernelEmitter last(e.b, e.module, narrow, e.params);
-    const int64_t column = whole;
-    last.forEachRowBlock([&](Value first, int64_t count) {
-      auto at = [&](int64_t r) { return SmallVector<Value>{last.addIndex(first, last.index(r)), last.index(column)}; };
-      SmallVector<Value> sums(count, last.f32s(0));
-      for (int64_t p = 0; p < kBatchPanels; ++p)
-        sums = multiplyTile(
-            last, last.index(0), last.index(kPanelKeys), count, sums,
-            [&](int64_t r, Value k) { return last.get(weights, {last.addIndex(first, last.index(r)), last.addIndex(k, last.index(p * kPanelKeys))}); },
-            [&](Value k, int64_t) { return last.load(values, {last.index(p), k, last.index(column)}); });
-      for (int64_t r = 0; r < count; ++r) last.store(last.add(last.load(acc, at(r)), sums[r]), acc, at(r));
-    });
-  }
+  SmallVector<Value> sums = multiplyTile(
+      e, e.index(0), e.index(kBatchKeys), rows, SmallVector<Value>(rows * e.tile.vectors, e.f32s(0)),
+      [&](int64_t r, Value k) { return e.get(weights, {e.addIndex(first, e.index(r)), k}); },
+      [&](Value k, int64_t v) { return e.load(values, {k, e.addIndex(column, e.index(v * e.lanes()))}); });
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t v = 0; v < e.tile.vectors; ++v) e.store(e.add(e.load(acc, at(r, v)), sums[r * e.tile.vectors + v]), acc, at(r, v));
+}
+
+// Rows outside, columns inside: a block of rows then meets whole rows of values. The other way round touches a strip of them with the stride of a
+// row, which falls on a quarter of the cache's sets (d = 64, Zen 3: 0.70 of peak against 0.83 for the scores).
+void emitValueBatch(KernelEmitter& e, Value weights, Value panels, Value acc) {
+  Value values = memref::CollapseShapeOp::create(e.b, panels, SmallVector<ReassociationIndices>{{0, 1}, {2}});
+  const int64_t width = e.lanes() * e.tile.vectors, whole = e.params.paddedValueDim / width * width;
+  TileShape narrow = e.tile;  // for the 16 columns that are left under a tile of 32
+  narrow.vectors = 1;
+  KernelEmitter last(e.b, e.module, narrow, e.params);
+  e.forEachRowBlock([&](Value first, int64_t count) {
+    e.forEach(whole, width, [&](Value column) { emitValueTile(e, weights, values, acc, first, count, column); });
+    if (whole < e.params.paddedValueDim) emitValueTile(last, weights, values, acc, first, count, last.index(whole));
+  });
 }
 
 // Whether the query with bounds (lo, hi) sees these positions; scalars or vectors alike.
