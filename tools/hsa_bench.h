@@ -1,0 +1,76 @@
+// The benchmarks of hsa-bench: seeded tensors in memory, one plan per shape through the frontend, and speeds as a share of this core's peak.
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "frontend/graph.pb.h"
+#include "runtime/geometry.h"
+#include "runtime/plan.h"
+#include "runtime/run.h"
+
+namespace hsa::bench {
+
+struct Shape {
+  int64_t dim = 64;     // of query, key and value
+  bool causal = true;
+};
+
+// One head, any length.
+frontend::Graph GraphOf(const Shape& shape);
+
+// Compiled once per process, through the default cache. A failure ends the process with its message: without a plan there is nothing to measure.
+const Plan& PlanOf(const Shape& shape);
+
+// One head of N(0, 1) queries, keys and values and room for the output, the same numbers in every process.
+class RandomTensors {
+ public:
+  RandomTensors(int64_t tokens, int64_t dim);
+  Inputs inputs() const { return {View(query_), View(key_), View(value_)}; }
+  Outputs outputs();
+
+ private:
+  TensorView View(const std::vector<float>& rows) const;
+
+  int64_t tokens_, dim_;
+  std::vector<float> query_, key_, value_, output_;
+};
+
+// Times the iterations of one benchmark on two clocks and tells their speed beside the peak of the core, measured right before and after.
+class SpeedGauge {
+ public:
+  SpeedGauge();
+
+  // Around the body of every iteration.
+  void Start();
+  void Stop();
+
+  // Counters of the median iteration: gflops and, of `threads` cores, of_peak, by the wall; cpu_of_peak by the CPU time of all threads,
+  // which other processes disturb less; peak_gflops, of one core.
+  void Report(benchmark::State& state, double flop, int threads = 1);
+  // bytes_per_s of the median iteration.
+  void ReportBytes(benchmark::State& state, double bytes);
+
+  double median_seconds() const;
+
+ private:
+  double peak_before_;
+  std::chrono::steady_clock::time_point wall_start_;
+  double cpu_start_ = 0;
+  std::vector<double> wall_, cpu_;
+};
+
+// FLOP of exact attention as it is told everywhere: 2 (score and value product) · 2 · pairs · dim, causal pairs being n²/2.
+double AttentionFlop(const Shape& shape, int64_t tokens);
+
+void RegisterExact();
+void RegisterStages();
+void RegisterSplats(const std::string& capture);
+void RegisterCompile();
+
+}  // namespace hsa::bench
