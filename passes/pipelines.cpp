@@ -1,20 +1,17 @@
 #include "passes/pipelines.h"
 
 #include "dialect/hsa_dialect.h"
-#include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Pass/PassRegistry.h"
-#include "mlir/Transforms/Passes.h"
 #include "passes/passes.h"
 
 namespace hsa::ir {
@@ -41,19 +38,7 @@ void buildHsaCpuPipeline(OpPassManager& pm, const CpuPipelineOptions& options) {
   lower.mcpu.assign(options.cpus.begin(), options.cpus.end());
   pm.addPass(createLowerToCpuPass(lower));
   // Only the variants go on: the entries of layer 2 stay beside them, for the export to read their types.
-  OpPassManager& variant = pm.nest<ModuleOp>();
-  variant.addPass(createSCFToControlFlowPass());
-  variant.addPass(memref::createExpandStridedMetadataPass());
-  variant.addPass(createLowerAffinePass());
-  variant.addPass(createCSEPass());
-  variant.addPass(createConvertMathToLLVMPass());
-  variant.addPass(createConvertVectorToLLVMPass());
-  variant.addPass(createFinalizeMemRefToLLVMConversionPass());
-  variant.addPass(createArithToLLVMConversionPass());
-  variant.addPass(createConvertFuncToLLVMPass());
-  variant.addPass(createConvertControlFlowToLLVMPass());
-  variant.addPass(createUBToLLVMConversionPass());
-  variant.addPass(createReconcileUnrealizedCastsPass());
+  pm.nest<ModuleOp>().addPass(createCpuToLlvmPass());
 }
 
 namespace {

@@ -118,7 +118,7 @@ void emitValueTile(KernelEmitter& e, Value weights, Value values, Value acc, Val
 // Rows outside, columns inside: a block of rows then meets whole rows of values. The other way round touches a strip of them with the stride of a
 // row, which falls on a quarter of the cache's sets (d = 64, Zen 3: 0.70 of peak against 0.83 for the scores).
 void emitValueBatch(KernelEmitter& e, Value weights, Value panels, Value acc) {
-  Value values = memref::CollapseShapeOp::create(e.b, panels, SmallVector<ReassociationIndices>{{0, 1}, {2}});
+  Value values = e.reshape(panels, {kBatchKeys, e.params.paddedValueDim});
   const int64_t width = e.lanes() * e.tile.vectors, whole = e.params.paddedValueDim / width * width;
   TileShape narrow = e.tile;  // for the 16 columns that are left under a tile of 32
   narrow.vectors = 1;

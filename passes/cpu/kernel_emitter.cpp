@@ -72,13 +72,26 @@ Value KernelEmitter::get(Value memref, ValueRange at) { return memref::LoadOp::c
 void KernelEmitter::set(Value scalar, Value memref, ValueRange at) { memref::StoreOp::create(b, scalar, memref, at); }
 Value KernelEmitter::dim(Value memref, int64_t dimension) { return memref::DimOp::create(b, memref, dimension); }
 
+// The offset is computed here: a subview would need two more passes to say the same.
+Value KernelEmitter::view(Value memref, Value offset, ArrayRef<int64_t> shape) {
+  MemRefType type = blockType(shape, cast<MemRefType>(memref.getType()).getElementType());
+  SmallVector<OpFoldResult> sizes, strides;
+  for (auto [size, stride] : llvm::zip_equal(shape, cast<StridedLayoutAttr>(type.getLayout()).getStrides())) {
+    sizes.push_back(b.getIndexAttr(size));
+    strides.push_back(b.getIndexAttr(stride));
+  }
+  return memref::ReinterpretCastOp::create(b, type, memref, OpFoldResult(offset), sizes, strides);
+}
 Value KernelEmitter::slice(Value memref, Value first, int64_t count) {
-  auto type = cast<MemRefType>(memref.getType());
-  SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)), sizes, strides(type.getRank(), b.getIndexAttr(1));
-  offsets[0] = first;
-  sizes.push_back(b.getIndexAttr(count));
-  for (int64_t size : type.getShape().drop_front()) sizes.push_back(b.getIndexAttr(size));
-  return memref::SubViewOp::create(b, memref, offsets, sizes, strides);
+  SmallVector<int64_t> shape(cast<MemRefType>(memref.getType()).getShape());
+  shape[0] = count;
+  int64_t stride = 1;
+  for (int64_t size : ArrayRef(shape).drop_front()) stride *= size;
+  return view(memref, mulIndex(first, stride), shape);
+}
+Value KernelEmitter::reshape(Value block, ArrayRef<int64_t> shape) {
+  auto metadata = memref::ExtractStridedMetadataOp::create(b, block);
+  return view(metadata.getBaseBuffer(), metadata.getOffset(), shape);
 }
 
 // bf16 is the upper half of an f32. f16: exponent and mantissa moved into place and rescaled by 2^112, which is exact and

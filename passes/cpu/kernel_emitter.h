@@ -78,7 +78,9 @@ class KernelEmitter {
   Value get(Value memref, ValueRange at);
   void set(Value scalar, Value memref, ValueRange at);
   Value dim(Value memref, int64_t dimension);
-  Value slice(Value memref, Value first, int64_t count);  // [first, first + count) of the leading dimension
+  Value slice(Value memref, Value first, int64_t count);  // [first, first + count) of the leading dimension of an entry's argument
+  Value reshape(Value block, llvm::ArrayRef<int64_t> shape);  // the same elements of a blockType, in another shape
+  Value view(Value memref, Value offset, llvm::ArrayRef<int64_t> shape);  // contiguous elements from `offset` on
 
   // A loaded vector of lanes() bf16, f16 or f32 as f32: integer operations, so that every target does it.
   Value widen(Value memref, ValueRange at);
