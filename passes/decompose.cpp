@@ -25,7 +25,7 @@ struct Wanted {
 }  // namespace
 
 // Opening threshold of a function whose config gives none.
-static constexpr double kTheta = 0.01;
+static constexpr double kTheta = 0.003;
 
 static FailureOr<Wanted> wantedOf(AttentionOp attention, PatternRewriter& rewriter) {
   MLIRContext* context = attention.getContext();

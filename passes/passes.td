@@ -16,7 +16,7 @@ def DecomposePass : Pass<"hsa-decompose", "::mlir::ModuleOp"> {
   let summary = "layer 0 → 1: each function by splats, and beside it <name>_exact over every key";
   let description = [{
     In a function with hsa.attention, it becomes summarize, attend_exact near, score, select, attend_splats, merge and normalize; θ is that of
-    its config, else 0.01. A clone `<name>_exact` of the function reads every key in an hsa.stream over segments, so that a plan carries its exact
+    its config, else 0.003. A clone `<name>_exact` of the function reads every key in an hsa.stream over segments, so that a plan carries its exact
     fallback. An error names the attention whose scale is not known, or the name that is taken. Tests: tests/passes/decompose.mlir
   }];
 }
