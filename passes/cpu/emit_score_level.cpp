@@ -40,14 +40,14 @@ Value emitOpen(KernelEmitter& e, Value work, Value first, const LevelNodes& leve
 
 // scores = -inf where the node was opened or is none.
 void emitDropOpened(KernelEmitter& e, const NodeBatch& batch, Value scores) {
-  for (int64_t node = 0; node < kBatchKeys; node += e.lanes()) {
-    Value mark = e.load(batch.scalars, {e.index(0), e.index(node)});
+  e.forEach(kBatchKeys, e.lanes(), [&](Value node) {
+    Value mark = e.load(batch.scalars, {e.index(0), node});
     Value infinity = e.f32s(-std::numeric_limits<double>::infinity());
     Value keep = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, mark, infinity);
     e.forEach(e.params.tileQueries, 1, [&](Value row) {
-      e.store(e.select(keep, e.load(scores, {row, e.index(node)}), infinity), scores, {row, e.index(node)});
+      e.store(e.select(keep, e.load(scores, {row, node}), infinity), scores, {row, node});
     });
-  }
+  });
 }
 
 void gatherValues(KernelEmitter& e, Value nodeValue, Value work, Value first, Value count, Value valueBatch) {

@@ -32,18 +32,19 @@ Value validLogCount(KernelEmitter& e, const LevelNodes& level, Value group, Valu
 
 // The second-order terms of 64 nodes, one vector of nodes at a time: rows run inside, so the nodes' numbers stay in registers.
 void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Value scores, Value logZ, Value residual) {
-  for (int64_t node = 0; node < kBatchKeys; node += e.lanes()) {
-    auto scalar = [&](int64_t which) { return e.load(scalars, {e.index(which), e.index(node)}); };
+  e.forEach(kBatchKeys, e.lanes(), [&](Value node) {
+    auto scalar = [&](int64_t which) { return e.load(scalars, {e.index(which), node}); };
+    Value panel = arith::DivUIOp::create(e.b, node, e.index(kPanelKeys)), place = arith::RemUIOp::create(e.b, node, e.index(kPanelKeys));
     Value logCount = scalar(0), c = scalar(1), halfC2 = scalar(2), beta = scalar(3), tau = scalar(4);
     SmallVector<Value> variances;
     for (int64_t band = 0; band < e.params.bands; ++band)
-      variances.push_back(e.load(var, {e.index(node / kPanelKeys), e.index(band), e.index(node % kPanelKeys)}));
+      variances.push_back(e.load(var, {panel, e.index(band), place}));
     SmallVector<Value> sum = e.fold(e.index(0), e.index(e.params.tileQueries), 1, {e.f32s(0)}, [&](Value row, ValueRange carried) {
       Value s2 = e.f32s(0);
       for (int64_t band = 0; band < e.params.bands; ++band)
         s2 = e.multiplyAdd(e.spread(e.get(queryBands, {row, e.index(band)})), variances[band], s2);
       Value s = e.sqrt(s2);
-      Value mass = e.add(e.load(scores, {row, e.index(node)}), logCount), most = mass;
+      Value mass = e.add(e.load(scores, {row, node}), logCount), most = mass;
       if (e.params.order == 2) {
         Value small = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLE, s, c);
         Value gain = e.select(small, e.mul(s2, e.f32s(0.5)), e.sub(e.mul(s, c), halfC2));
@@ -51,7 +52,7 @@ void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Valu
         most = e.max(corrected, e.multiplyAdd(gain, e.f32s(M_LOG2E / e.params.logScale()), mass));
         mass = corrected;
       }
-      e.store(mass, scores, {row, e.index(node)});
+      e.store(mass, scores, {row, node});
       if (!logZ) return SmallVector<Value>{carried[0]};
       Value share = e.exp2(e.sub(e.mul(most, e.f32s(e.params.logScale())), e.spread(e.get(logZ, {row}))));
       Value r = e.mul(share, e.min(s, e.f32s(1)));
@@ -59,8 +60,8 @@ void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Valu
       Value counts = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLT, r2, e.f32s(kMostResidual));
       return SmallVector<Value>{e.add(carried[0], e.select(counts, r2, e.f32s(0)))};
     });
-    if (residual) e.store(sum[0], residual, {e.index(node)});
-  }
+    if (residual) e.store(sum[0], residual, {node});
+  });
 }
 
 struct GainTypes {
