@@ -13,8 +13,7 @@ int64_t RoundUp(int64_t value, int64_t multiple) { return (value + multiple - 1)
 }  // namespace
 
 TileOpener::TileOpener(const Job& job, const IndexStore& store, TileClock& clock)
-    : job_(job),
-      g_(job.geometry),
+    : g_(job.geometry),
       store_(store),
       clock_(clock),
       bands_(job.program.Find("query_bands")),

@@ -56,7 +56,6 @@ class TileOpener {
   void RootMass(Worker& worker, const SplatIndex& index, const VisibleUnits& units);
   double ReadLeaves(Worker& worker, const SplatIndex& index, const TileBounds& bounds, const VisibleUnits& units, Depth depth);
 
-  const Job& job_;
   const Geometry& g_;
   const IndexStore& store_;
   TileClock& clock_;
