@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "frontend/graph.pb.h"
 #include "runtime/geometry.h"
@@ -70,7 +71,7 @@ double AttentionFlop(const Shape& shape, int64_t tokens);
 
 void RegisterExact();
 void RegisterStages();
-void RegisterSplats(const std::string& capture);
+absl::Status RegisterSplats(const std::string& capture);  // errors of opening the capture and of compiling for it
 void RegisterCompile();
 
 }  // namespace hsa::bench

@@ -1,0 +1,173 @@
+// Single stages of a plan over one segment of random keys, d = 64: what each makes of the core.
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <memory>
+#include <numeric>
+
+#include "runtime/index_builder.h"
+#include "runtime/memory_block.h"
+#include "runtime/tile.h"
+#include "tools/fail.h"
+#include "tools/hsa_bench.h"
+
+namespace hsa::bench {
+namespace {
+
+constexpr Shape kShape{.dim = 64, .causal = true};
+constexpr int64_t kKeys = 8192, kLeafKeys = 16, kLeaves = kKeys / kLeafKeys, kGroup = 4, kSamples = 16, kPanel = 16;
+
+// A built segment, the last tile of queries in the worker's buffers, and every port bound that the stages below read.
+class Segment {
+ public:
+  Segment()
+      : plan_(PlanOf(kShape)),
+        geometry_(Geometry::Of(plan_.graph(), kKeys, kKeys)),
+        program_(plan_),
+        tensors_(kKeys, kShape.dim),
+        inputs_(tensors_.inputs()),
+        outputs_(tensors_.outputs()),
+        worker_(program_) {
+    BuildIndex();
+    ReadRows();
+    BindOrdering();
+    BindOpening();
+  }
+  // Ports hold addresses of members.
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+
+  const Geometry& geometry() const { return geometry_; }
+  void Call(const Program::Stage& stage) { worker_.Call(stage); }
+  Program::Stage Find(const char* name) const { return program_.Find(name, DType::kF32); }
+  void ResetCounts(int32_t work) { counts_ = {work, 0}; }
+
+  // What the first half of load_query's stages want beside the ports: a tile of queries, and its bands.
+  void LoadTile() {
+    const Tile tile{0, kKeys - geometry_.tile, kKeys};
+    TileIo(program_, geometry_, inputs_, outputs_).Load(worker_, tile);
+    worker_.Bind("q_rows", k_.rows.data(), {geometry_.tile, geometry_.padded_head_dim});
+    Call(Find("query_bands"));
+    std::fill_n(worker_.Buffer("log_z"), geometry_.tile, 14.0f);  // log2 of some 16,384 keys of score 0
+  }
+
+ private:
+  void BuildIndex() {
+    const int64_t bytes = SplatIndex::Bytes(plan_.graph(), geometry_, DType::kF32, 1);
+    absl::StatusOr<MemoryBlock> memory = MemoryBlock::Anonymous(bytes);
+    if (!memory.ok()) std::exit(Fail(1, "hsa-bench", memory.status()));
+    memory_ = *std::move(memory);
+    index_ = std::make_unique<SplatIndex>(plan_.graph(), geometry_, DType::kF32, 1, memory_.data());
+    QueryGrams grams(program_, geometry_, inputs_.query);
+    std::vector<int32_t> bad;
+    IndexBuilder(program_, geometry_, inputs_.query, inputs_.key, inputs_.value)
+        .Build(worker_, grams, *index_, Unit{.kv_head = 0, .begin = 0, .tokens = kKeys, .slot = 0, .mini = 0}, index_->identity_basis.data(), bad);
+  }
+
+  void ReadRows() {
+    const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim;
+    k_.Resize(kKeys, d);
+    v_.Resize(kKeys, dv);
+    const RowReader reader(program_, DType::kF32);
+    reader.Read(worker_, inputs_.key, 0, 0, kKeys, d, k_.rows.data(), k_.bad.data());
+    reader.Read(worker_, inputs_.value, 0, 0, kKeys, dv, v_.rows.data(), v_.bad.data());
+    worker_.Bind("k_rows", k_.rows.data(), {kKeys, d});
+    worker_.Bind("v_rows", v_.rows.data(), {kKeys, dv});
+  }
+
+  void BindOrdering() {
+    const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim;
+    std::iota(order_.begin(), order_.end(), 0);
+    metric_.assign(d * d, 0.01f);
+    metric_x_.resize(kKeys * (d + dv));
+    projection_.resize(kKeys);
+    panel_k_.resize(kKeys * d);
+    panel_v_.resize(kKeys * dv);
+    worker_.Bind("order", order_.data(), {kKeys});
+    worker_.Bind("metric", metric_.data(), {d, d});
+    worker_.Bind("alpha", &alpha_, {1});
+    worker_.Bind("metric_x", metric_x_.data(), {kKeys, d + dv});
+    worker_.Bind("projection", projection_.data(), {kKeys});
+    worker_.Bind("panel_k", panel_k_.data(), {kKeys / kPanel, d, kPanel});
+    worker_.Bind("panel_v", panel_v_.data(), {kKeys / kPanel, kPanel, dv});
+    worker_.Bind("basis", index_->identity_basis.data(), {(d + 63) / 64 * 4, d, kPanel});
+    Call(Find("metric_rows"));
+  }
+
+  void BindOpening() {
+    std::iota(work_in_.begin(), work_in_.end(), 0);
+    mass_.assign(kLeaves * kSamples, 4.0f);
+    bounds_ = TileBounds::Of(geometry_, Tile{0, kKeys - geometry_.tile, kKeys});
+    bounds_.hi.fill(kKeys);
+    index_->BindNodes(worker_, 0, 0, kLeaves / kGroup);
+    index_->BindLeaves(worker_);
+    bounds_.Bind(worker_, geometry_);
+    worker_.Bind("level_params", level_params_.data(), {4});
+    worker_.Bind("work_in", work_in_.data(), {kLeaves});
+    worker_.Bind("work_out", work_out_.data(), {kLeaves});
+    worker_.Bind("counts", counts_.data(), {2});
+    worker_.Bind("theta", &threshold_, {1});
+    worker_.Bind("true_mass", mass_.data(), {kLeaves / kGroup, kSamples, kGroup});
+  }
+
+  const Plan& plan_;
+  Geometry geometry_;
+  Program program_;
+  RandomTensors tensors_;
+  Inputs inputs_;
+  Outputs outputs_;
+  Worker worker_;
+  MemoryBlock memory_;
+  std::unique_ptr<SplatIndex> index_;
+  WideRows k_, v_;
+  TileBounds bounds_;
+  std::array<int32_t, kKeys> order_{};
+  std::array<int32_t, kLeaves> work_in_{}, work_out_{};
+  std::array<int32_t, 2> counts_{};
+  std::array<int32_t, 4> level_params_ = {0, std::numeric_limits<int32_t>::max(), 1, 0};
+  float alpha_ = 0.5f;
+  float threshold_ = 1e30f;  // above every residual: all nodes close, and their values are summed
+  std::vector<float> metric_, metric_x_, projection_, panel_k_, panel_v_, mass_;
+};
+
+struct StageCase {
+  const char* name;
+  int32_t work;  // length of the worklist, where the stage reads one
+  double flop;   // of its products; 0: it moves `bytes`
+  double bytes;
+};
+
+void StageRun(benchmark::State& state, const StageCase& stage) {
+  Segment segment;
+  segment.LoadTile();
+  const Program::Stage entry = segment.Find(stage.name);
+  SpeedGauge gauge;
+  for (auto _ : state) {
+    segment.ResetCounts(stage.work);
+    gauge.Start();
+    segment.Call(entry);
+    gauge.Stop();
+  }
+  if (stage.flop > 0) gauge.Report(state, stage.flop);
+  if (stage.bytes > 0) gauge.ReportBytes(state, stage.bytes);
+}
+
+}  // namespace
+
+void RegisterStages() {
+  constexpr double d = 64, dv = 64, bands = 8, tile = 64, keys = kKeys, nodes = kLeaves;
+  static const StageCase cases[] = {
+      {"attend_leaves", kLeaves, 2 * tile * keys * (d + dv), 0},
+      {"score_level", kLeaves / kGroup, 2 * tile * nodes * (d + bands + dv), 0},
+      {"fit_gain", kSamples, 2 * kSamples * nodes * (d + bands), 0},
+      {"leaf_moments", 0, 2 * keys * d * d, 0},  // Uᵀk; means and variances are a few per cent of it
+      {"metric_rows", 0, 2 * keys * d * d, 0},
+      {"principal_axis", 0, keys * (d + dv) * (1 + 5 * 4 + 2), 0},  // mean, five power iterations of two products, projections
+      {"pack_panels", 0, 0, 2 * keys * (d + dv) * 4},               // read and written
+      {"load_query", 0, 0, tile * (2 * d + dv + 17) * 4},
+  };
+  for (const StageCase& stage : cases)
+    benchmark::RegisterBenchmark((std::string("Stage/") + stage.name).c_str(), StageRun, stage)->Unit(benchmark::kMicrosecond);
+}
+
+}  // namespace hsa::bench
