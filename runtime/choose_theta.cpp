@@ -66,16 +66,19 @@ absl::StatusOr<std::vector<double>> ChooseTheta(const Job& job, Workers& workers
     });
   }
   std::vector<double> theta(g.heads);
+  double least = 0;  // budget that every head can keep; all keys can be read whatever the head
+  int64_t dearest = 0;
   for (int64_t head = 0; head < g.heads; ++head) {
     const double share = kMargin * job.options.budget * visible[head];
-    int best = -1;
+    int best = job.options.budget >= 1 ? 0 : -1;
     for (int s = 0; s < kSteps && near[head] + cost[head][s] <= share; ++s) best = s;
-    if (best < 0)
-      return absl::FailedPreconditionError(absl::StrCat("--budget: ", job.options.budget, " is below what query head ", head,
-                                                        " reads when nothing is opened; the least that works is ",
-                                                        std::ceil(1000 * (near[head] + cost[head][0]) / visible[head] / kMargin) / 1000));
-    theta[head] = ThetaAt(best);
+    theta[head] = ThetaAt(std::max(best, 0));
+    const double wanted = std::min(1.0, std::ceil(1000 * (near[head] + cost[head][0]) / visible[head] / kMargin) / 1000);
+    if (best < 0 && wanted > least) least = wanted, dearest = head;
   }
+  if (least > 0)
+    return absl::FailedPreconditionError(absl::StrCat("--budget: ", job.options.budget, " is below what query head ", dearest,
+                                                      " reads when nothing is opened; the least that works is ", least));
   return theta;
 }
 

@@ -33,6 +33,10 @@ void KeyPanels::Bind(Worker& worker, const Geometry& g) const {
   worker.Bind("panel_bad", bad.data(), {panels});
 }
 
+void SpreadNaN(WideRows& rows, int64_t row, int64_t width) {
+  if (rows.bad[row] != 0) std::fill_n(rows.rows.begin() + row * width, width, std::numeric_limits<float>::quiet_NaN());
+}
+
 int64_t KeyPanelBytes(const Geometry& g, int64_t keys) {
   const int64_t slots = SlotsFor(keys);
   return slots * (g.padded_head_dim + g.padded_value_dim + 1) * 4 + slots / kPanel * 4;
@@ -50,6 +54,7 @@ void PanelPacker::Pack(Worker& worker, WideRows& k, WideRows& v, std::span<const
   for (int64_t i = 0; i < count; ++i) {
     order[i] = static_cast<int32_t>(i);
     out.bad[i / kPanel] |= v.bad[i];
+    SpreadNaN(k, i, geometry_.padded_head_dim);
   }
   if (slots == 0) return;
   worker.Bind("k_rows", k.rows.data(), {count, geometry_.padded_head_dim});

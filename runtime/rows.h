@@ -23,6 +23,9 @@ struct WideRows {
   }
 };
 
+// A row that is not finite becomes NaN as a whole: its scores are NaN then, and never the -inf of a key that weighs nothing.
+void SpreadNaN(WideRows& rows, int64_t row, int64_t width);
+
 class RowReader {
  public:
   RowReader(const Program& program, DType dtype) : widen_(program.Find("widen_rows", dtype)) {}

@@ -35,6 +35,12 @@ absl::Status CheckTensors(const format::Graph& graph, const Inputs& inputs, cons
     return absl::InvalidArgumentError(absl::StrCat("tensors '", graph.query(), "', '", graph.key(), "' and '", graph.value(), "' are ",
                                                    std::string(DTypeName(inputs.query.dtype)), ", ", std::string(DTypeName(inputs.key.dtype)), " and ",
                                                    std::string(DTypeName(inputs.value.dtype)), ", wanted one element type; convert them"));
+  if (outputs.lse.data != nullptr) {
+    status = CheckTensor("lse", outputs.lse.shape, 1, graph.query_heads(), n);
+    if (!status.ok()) return status;
+    if (outputs.lse.dtype != DType::kF32)
+      return absl::InvalidArgumentError(absl::StrCat("tensor 'lse' is ", std::string(DTypeName(outputs.lse.dtype)), ", wanted f32"));
+  }
   if (outputs.o.dtype == DType::kF16)
     return absl::InvalidArgumentError(absl::StrCat("tensor '", graph.output(), "' is f16, wanted f32 or bf16"));
   return absl::OkStatus();

@@ -25,16 +25,16 @@ enum class Mode {
 
 struct RunOptions {
   Mode mode = Mode::kTheta;
-  std::optional<double> theta;            // > 0; 0 opens everything
+  std::optional<double> theta = {};       // > 0; 0 opens everything
   double budget = 0;                      // key-equivalents / visible keys, in (0, 1]; kBudget only
   uint64_t seed = 0;                      // of every sample that the run draws
   int64_t segment_tokens = 0;             // keys streamed at a time in exact mode; 0: the plan's segment
   int threads = 0;                        // 0: all that the machine has
   int64_t memory_budget_bytes = 0;        // of anonymous memory; 0: none
-  std::string scratch_dir;                // where the index goes when it does not fit; empty: the system's temporary directory
-  std::string save_index;                 // write the index here after the run
-  std::string load_index;                 // use this index instead of building one
-  std::function<bool(double done)> progress;   // called now and then with the share that is done; false cancels the run
+  std::string scratch_dir = {};           // where the index goes when it does not fit; empty: the system's temporary directory
+  std::string save_index = {};            // write the index here after the run
+  std::string load_index = {};            // use this index instead of building one
+  std::function<bool(double done)> progress = {};  // called now and then with the share that is done; false cancels the run
   Trace* trace = nullptr;
 };
 
@@ -45,9 +45,9 @@ struct Inputs {
 // `o` is required ([query_heads, N, value_dim], f32 or bf16); `lse` is written when it has data ([1, query_heads, N], f32, natural log).
 struct Outputs {
   MutableTensorView o;
-  MutableTensorView lse;
+  MutableTensorView lse = {};
   // Called when all heads of the queries [begin, end) are final; may be empty. Never called twice for a query, nor from two threads at once.
-  std::function<absl::Status(int64_t begin, int64_t end)> rows_ready;
+  std::function<absl::Status(int64_t begin, int64_t end)> rows_ready = {};
 };
 
 // INVALID_ARGUMENT   shapes or types that disagree with the plan: names the tensor, what it is and what the plan wants

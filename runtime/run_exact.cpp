@@ -96,7 +96,9 @@ class ExactRun {
       io_.Store(worker, tiles[i]);
     }
     near_.Add(SecondsSince(start));
-    progress_.Advance(static_cast<double>(last_tile - first_tile) * g_.tile * g_.group());
+    int64_t rows = 0;
+    for (const Tile& tile : tiles) rows += tile.rows();
+    progress_.Advance(static_cast<double>(rows));
   }
 
   void Attend(Worker& worker, TileMemory& memory, const TileBounds& bounds, int64_t first_key, int64_t panels) {

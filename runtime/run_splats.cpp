@@ -95,6 +95,7 @@ class SplatRun {
     const std::vector<Tile> tiles = TilesOf(g_, region);
     oneapi::tbb::enumerable_thread_specific<TileOpener> openers{[&] { return TileOpener(job_, store_, clock_); }};
     oneapi::tbb::parallel_for(oneapi::tbb::blocked_range<size_t>(0, tiles.size(), g_.group()), [&](const auto& range) {
+      int64_t rows = 0;
       for (size_t i = range.begin(); i != range.end() && !progress_.cancelled(); ++i) {
         const TraceScope scope(job_.options.trace, "tile", "splats");
         const Tile& tile = tiles[i];
@@ -103,10 +104,11 @@ class SplatRun {
         const TileCost cost =
             openers.local().Open(worker, io_, tile, near_start, keys[tile.head / g_.group()], theta_[tile.head], TileOpener::Depth::kWhole);
         io_.Store(worker, tile);
+        rows += tile.rows();
         const std::lock_guard lock(mutex_);
         costs_[tile.head] += cost;
       }
-      progress_.Advance(static_cast<double>((range.end() - range.begin()) * g_.tile));
+      progress_.Advance(static_cast<double>(rows));
     }, oneapi::tbb::simple_partitioner());
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
     if (!job_.outputs.rows_ready || tiles.empty()) return absl::OkStatus();

@@ -69,6 +69,7 @@ class TileIo {
     rows.Resize(tile.rows(), geometry_.padded_head_dim);
     reader_.Read(worker, inputs_.query, tile.head, tile.begin - geometry_.first_position(), tile.rows(), geometry_.padded_head_dim, rows.rows.data(),
                  rows.bad.data());
+    for (int64_t r = 0; r < tile.rows(); ++r) SpreadNaN(rows, r, geometry_.padded_head_dim);
     worker.Bind("q_rows", rows.rows.data(), {tile.rows(), geometry_.padded_head_dim});
     worker.Call(load_);
     return tile.rows() - std::accumulate(rows.bad.begin(), rows.bad.end(), int64_t{0});
