@@ -1,0 +1,65 @@
+// The future changes no bit of a row.
+#include <algorithm>
+#include <ostream>
+
+#include "gtest/gtest.h"
+#include "tests/end_to_end/change_tokens.h"
+#include "tests/end_to_end/compiled_plan.h"
+
+namespace hsa::end_to_end {
+namespace {
+
+const GraphSpec kCausal = {.H = 2, .Hkv = 1, .D = 64, .Dv = 64, .mask = {.causal = true}, .units = kSmallUnits};
+const GraphSpec kSinks = {.H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1100, .sinks = 300}, .units = kSmallUnits};
+constexpr int64_t kWindow = kSmallUnits.window;
+
+struct Case {
+  std::string name;
+  GraphSpec graph;
+  int64_t N, M;
+  int64_t changed;  // the first token that becomes another
+};
+std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
+
+const Case kCases[] = {
+    // name                graph    N     M     changed
+    {"first",              kCausal, 1500, 1500, 0},
+    {"second",             kCausal, 1500, 1500, 1},
+    {"inside_a_tile",      kCausal, 1500, 1500, 1111},
+    {"middle_of_a_window", kCausal, 1500, 1500, 1024 + 128},
+    {"start_of_a_window",  kCausal, 1500, 1500, 1024},
+    {"end_of_a_window",    kCausal, 1500, 1500, 1023},
+    {"last",               kCausal, 1500, 1500, 1499},
+    {"before_the_queries", kCausal, 700,  1500, 500},
+    {"among_the_queries",  kCausal, 700,  1531, 1300},
+    {"sliding_middle",     kSinks,  1500, 1500, 1024 + 128},
+    {"sliding_boundary",   kSinks,  1100, 1500, 1280},
+};
+
+class CausalityTest : public testing::TestWithParam<Case> {
+ protected:
+  // The run before and after tokens from `changed` on become others, and the run without them.
+  void Compare(const RunOptions& options, int64_t same_before) const {
+    const Case& c = GetParam();
+    const Plan& plan = PlanOf(c.graph);
+    const oracle::Problem before = RandomProblem(c.graph, c.N, c.M, /*seed=*/7);
+    oracle::Problem after = before;
+    ChangeTokens(after, c.changed, c.M);
+    const Attended was = Attend(plan, before, options), is = Attend(plan, after, options);
+    EXPECT_TRUE(SameRows(before, was, after, is, 0, same_before)) << "other tokens changed a row before them";
+    EXPECT_FALSE(SameRows(before, was, after, is, std::max(c.changed, c.M - c.N), c.M)) << "the rows of the tokens that changed are the same";
+    const oracle::Problem shorter = Prefix(before, c.changed);
+    if (shorter.N == 0) return;
+    EXPECT_TRUE(SameRows(shorter, Attend(plan, shorter, options), before, was, 0, same_before)) << "tokens that were appended changed a row before them";
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Cases, CausalityTest, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
+
+TEST_P(CausalityTest, Exact) { Compare({.mode = Mode::kExact, .threads = 2}, GetParam().changed); }
+TEST_P(CausalityTest, ExactInShortSegments) { Compare({.mode = Mode::kExact, .segment_tokens = 100, .threads = 2}, GetParam().changed); }
+
+// Queries of one tile open nodes together, and of one window see the same index: its earlier rows may change, those before it may not.
+TEST_P(CausalityTest, Splats) { Compare({.mode = Mode::kTheta, .theta = 0.01, .threads = 2}, GetParam().changed / kWindow * kWindow); }
+
+}  // namespace
+}  // namespace hsa::end_to_end
