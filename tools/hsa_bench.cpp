@@ -20,7 +20,8 @@ absl::StatusOr<std::string> TakeCapture(std::vector<char*>& arguments) {
   std::string capture;
   for (size_t i = 1; i < arguments.size();) {
     const std::string_view argument = arguments[i];
-    if (argument == "--capture" && i + 1 == arguments.size()) return absl::InvalidArgumentError("--capture: no file follows, wanted a safetensors file");
+    if (argument == "--capture" && i + 1 == arguments.size())
+      return absl::InvalidArgumentError("--capture: no file follows, wanted a safetensors file");
     if (argument != "--capture" && !argument.starts_with("--capture=")) {
       ++i;
       continue;
@@ -47,7 +48,8 @@ int main(int argc, char** argv) {
   hsa::bench::RegisterStages();
   const absl::Status splats = hsa::bench::RegisterSplats(capture->empty() ? std::string(kDefaultCapture) : *capture);
   if (!splats.ok() && !capture->empty()) return hsa::Fail(1, "hsa-bench", splats);
-  if (!splats.ok()) std::cerr << "hsa-bench: " << std::string(splats.message()) << "; SplatsRun and IndexBuild are left out, or give --capture\n";
+  if (!splats.ok())
+    std::cerr << "hsa-bench: " << std::string(splats.message()) << "; SplatsRun and IndexBuild are left out, or give --capture\n";
   hsa::bench::RegisterCompile();
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -18,7 +18,7 @@
 namespace hsa::bench {
 
 struct Shape {
-  int64_t dim = 64;     // of query, key and value
+  int64_t dim = 64;  // of query, key and value
   bool causal = true;
 };
 

@@ -1,9 +1,9 @@
 // From a graph to a plan, and from a file to a plan that runs.
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <string>
-
-#include <unistd.h>
 
 #include "absl/strings/str_cat.h"
 #include "frontend/compile.h"
@@ -15,7 +15,9 @@ namespace {
 // A folder of this process, removed at the end.
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / absl::StrCat("hsa-bench-", getpid())) { std::filesystem::create_directories(path_); }
+  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / absl::StrCat("hsa-bench-", getpid())) {
+    std::filesystem::create_directories(path_);
+  }
   ~TemporaryFolder() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);

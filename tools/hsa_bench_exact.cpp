@@ -64,8 +64,9 @@ void RegisterExact() {
     for (bool causal : {true, false})
       for (int64_t tokens = 512; tokens <= 32768; tokens *= 2)
         for (int threads : {1, 2})
-          benchmark::RegisterBenchmark(absl::StrCat("ExactRun/d:", dim, "/n:", tokens, "/causal:", causal ? 1 : 0, "/threads:", threads).c_str(), ExactRun,
-                                       Shape{dim, causal}, tokens, threads)
+          benchmark::RegisterBenchmark(
+              absl::StrCat("ExactRun/d:", dim, "/n:", tokens, "/causal:", causal ? 1 : 0, "/threads:", threads).c_str(), ExactRun,
+              Shape{dim, causal}, tokens, threads)
               ->Unit(benchmark::kMillisecond);
   for (int64_t dim : {64, 128})
     benchmark::RegisterBenchmark(absl::StrCat("ExactKernel/d:", dim).c_str(), ExactKernel, Shape{dim, true})->Unit(benchmark::kMillisecond);

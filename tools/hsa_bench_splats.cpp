@@ -56,7 +56,9 @@ Inputs Prefix(const Inputs& all, int64_t tokens) {
 struct OutputRows {
   OutputRows(int64_t heads, int64_t tokens, int64_t dim)
       : rows(heads * tokens * dim),
-        outputs{.o = {reinterpret_cast<std::byte*>(rows.data()), DType::kF32, {heads, tokens, dim}, {tokens * dim, dim, 1}}, .lse = {}, .rows_ready = {}} {}
+        outputs{.o = {reinterpret_cast<std::byte*>(rows.data()), DType::kF32, {heads, tokens, dim}, {tokens * dim, dim, 1}},
+                .lse = {},
+                .rows_ready = {}} {}
   TensorView view() const { return {outputs.o.data, outputs.o.dtype, outputs.o.shape, outputs.o.strides}; }
 
   std::vector<float> rows;
@@ -65,7 +67,8 @@ struct OutputRows {
 
 double MedianError(const Plan& plan, const Inputs& inputs, const OutputRows& output) {
   const AttentionSpec spec{.scale = plan.graph().scale(), .causal = true};
-  const absl::StatusOr<VerifyStats> stats = Verify(spec, inputs.query, inputs.key, inputs.value, output.view(), {}, {.queries = 64, .seed = 0});
+  const absl::StatusOr<VerifyStats> stats =
+      Verify(spec, inputs.query, inputs.key, inputs.value, output.view(), {}, {.queries = 64, .seed = 0});
   return stats.ok() ? stats->median : -1;
 }
 
@@ -122,11 +125,13 @@ absl::Status RegisterSplats(const std::string& capture) {
   static const std::unique_ptr<Subject> subject = *std::move(opened);
   const int64_t all = subject->all.key.tokens();
   for (int64_t tokens = 4096; tokens <= all; tokens *= 2)
-    benchmark::RegisterBenchmark(absl::StrCat("SplatsRun/n:", tokens).c_str(), [tokens](benchmark::State& s) { SplatsRun(s, *subject, tokens); })
-        ->Unit(benchmark::kMillisecond);
+    benchmark::RegisterBenchmark(absl::StrCat("SplatsRun/n:", tokens).c_str(), [tokens](benchmark::State& s) {
+      SplatsRun(s, *subject, tokens);
+    })->Unit(benchmark::kMillisecond);
   for (int64_t tokens = 8192; tokens <= all; tokens *= 2)
-    benchmark::RegisterBenchmark(absl::StrCat("IndexBuild/n:", tokens).c_str(), [tokens](benchmark::State& s) { IndexBuild(s, *subject, tokens); })
-        ->Unit(benchmark::kMillisecond);
+    benchmark::RegisterBenchmark(absl::StrCat("IndexBuild/n:", tokens).c_str(), [tokens](benchmark::State& s) {
+      IndexBuild(s, *subject, tokens);
+    })->Unit(benchmark::kMillisecond);
   return absl::OkStatus();
 }
 

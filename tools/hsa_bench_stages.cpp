@@ -61,7 +61,8 @@ class Segment {
     QueryGrams grams(program_, geometry_, inputs_.query);
     std::vector<int32_t> bad;
     IndexBuilder(program_, geometry_, inputs_.query, inputs_.key, inputs_.value)
-        .Build(worker_, grams, *index_, Unit{.kv_head = 0, .begin = 0, .tokens = kKeys, .slot = 0, .mini = 0}, index_->identity_basis.data(), bad);
+        .Build(worker_, grams, *index_, Unit{.kv_head = 0, .begin = 0, .tokens = kKeys, .slot = 0, .mini = 0},
+               index_->identity_basis.data(), bad);
   }
 
   void ReadRows() {

@@ -65,14 +65,21 @@ const Plan& PlanOf(const Shape& shape) {
 }
 
 RandomTensors::RandomTensors(int64_t tokens, int64_t dim)
-    : tokens_(tokens), dim_(dim), query_(Normal(tokens * dim, 1)), key_(Normal(tokens * dim, 2)), value_(Normal(tokens * dim, 3)), output_(tokens * dim) {}
+    : tokens_(tokens),
+      dim_(dim),
+      query_(Normal(tokens * dim, 1)),
+      key_(Normal(tokens * dim, 2)),
+      value_(Normal(tokens * dim, 3)),
+      output_(tokens * dim) {}
 
 TensorView RandomTensors::View(const std::vector<float>& rows) const {
   return {reinterpret_cast<const std::byte*>(rows.data()), DType::kF32, {1, tokens_, dim_}, {tokens_ * dim_, dim_, 1}};
 }
 
 Outputs RandomTensors::outputs() {
-  return {.o = {reinterpret_cast<std::byte*>(output_.data()), DType::kF32, {1, tokens_, dim_}, {tokens_ * dim_, dim_, 1}}, .lse = {}, .rows_ready = {}};
+  return {.o = {reinterpret_cast<std::byte*>(output_.data()), DType::kF32, {1, tokens_, dim_}, {tokens_ * dim_, dim_, 1}},
+          .lse = {},
+          .rows_ready = {}};
 }
 
 SpeedGauge::SpeedGauge() : peak_before_(MeasurePeak().gflops) {}
