@@ -42,7 +42,7 @@ class Segment {
   Program::Stage Find(const char* name) const { return program_.Find(name, DType::kF32); }
   void ResetCounts(int32_t work) { counts_ = {work, 0}; }
 
-  // What the first half of load_query's stages want beside the ports: a tile of queries, and its bands.
+  // A tile of queries and its bands in the buffers: what the stages of a tile read beside ports.
   void LoadTile() {
     const Tile tile{0, kKeys - geometry_.tile, kKeys};
     TileIo(program_, geometry_, inputs_, outputs_).Load(worker_, tile);

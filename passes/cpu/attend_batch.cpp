@@ -18,9 +18,7 @@ MemRefType scoresType(KernelEmitter& e) { return e.blockType({e.params.tileQueri
 MemRefType rowType(KernelEmitter& e, Type element) { return e.blockType({e.params.tileQueries}, element); }
 MemRefType sumType(KernelEmitter& e) { return e.blockType({e.params.tileQueries, kSumLanes}, e.b.getF32Type()); }
 MemRefType tileType(KernelEmitter& e, int64_t width) { return e.blockType({e.params.tileQueries, width}, e.b.getF32Type()); }
-MemRefType valuesType(KernelEmitter& e) {
-  return e.blockType({kBatchPanels, kPanelKeys, e.params.paddedValueDim}, e.b.getF32Type());
-}
+MemRefType valuesType(KernelEmitter& e) { return e.blockType({kBatchPanels, kPanelKeys, e.params.paddedValueDim}, e.b.getF32Type()); }
 MemRefType positionsType(KernelEmitter& e) { return e.blockType({kBatchPanels, kPanelKeys}, e.b.getI32Type()); }
 
 // One register tile: sums[r][v] += left(r, k) · right(k, v) for lo ≤ k < hi, started from `sums`.
@@ -58,7 +56,8 @@ void emitPrefetchBehind(KernelEmitter& e, Value block, Value firstRow, Value col
   Value tile = e.addIndex(e.mulIndex(strip, rowBlocks), rowBlock), lines = e.reshape(block, {2 * floats});
   Value from = e.addIndex(e.index(floats), e.mulIndex(tile, share));
   for (int64_t line = 0; line < share; line += kLineFloats)
-    memref::PrefetchOp::create(e.b, lines, ValueRange{e.addIndex(from, e.index(line))}, /*isWrite=*/false, kAllCaches, /*isDataCache=*/true);
+    memref::PrefetchOp::create(e.b, lines, ValueRange{e.addIndex(from, e.index(line))}, /*isWrite=*/false, kAllCaches,
+                               /*isDataCache=*/true);
 }
 
 void emitScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, int64_t depth) {
@@ -263,8 +262,7 @@ void callScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, in
 
 void callSoftmaxBatch(KernelEmitter& e, Value scores, const TileState& state, int64_t width) {
   const std::string name = "softmax_batch_" + std::to_string(width);
-  e.call(name, {scoresType(e), rowType(e, e.b.getF32Type()), sumType(e), tileType(e, width)},
-         {scores, state.max, state.sum, state.acc},
+  e.call(name, {scoresType(e), rowType(e, e.b.getF32Type()), sumType(e), tileType(e, width)}, {scores, state.max, state.sum, state.acc},
          [&](KernelEmitter& in, ValueRange a) { emitSoftmaxBatch(in, a[0], a.drop_front(), width); });
 }
 
@@ -276,11 +274,18 @@ void callValueBatch(KernelEmitter& e, Value weights, Value values, Value acc) {
 void callAttendBatch(KernelEmitter& e, Value query, const KeyBatch& batch, const Visible& visible, const TileState& state, Value scores) {
   const int64_t depth = e.params.paddedHeadDim;
   Type f32 = e.b.getF32Type(), i32 = e.b.getI32Type();
-  SmallVector<MemRefType> types = {tileType(e, depth), e.blockType({kBatchPanels, depth, kPanelKeys}, f32), valuesType(e), positionsType(e),
-                                   rowType(e, i32), rowType(e, i32), rowType(e, f32), sumType(e), tileType(e, e.params.paddedValueDim),
+  SmallVector<MemRefType> types = {tileType(e, depth),
+                                   e.blockType({kBatchPanels, depth, kPanelKeys}, f32),
+                                   valuesType(e),
+                                   positionsType(e),
+                                   rowType(e, i32),
+                                   rowType(e, i32),
+                                   rowType(e, f32),
+                                   sumType(e),
+                                   tileType(e, e.params.paddedValueDim),
                                    scoresType(e)};
-  SmallVector<Value> arguments = {query, batch.keys, batch.values, batch.positions, visible.lo, visible.hi,
-                                  state.max, state.sum, state.acc, scores};
+  SmallVector<Value> arguments = {query,      batch.keys, batch.values, batch.positions, visible.lo,
+                                  visible.hi, state.max,  state.sum,    state.acc,       scores};
   if (batch.bad) {
     types.push_back(e.blockType({kBatchPanels}, i32));
     arguments.push_back(batch.bad);
