@@ -49,6 +49,9 @@ class TileOpener {
   // Near keys that the query at `position` sees.
   double NearKeys(int64_t position, int64_t near_start, const RegionKeys& keys) const;
 
+  // What the last tile with an index read: [0] leaves, [level + 1] groups of four nodes of that level. Roots, and children of opened nodes.
+  const std::vector<std::vector<int32_t>>& worklists() const { return work_; }
+
  private:
   void AttendNear(Worker& worker, const TileBounds& bounds, int64_t near_start, const RegionKeys& keys);
   VisibleUnits UnitsOf(const TileBounds& bounds, int64_t near_start) const;
