@@ -1,0 +1,117 @@
+#include "tests/end_to_end/compiled_decisions.h"
+
+#include <stdexcept>
+
+#include "runtime/open_tile.h"
+#include "runtime/run_state.h"
+#include "runtime/splat_run.h"
+
+namespace hsa::end_to_end {
+
+namespace {
+
+using ir::reference::GivenIndex;
+using ir::reference::NodeKey;
+using ir::reference::TileKey;
+using ir::reference::UnitKey;
+
+// Reads an index and worklists whose last slot holds the mini-segments of `region`.
+class Reader {
+ public:
+  Reader(const Job& job, const IndexStore& store, const Region& region) : g_(job.geometry), store_(store), region_(region) {}
+
+  void Orders(GivenIndex& out) const {
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
+      for (int64_t s = 0; s < region_.segment; ++s) Order(kv_head, {s * g_.segment, g_.segment}, s * g_.segment, out);
+      for (int64_t m = 0; m < region_.minis; ++m)
+        Order(kv_head, {region_.segment * g_.segment + m * g_.mini, g_.mini}, store_.mini_slot() * g_.segment + m * g_.mini, out);
+    }
+  }
+
+  void Bases(GivenIndex& out) const {
+    constexpr int64_t kPanel = 16;
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
+      const std::vector<float>& panels = store_.index(kv_head).learned_basis;
+      if (panels.empty()) continue;
+      std::vector<double>& basis = out.basis[kv_head];
+      for (int64_t r = 0; r < g_.head_dim; ++r)
+        for (int64_t c = 0; c < g_.head_dim; ++c) basis.push_back(panels[(c / kPanel * g_.padded_head_dim + r) * kPanel + c % kPanel]);
+    }
+  }
+
+  // An opened leaf is in the worklist itself; of an opened node above, the groups of its children are.
+  std::vector<NodeKey> Opened(const std::vector<std::vector<int32_t>>& worklists) const {
+    std::vector<NodeKey> opened;
+    const auto levels = store_.index(0).levels();
+    for (int32_t leaf : worklists[0]) opened.push_back(Node(0, leaf));
+    for (size_t level = 1; level < levels.size(); ++level)
+      for (int32_t group : worklists[level]) {
+        // On the level of mini-segments' roots, groups of the last slot are those roots: nobody opened a parent of theirs.
+        const bool root = level + 1 == levels.size() && group * 4 >= store_.mini_slot() * g_.minis_per_segment();
+        if (!root && group % levels[level].child_groups == 0) opened.push_back(Node(level, group / levels[level].child_groups));
+      }
+    return opened;
+  }
+
+ private:
+  void Order(int64_t kv_head, UnitKey unit, int64_t first_slot, GivenIndex& out) const {
+    std::vector<int64_t>& slots = out.slots[{kv_head, unit}];
+    slots.clear();
+    for (int64_t s = 0; s < unit.tokens; ++s) {
+      const int32_t position = store_.index(kv_head).leaf_pos()[first_slot + s];
+      slots.push_back(position < g_.keys ? position : -1);
+    }
+  }
+
+  NodeKey Node(size_t level, int64_t node) const {
+    const LevelArrays& l = store_.index(0).levels()[level];
+    const int64_t slot = node / l.nodes, inside = node % l.nodes;
+    if (slot < store_.mini_slot()) return {{slot * g_.segment, g_.segment}, static_cast<int64_t>(level), inside};
+    const int64_t per_mini = g_.mini / l.tokens;
+    return {{region_.segment * g_.segment + inside / per_mini * g_.mini, g_.mini}, static_cast<int64_t>(level), inside % per_mini};
+  }
+
+  const Geometry& g_;
+  const IndexStore& store_;
+  const Region& region_;
+};
+
+}  // namespace
+
+Decided DecideAndAttend(const Plan& plan, const oracle::Problem& p, double theta, DType dtype) {
+  OwnedTensor q(p.H, p.N, p.D, dtype, Layout::kHeadsFirst), k(p.Hkv, p.M, p.D, dtype, Layout::kHeadsFirst), v(p.Hkv, p.M, p.Dv, dtype, Layout::kHeadsFirst);
+  OwnedTensor o(p.H, p.N, p.Dv, DType::kF32, Layout::kHeadsFirst), lse(1, p.H, p.N, DType::kF32, Layout::kHeadsFirst);
+  q.Fill(p.q), k.Fill(p.k), v.Fill(p.v);
+  const Inputs inputs{q.view(), k.view(), v.view()};
+  const Outputs outputs{.o = o.mutable_view(), .lse = lse.mutable_view()};
+  const RunOptions options{.mode = Mode::kTheta, .theta = theta};
+  const Job job{plan, inputs, outputs, options, Geometry::Of(plan.graph(), p.N, p.M), Program(plan), /*threads=*/1};
+  const Geometry& g = job.geometry;
+
+  Decided decided;
+  const std::vector<Region> regions = RegionsOf(g);
+  absl::StatusOr<std::unique_ptr<IndexStore>> store = IndexStore::Create(job, regions.empty() ? 0 : regions.back().segment, /*memory_bytes=*/0);
+  if (!store.ok()) throw std::runtime_error(store.status().ToString());
+  Workers workers([&] { return Worker(job.program); });
+  const TileIo io(job.program, g, inputs, outputs);
+  TileClock clock;
+  TileOpener opener(job, **store, clock);
+  for (const Region& region : regions) {
+    (*store)->BuildRegion(workers, region.segment, region.minis);
+    const std::vector<RegionKeys> keys = PackRegion(job, workers, **store, region);
+    const Reader reader(job, **store, region);
+    reader.Orders(decided.index);
+    reader.Bases(decided.index);
+    for (const Tile& tile : TilesOf(g, region)) {
+      const int64_t near_start = g.NearStart(tile.begin / g.window * g.window);
+      opener.Open(workers.local(), io, tile, near_start, keys[tile.head / g.group()], theta, TileOpener::Depth::kWhole);
+      io.Store(workers.local(), tile);
+      std::vector<NodeKey>& opened = decided.index.opened[TileKey{tile.head, tile.begin / g.tile}];
+      if (near_start > 0) opened = reader.Opened(opener.worklists());
+    }
+  }
+  decided.attended = {o.Values(), lse.Values(), {}};
+  return decided;
+}
+
+}  // namespace hsa::end_to_end
