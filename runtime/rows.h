@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/geometry.h"
+#include "runtime/huge_pages.h"
 #include "runtime/tensor.h"
 #include "runtime/worker.h"
 
@@ -39,7 +40,7 @@ class RowReader {
 
 // Keys of one kv_head as f32 panels of 16, in batches of four panels; empty slots behind the last key.
 struct KeyPanels {
-  std::vector<float> k, v;
+  std::vector<float, HugePages<float>> k, v;
   std::vector<int32_t> pos, bad;
   int64_t panels = 0;
 
