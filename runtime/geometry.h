@@ -30,6 +30,8 @@ struct Geometry {
 
   int64_t group() const { return heads / kv_heads; }          // query heads per KV head
   int64_t first_position() const { return keys - queries; }   // of query 0
+  // Panels of 16 columns that U is kept in: whole batches of four, as a score batch reads them.
+  int64_t basis_panels() const { return (padded_head_dim + 63) / 64 * 4; }
   int64_t minis_per_segment() const { return segment / mini; }
 
   // Positions lo..hi (inclusive) that the query at `position` sees, besides the sink prefix.

@@ -109,7 +109,7 @@ int64_t IndexBuilder::LoadSamples(Worker& worker, const Unit& unit, const float*
   }
   if (count == 0) return 0;
   worker.Bind("q_rows", rows.data(), {count, d});
-  worker.Bind("basis", basis, {(d + 63) / 64 * 4, d, kPanel});
+  worker.Bind("basis", basis, {geometry_.basis_panels(), d, kPanel});
   worker.Call(stages_.load_query);
   worker.Call(stages_.query_bands);
   return count;
@@ -128,7 +128,7 @@ void IndexBuilder::Summarise(Worker& worker, SplatIndex& index, const Unit& unit
   worker.Bind("k_rows", k_.rows.data(), {unit.tokens, d});
   worker.Bind("v_rows", v_.rows.data(), {unit.tokens, dv});
   worker.Bind("order", slots_.data(), {unit.tokens});
-  worker.Bind("basis", basis, {(d + 63) / 64 * 4, d, kPanel});
+  worker.Bind("basis", basis, {geometry_.basis_panels(), d, kPanel});
   if (samples > 0) {
     panel_k_.resize(unit.tokens * d);
     panel_v_.resize(unit.tokens * dv);
@@ -192,7 +192,7 @@ void IndexBuilder::SummariseRoot(Worker& worker, SplatIndex& index, const Unit& 
   worker.Bind("node_value", value.data(), {1, kGroup, dv});
   worker.Bind("node_var", var.data(), {1, bands, kGroup});
   worker.Bind("node_scalar", scalar.data(), {1, 4, kGroup});
-  worker.Bind("basis", basis, {(d + 63) / 64 * 4, d, kPanel});
+  worker.Bind("basis", basis, {geometry_.basis_panels(), d, kPanel});
   const std::array<int32_t, 4> params = {0, 0, static_cast<int32_t>(child_groups), 0};
   worker.Bind("level_params", params.data(), {4});
   worker.Call(stages_.merge_moments);
@@ -232,7 +232,7 @@ std::vector<float> IndexBuilder::LearnBasis(Worker& worker, const SplatIndex& in
   for (int64_t r = 0; r < n; ++r)
     for (int64_t c = 0; c < n; ++c) covariance(r, c) = gram[r * d + c];
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);  // ascending
-  std::vector<float> panels((d + 63) / 64 * 4 * d * kPanel, 0.0f);
+  std::vector<float> panels(geometry_.basis_panels() * d * kPanel, 0.0f);
   for (int64_t c = 0; c < n; ++c)
     for (int64_t r = 0; r < n; ++r) panels[(c / kPanel * d + r) * kPanel + c % kPanel] = static_cast<float>(solver.eigenvectors()(r, n - 1 - c));
   return panels;

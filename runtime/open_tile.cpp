@@ -96,7 +96,7 @@ double TileOpener::ScoreTree(Worker& worker, const SplatIndex& index, const Tile
   work_.resize(levels + 1);
   for (std::vector<int32_t>& work : work_) work.clear();
   const int64_t d = g_.padded_head_dim;
-  worker.Bind("basis", basis, {(d + 63) / 64 * 4, d, kPanel});
+  worker.Bind("basis", basis, {g_.basis_panels(), d, kPanel});
   worker.Call(bands_);
   RootMass(worker, index, units);
   const auto rows = static_cast<int32_t>(tile.rows());

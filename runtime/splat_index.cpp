@@ -60,7 +60,7 @@ Layout Arrange(const format::Graph& graph, const Geometry& g, DType dtype, int64
 }
 
 std::vector<float> IdentityPanels(const Geometry& g) {
-  const int64_t panels = (g.padded_head_dim + 63) / 64 * 4;
+  const int64_t panels = g.basis_panels();
   std::vector<float> basis(panels * g.padded_head_dim * 16, 0.0f);
   for (int64_t c = 0; c < g.head_dim; ++c) basis[(c / 16 * g.padded_head_dim + c) * 16 + c % 16] = 1.0f;
   return basis;
