@@ -218,10 +218,11 @@ if [[ -z $only || $only == cache_unusable ]]; then
   (($(grep -c 'no_folder' stderr) == 1)) || wrong cache_unusable "$(grep -c 'no_folder' stderr) warnings about the cache, wanted 1"
 fi
 
-# Ctrl-C in the middle of a run of many seconds.
+# Ctrl-C in the middle of a run of many seconds. --foreground: without it, timeout signals the process and its group, so that it gets two, and
+# the second one ends it at once.
 input endless.safetensors q:BF16:3x131072x64 k:BF16:1x131072x64 v:BF16:1x131072x64
-for mode in --exact --theta=0.001; do
-  refuses "ctrl_c${mode%%=*}" 130 -- timeout --preserve-status --signal=INT 1.5 "${run[@]}" --in endless.safetensors "$mode"
+for mode in --exact --theta=0; do
+  refuses "ctrl_c${mode%%=*}" 130 -- timeout --foreground --preserve-status --signal=INT 1.5 "${run[@]}" --in endless.safetensors "$mode"
 done
 
 echo "$passed passed, $failed failed, $skipped skipped"
