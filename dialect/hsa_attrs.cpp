@@ -32,7 +32,7 @@ LogicalResult MaskAttr::verify(function_ref<InFlightDiagnostic()> emitError, boo
 
 LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t order, FloatAttr theta, int64_t nearSinkTokens,
                                  int64_t windowTokens, int64_t tileQueries, int64_t leafTokens, int64_t miniSegmentTokens,
-                                 int64_t segmentTokens, int64_t bands) {
+                                 int64_t segmentTokens, int64_t bands, FloatAttr tolerance, FloatAttr confidence, QueryOrder) {
   if (order != 0 && order != 2) return emitError() << "config_c1: order is " << order << ", wanted 0 or 2";
   if (theta && !(theta.getValueAsDouble() >= 0))
     return emitError() << "config_c2: theta is " << theta.getValueAsDouble() << ", wanted 0 or more";
@@ -54,12 +54,18 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, i
     return emitError() << "config_c8: windowTokens is " << windowTokens << " and miniSegmentTokens is " << miniSegmentTokens
                        << "; a window is a whole number of mini-segments";
   if (bands < 1) return emitError() << "config_c9: bands is " << bands << ", wanted 1 or more";
+  const auto inside = [](FloatAttr share) { return share.getValueAsDouble() > 0 && share.getValueAsDouble() < 1; };
+  if (tolerance && !inside(tolerance))
+    return emitError() << "config_c10: tolerance is " << tolerance.getValueAsDouble() << ", wanted more than 0, less than 1";
+  if (confidence && !inside(confidence))
+    return emitError() << "config_c11: confidence is " << confidence.getValueAsDouble() << ", wanted more than 0, less than 1";
+  if (!confidence != !tolerance) return emitError() << "config_c11: of tolerance and confidence one is given, wanted both or neither";
   return success();
 }
 
 ConfigAttr ConfigAttr::getDefault(MLIRContext* context) {
   return get(context, /*order=*/2, /*theta=*/FloatAttr(), /*nearSinkTokens=*/4, /*windowTokens=*/1024, /*tileQueries=*/64,
-             /*leafTokens=*/16, /*miniSegmentTokens=*/1024, /*segmentTokens=*/8192, /*bands=*/8);
+             /*leafTokens=*/16, /*miniSegmentTokens=*/1024, /*segmentTokens=*/8192, /*bands=*/8, /*tolerance=*/FloatAttr(), /*confidence=*/FloatAttr(), QueryOrder::Content);
 }
 
 SmallVector<int64_t> ConfigAttr::getLevelTokens(int64_t unitTokens) const {

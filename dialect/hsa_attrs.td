@@ -18,20 +18,31 @@ def Hsa_MaskAttr : Hsa_Attr<"Mask", "mask"> {
   let genVerifyDecl = 1;
 }
 
+def Hsa_QueryOrder : I32EnumAttr<"QueryOrder", "which queries of a window share a tile", [
+    I32EnumAttrCase<"Position", 0, "position">,
+    I32EnumAttrCase<"Content", 1, "content">]> {
+  let cppNamespace = "::hsa::ir";
+  let genSpecializedAttr = 0;
+}
+
 def Hsa_ConfigAttr : Hsa_Attr<"Config", "config"> {
   let summary = "how an attention is computed by splats";
   let description = [{
     order              terms of a node's log-mass: 0 (mean only) or 2 (with band variances, β, τ)
     theta              opening threshold when the run asks for none: root-mean-square residual of a tile
+    tolerance          ε: a run that asks for nothing calibrates θ so that a query's relative error stays below it …
+    confidence         … with at least this probability. Without theta and tolerance: 0.05 at 0.95
     nearSinkTokens     first keys of the sequence, always in the near field
     windowTokens       query positions that share a near field and an index: a whole number of tiles and of mini-segments
     tileQueries        query positions that share a selection
     leafTokens         keys of a leaf, a power of two; miniSegmentTokens is this times a power of 4, segmentTokens that times a power of two
     bands              groups of rotated dimensions that share a variance
+    queryOrder         which queries of a window share a tile: `position` (neighbours) or `content` (those that look at the same keys)
     Levels: leafTokens, 4·leafTokens, … , miniSegmentTokens and, in segments, segmentTokens.
     Constraints: config_c1 order is 0 or 2;  config_c2 theta ≥ 0;  config_c3 nearSinkTokens ≥ 0;  config_c4 a window is a whole number of
     tiles;  config_c5 leafTokens is a power of two;  config_c6 miniSegmentTokens is leafTokens times a power of 4;  config_c7 segmentTokens is
-    miniSegmentTokens times a power of two, at least 2;  config_c8 a window is a whole number of mini-segments;  config_c9 bands ≥ 1.
+    miniSegmentTokens times a power of two, at least 2;  config_c8 a window is a whole number of mini-segments;  config_c9 bands ≥ 1;
+    config_c10 tolerance is in (0, 1);  config_c11 confidence is in (0, 1); both or neither are given.
     Source: docs/spec.md "Units, near field and index", "Tree of a unit", "Node". Tests: tests/dialect/attrs.mlir
   }];
   let parameters = (ins DefaultValuedParameter<"int64_t", "2">:$order,
@@ -42,7 +53,10 @@ def Hsa_ConfigAttr : Hsa_Attr<"Config", "config"> {
                         DefaultValuedParameter<"int64_t", "16">:$leafTokens,
                         DefaultValuedParameter<"int64_t", "1024">:$miniSegmentTokens,
                         DefaultValuedParameter<"int64_t", "8192">:$segmentTokens,
-                        DefaultValuedParameter<"int64_t", "8">:$bands);
+                        DefaultValuedParameter<"int64_t", "8">:$bands,
+                        OptionalParameter<"::mlir::FloatAttr">:$tolerance,
+                        OptionalParameter<"::mlir::FloatAttr">:$confidence,
+                        DefaultValuedParameter<"::hsa::ir::QueryOrder", "::hsa::ir::QueryOrder::Content">:$queryOrder);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

@@ -15,6 +15,7 @@
 namespace hsa::frontend {
 namespace {
 
+constexpr double kDefaultTolerance = 0.05, kDefaultConfidence = 0.95;  // of runs, too (runtime/run.h)
 constexpr uint32_t kMaxHeads = 4096, kMaxDim = 1024, kMaxBands = 64;
 constexpr uint64_t kMaxTokens = uint64_t{1} << 40;
 constexpr uint32_t kMaxUnitTokens = 1u << 20, kMaxTileQueries = 1024;
@@ -158,6 +159,17 @@ absl::Status CheckSplats(const Attention::Splats& splats) {
   if (splats.has_theta() && !(std::isfinite(splats.theta()) && splats.theta() > 0)) {
     return Refuse("graph_c18", "theta is ", splats.theta(), ", wanted a finite number > 0; leave it out for the default");
   }
+  const auto inside = [](double share) { return share > 0 && share < 1; };
+  if (splats.has_tolerance() && !inside(splats.tolerance())) {
+    return Refuse("graph_c23", "tolerance is ", splats.tolerance(), ", wanted more than 0, less than 1; leave it out for the default");
+  }
+  if (splats.has_confidence() && !inside(splats.confidence())) {
+    return Refuse("graph_c23", "confidence is ", splats.confidence(), ", wanted more than 0, less than 1; leave it out for 0.95");
+  }
+  if (splats.has_theta() && (splats.has_tolerance() || splats.has_confidence())) {
+    return Refuse("graph_c23", "theta is given beside ", splats.has_tolerance() ? "tolerance" : "confidence",
+                  ", wanted one of them: a tolerance chooses theta");
+  }
   if (splats.bands() < 1 || splats.bands() > kMaxBands) {
     return Refuse("graph_c22", "bands is ", splats.bands(), ", wanted 1 to ", kMaxBands);
   }
@@ -250,6 +262,11 @@ Graph WithDefaults(const Graph& graph) {
   splats.set_mini_segment_tokens(splats.mini_segment_tokens());
   splats.set_segment_tokens(splats.segment_tokens());
   splats.set_bands(splats.bands());
+  splats.set_query_order(splats.query_order());
+  if (splats.has_tolerance() || splats.has_confidence()) {
+    splats.set_tolerance(splats.has_tolerance() ? splats.tolerance() : kDefaultTolerance);
+    splats.set_confidence(splats.has_confidence() ? splats.confidence() : kDefaultConfidence);
+  }
   if (full.outputs().empty()) {
     full.add_outputs(attention.output());
     if (attention.has_lse()) full.add_outputs(attention.lse());

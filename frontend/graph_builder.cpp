@@ -58,6 +58,13 @@ GraphBuilder& GraphBuilder::Order(uint32_t order) {
   return *this;
 }
 
+GraphBuilder& GraphBuilder::Tolerance(double error, double confidence) {
+  Attention::Splats& splats = *Last("Tolerance").mutable_splats();
+  splats.set_tolerance(error);
+  splats.set_confidence(confidence);
+  return *this;
+}
+
 GraphBuilder& GraphBuilder::Theta(double theta) {
   Last("Theta").mutable_splats()->set_theta(theta);
   return *this;

@@ -42,6 +42,7 @@ class GraphBuilder {
   GraphBuilder& SlidingWindow(uint64_t tokens, uint64_t sink_tokens = 0);  // causal too
   GraphBuilder& Order(uint32_t order);
   GraphBuilder& Theta(double theta);
+  GraphBuilder& Tolerance(double error, double confidence);
   GraphBuilder& Splats(const frontend::Attention::Splats& splats);  // all of them at once
 
   // The graph, checked: INVALID_ARGUMENT as CheckGraph, FAILED_PRECONDITION names the call that came before any attention.

@@ -24,7 +24,7 @@ using google::protobuf::Descriptor;
 constexpr int kMaxDepth = 16;
 
 // Fields that the design has and this version has not: better told apart from a slip of the pen.
-constexpr std::string_view kLaterFields[] = {"scheme", "tolerance", "confidence", "budget", "precision", "query_order", "leaf_tokens"};
+constexpr std::string_view kLaterFields[] = {"scheme", "budget", "precision", "leaf_tokens"};
 
 // The byte at which protobuf sees (line, column). It counts columns with tabs that jump to multiples of 8; editors and compilers count bytes.
 size_t Locate(std::string_view text, int line, int column) {

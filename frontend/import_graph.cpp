@@ -24,8 +24,12 @@ ir::MaskAttr maskOf(Builder& b, const Attention::Mask& mask) {
 
 ir::ConfigAttr configOf(Builder& b, const Attention::Splats& splats) {
   const FloatAttr theta = splats.has_theta() ? b.getF64FloatAttr(splats.theta()) : FloatAttr();
+  const FloatAttr tolerance = splats.has_tolerance() ? b.getF64FloatAttr(splats.tolerance()) : FloatAttr();
+  const FloatAttr confidence = splats.has_confidence() ? b.getF64FloatAttr(splats.confidence()) : FloatAttr();
+  const ir::QueryOrder order = splats.query_order() == Attention::POSITION ? ir::QueryOrder::Position : ir::QueryOrder::Content;
   return ir::ConfigAttr::get(b.getContext(), splats.order(), theta, splats.near_sink_tokens(), splats.window_tokens(),
-                             splats.tile_queries(), kLeafTokens, splats.mini_segment_tokens(), splats.segment_tokens(), splats.bands());
+                             splats.tile_queries(), kLeafTokens, splats.mini_segment_tokens(), splats.segment_tokens(), splats.bands(),
+                             tolerance, confidence, order);
 }
 
 // The tensors of one attention, and the types of what it makes.

@@ -88,6 +88,9 @@ absl::Status addSplats(Attention::Splats& splats, ir::ConfigAttr config) {
   splats.set_mini_segment_tokens(config.getMiniSegmentTokens());
   splats.set_segment_tokens(config.getSegmentTokens());
   splats.set_bands(config.getBands());
+  if (config.getTolerance()) splats.set_tolerance(config.getTolerance().getValueAsDouble());
+  if (config.getConfidence()) splats.set_confidence(config.getConfidence().getValueAsDouble());
+  splats.set_query_order(config.getQueryOrder() == ir::QueryOrder::Position ? Attention::POSITION : Attention::CONTENT);
   return absl::OkStatus();
 }
 

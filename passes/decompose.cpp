@@ -24,14 +24,22 @@ struct Wanted {
 
 }  // namespace
 
-// Opening threshold of a function whose config gives none.
-static constexpr double kTheta = 0.003;
+// Opening threshold, and tolerance of a run, of a function whose config gives neither.
+static constexpr double kTheta = 0.003, kTolerance = 0.05, kConfidence = 0.95;
+
+static ConfigAttr withTolerance(ConfigAttr config) {
+  if (config.getTheta() || config.getTolerance()) return config;
+  Builder b(config.getContext());
+  return ConfigAttr::get(b.getContext(), config.getOrder(), config.getTheta(), config.getNearSinkTokens(), config.getWindowTokens(),
+                         config.getTileQueries(), config.getLeafTokens(), config.getMiniSegmentTokens(), config.getSegmentTokens(),
+                         config.getBands(), b.getF64FloatAttr(kTolerance), b.getF64FloatAttr(kConfidence), config.getQueryOrder());
+}
 
 static FailureOr<Wanted> wantedOf(AttentionOp attention, PatternRewriter& rewriter) {
   MLIRContext* context = attention.getContext();
   Wanted wanted{attention.getMaskAttr(), attention.getScaleAttr(), attention.getConfigAttr()};
   if (!wanted.mask) wanted.mask = MaskAttr::get(context, /*causal=*/false, /*slidingWindow=*/0, /*sinkTokens=*/0);
-  if (!wanted.config) wanted.config = ConfigAttr::getDefault(context);
+  wanted.config = withTolerance(wanted.config ? wanted.config : ConfigAttr::getDefault(context));
   const int64_t headDim = known(attention.getQuery().getType().getDimSize(2), attention.getKey().getType().getDimSize(2));
   if (!wanted.scale && ShapedType::isDynamic(headDim))
     return rewriter.notifyMatchFailure(attention, "head_dim is not known, so the default scale 1/√D is not either; give a scale");

@@ -33,7 +33,7 @@ LogicalResult tileAttention(func::FuncOp function, AttendFusedOp attend) {
   ConfigAttr config = attend.getConfig();
   auto withTheta = ConfigAttr::get(b.getContext(), config.getOrder(), attend.getThetaAttr(), config.getNearSinkTokens(), config.getWindowTokens(),
                                    config.getTileQueries(), config.getLeafTokens(), config.getMiniSegmentTokens(), config.getSegmentTokens(),
-                                   config.getBands());
+                                   config.getBands(), config.getTolerance(), config.getConfidence(), config.getQueryOrder());
   auto i64 = [&](int64_t v) { return b.getI64IntegerAttr(v); };
   auto schedule = ScheduleOp::create(b, function.getLoc(), b.getStringAttr(function.getName()), tensorName(function, attend.getQuery(), "q"),
                                      tensorName(function, attend.getKey(), "k"), tensorName(function, attend.getValue(), "v"),

@@ -65,6 +65,9 @@ void fillGraph(ScheduleOp schedule, format::Graph& graph) {
   splats.add_level_tokens(static_cast<uint32_t>(config.getMiniSegmentTokens()));
   splats.add_level_tokens(static_cast<uint32_t>(config.getSegmentTokens()));
   splats.set_bands(static_cast<uint32_t>(config.getBands()));
+  splats.set_query_order(config.getQueryOrder() == QueryOrder::Position ? format::POSITION : format::CONTENT);
+  if (config.getTolerance()) splats.set_tolerance(config.getTolerance().getValueAsDouble());
+  if (config.getConfidence()) splats.set_confidence(config.getConfidence().getValueAsDouble());
 }
 
 llvm::Error fillStages(ScheduleOp schedule, format::PlanHeader& header) {

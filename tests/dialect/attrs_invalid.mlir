@@ -75,3 +75,18 @@ func.func private @config_c8() attributes {a = #hsa.config<windowTokens = 512>}
 // Somewhere the variance must go.
 // expected-error @below {{config_c9: bands is 0, wanted 1 or more}}
 func.func private @config_c9() attributes {a = #hsa.config<bands = 0>}
+
+// -----
+
+// expected-error @below {{config_c10: tolerance is 1.000000e+00, wanted more than 0, less than 1}}
+func.func private @config_c10() attributes {a = #hsa.config<tolerance = 1.0 : f64, confidence = 0.95 : f64>}
+
+// -----
+
+// expected-error @below {{config_c11: confidence is 0.000000e+00, wanted more than 0, less than 1}}
+func.func private @config_c11() attributes {a = #hsa.config<tolerance = 0.1 : f64, confidence = 0.0 : f64>}
+
+// -----
+
+// expected-error @below {{config_c11: of tolerance and confidence one is given, wanted both or neither}}
+func.func private @config_c11_alone() attributes {a = #hsa.config<tolerance = 0.1 : f64>}

@@ -26,7 +26,8 @@ class SummarizeTest : public testing::Test {
     context.loadDialect<HsaDialect>();
     key.values[20 * kDim] = NAN;  // key 20 of kv_head 0 is not live
     config = ConfigAttr::get(&context, /*order=*/2, mlir::FloatAttr(), /*nearSinkTokens=*/4, /*windowTokens=*/64, /*tileQueries=*/16,
-                             /*leafTokens=*/4, /*miniSegmentTokens=*/64, /*segmentTokens=*/256, /*bands=*/4);
+                             /*leafTokens=*/4, /*miniSegmentTokens=*/64, /*segmentTokens=*/256, /*bands=*/4,
+                             mlir::FloatAttr(), mlir::FloatAttr(), QueryOrder::Position);
     layout.emplace(kQueries, kKeys, MaskAttr::get(&context, true, 0, 0), config);
     index = summarize(query, key, value, *layout, kScale, nullptr);
   }

@@ -51,6 +51,7 @@ frontend::Graph BuildGraph(const GraphSpec& g) {
   splats.set_tile_queries(size(g.units.tile));
   splats.set_near_sink_tokens(size(g.units.near_sinks));
   splats.set_bands(size(g.units.bands));
+  splats.set_query_order(g.units.content_tiles ? frontend::Attention::CONTENT : frontend::Attention::POSITION);
   frontend::GraphBuilder builder("attention");
   builder.Input("q", {.heads = size(g.H), .dim = size(g.D)})
       .Input("k", {.heads = size(g.Hkv), .dim = size(g.D)})

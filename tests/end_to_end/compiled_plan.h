@@ -14,6 +14,7 @@ namespace hsa::end_to_end {
 // Sizes of the splat index: docs/spec.md, "Units, near field and index". The defaults are those of graph.proto.
 struct Units {
   int64_t segment = 8192, mini = 1024, window = 1024, tile = 64, near_sinks = 4, bands = 8, order = 2;
+  bool content_tiles = false;
 };
 
 // So small that some thousand keys have several segments, mini-segments behind them and windows that see both.

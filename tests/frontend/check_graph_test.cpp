@@ -95,6 +95,10 @@ const Refusal kRefusals[] = {
      "graph_c20: the attention makes 'lse', which outputs does not list"},
     {"c21_unread", [](Graph& g) { *g.add_inputs() = g.inputs(0), g.mutable_inputs(3)->set_name("bias"); },
      "graph_c21: no node reads input 'bias'"},
+    {"c23_tolerance", [](Graph& g) { Of(g).mutable_splats()->set_tolerance(1); }, "graph_c23: tolerance is 1, wanted more than 0, less than 1"},
+    {"c23_confidence", [](Graph& g) { Of(g).mutable_splats()->set_confidence(0); }, "graph_c23: confidence is 0, wanted more than 0, less than 1"},
+    {"c23_both", [](Graph& g) { Of(g).mutable_splats()->set_tolerance(0.1), Of(g).mutable_splats()->set_theta(0.1); },
+     "graph_c23: theta is given beside tolerance, wanted one of them"},
     {"c22_bands", [](Graph& g) { Of(g).mutable_splats()->set_bands(0); }, "graph_c22: bands is 0, wanted 1 to 64"},
 };
 

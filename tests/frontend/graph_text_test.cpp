@@ -23,8 +23,8 @@ const Mistake kMistakes[] = {
      "g.textproto:1:1: unknown field 'nmae' in graph"},  // two swapped letters are two edits of four
     {"name_before_line_break", "inputs {\n  head\n  : 3 }", "g.textproto:2:3: unknown field 'head' in tensor; did you mean 'heads'?"},
     {"tabs_count_as_bytes", "inputs {\n\t\thead: 3 }", "g.textproto:2:3: unknown field 'head' in tensor; did you mean 'heads'?"},
-    {"of_a_later_version", "nodes { attention { splats { tolerance: 0.05 } } }",
-     "g.textproto:1:30: field 'tolerance' of attention.splats is not in this version; leave it out"},
+    {"of_a_later_version", "nodes { attention { splats { budget: 0.05 } } }",
+     "g.textproto:1:30: field 'budget' of attention.splats is not in this version; leave it out"},
     {"wrong_type", "inputs { heads: \"3\" }", "g.textproto:1:17: expected integer, got: \"3\""},
     {"negative", "inputs { heads: -3 }", "g.textproto:1:17: expected integer, got: -"},
     {"too_large", "inputs { heads: 99999999999 }", "g.textproto:1:17: integer out of range (99999999999)"},
