@@ -4,12 +4,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "runtime/splat_run.h"
+#include "runtime/index_store.h"
 
 namespace hsa {
 
-// Builds the whole index, then probes a sample of tiles, without reading their leaves, over a fixed grid of thresholds.
-// FAILED_PRECONDITION  the near field alone is above the budget: names the least that works
-absl::StatusOr<std::vector<double>> ChooseTheta(const Job& job, Workers& workers, IndexStore& store);
+inline constexpr int64_t kProbedRegions = 8;  // whose mini-segments `store` has to have room for
+
+// Builds the whole index, then probes a sample of tiles, without reading their leaves, by bisection over the threshold.
+// FAILED_PRECONDITION  the near field and the roots alone are above the budget: names the least that works
+absl::StatusOr<std::vector<double>> ChooseTheta(const Job& job, IndexStore& store);
 
 }  // namespace hsa

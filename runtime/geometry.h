@@ -16,6 +16,7 @@ struct Geometry {
   bool causal = false;
   int64_t sliding_window = 0, sink_tokens = 0;
   int64_t near_sinks = 0, window = 0, tile = 0, leaf = 0, mini = 0, segment = 0, bands = 0, order = 0;
+  bool content_tiles = false;  // queries of a window are tiled by content, not by position
 
   static Geometry Of(const format::Graph& graph, int64_t queries, int64_t keys) {
     const auto padded = [](int64_t dim) { return (dim + 15) / 16 * 16; };
@@ -25,7 +26,8 @@ struct Geometry {
             .causal = graph.mask().causal(), .sliding_window = static_cast<int64_t>(graph.mask().sliding_window()),
             .sink_tokens = static_cast<int64_t>(graph.mask().sink_tokens()), .near_sinks = s.near_sink_tokens(), .window = s.window_tokens(),
             .tile = s.tile_queries(), .leaf = s.leaf_tokens(), .mini = s.mini_segment_tokens(), .segment = s.segment_tokens(), .bands = s.bands(),
-            .order = s.order()};
+            .order = s.order(),
+            .content_tiles = s.query_order() == format::CONTENT};
   }
 
   int64_t group() const { return heads / kv_heads; }          // query heads per KV head

@@ -55,10 +55,11 @@ absl::Status IndexStore::Save(const std::string& path) const {
   std::copy(std::begin(kMagic), std::end(kMagic), header.magic);
   header.graph = GraphHash(job_);
   header.segments = std::min(built_, segments_);
-  header.mini_segment = mini_segment_;
-  header.minis = minis_;
+  const Minis& minis = minis_[newest_];
+  header.mini_segment = minis.segment;
+  header.minis = minis.count;
   header.key_tokens = header.segments * job_.geometry.segment;
-  if (mini_segment_ == segments_) header.key_tokens += minis_ * job_.geometry.mini;
+  if (minis.segment == header.segments) header.key_tokens += minis.count * job_.geometry.mini;
   header.keys = KeyHash(job_, header.key_tokens);
   header.dtype = static_cast<int64_t>(job_.inputs.key.dtype);
   header.basis_floats = static_cast<int64_t>(indexes_[0]->learned_basis.size());
@@ -71,9 +72,16 @@ absl::Status IndexStore::Save(const std::string& path) const {
     body.append(reinterpret_cast<const char*>(&count), sizeof count);
     body.append(reinterpret_cast<const char*>(keys.data()), count * sizeof(int32_t));
   }
+  // One slot behind the segments, whatever room this run had.
+  const format::Graph& graph = job_.plan.graph();
+  header.index_bytes = SplatIndex::Bytes(graph, job_.geometry, job_.inputs.key.dtype, header.segments + 1);
+  std::vector<std::byte> bytes(header.index_bytes);
   for (const auto& index : indexes_) {
-    header.index_bytes = static_cast<int64_t>(index->bytes().size());
-    body.append(reinterpret_cast<const char*>(index->bytes().data()), index->bytes().size());
+    std::fill(bytes.begin(), bytes.end(), std::byte{0});
+    SplatIndex stored(graph, job_.geometry, job_.inputs.key.dtype, header.segments + 1, bytes.data());
+    stored.CopySlots(*index, header.segments);
+    if (minis.segment == header.segments) stored.CopySlot(*index, mini_slot(minis.segment), header.segments);
+    body.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
   std::string file(reinterpret_cast<const char*>(&header), sizeof header);
   file += body;
@@ -103,7 +111,7 @@ absl::Status IndexStore::Load(const std::string& path) {
                                                       "; build the index again without --index"));
   if (header.keys != KeyHash(job_, header.key_tokens))
     return absl::FailedPreconditionError(absl::StrCat(path, ": was built from other keys than the input's; build the index again without --index"));
-  const int64_t kv_heads = job_.geometry.kv_heads, slots = segments_ + 1;
+  const int64_t kv_heads = job_.geometry.kv_heads, file_slots = header.segments + 1;
   const char* at = file.data() + sizeof header;
   for (auto& index : indexes_) {
     index->learned_basis.assign(header.basis_floats, 0.0f);
@@ -117,8 +125,7 @@ absl::Status IndexStore::Load(const std::string& path) {
     std::memcpy(keys.data(), at + sizeof count, count * sizeof(int32_t));
     at += sizeof count + count * sizeof(int32_t);
   }
-  // The file may have fewer slots than this run: arrays are copied level by level, slot by slot.
-  const int64_t file_slots = header.index_bytes == static_cast<int64_t>(indexes_[0]->bytes().size()) ? slots : header.segments + 1;
+  // The file has fewer slots than this run: arrays are copied level by level, slot by slot.
   const format::Graph& graph = job_.plan.graph();
   const int64_t wanted = SplatIndex::Bytes(graph, job_.geometry, job_.inputs.key.dtype, file_slots);
   if (wanted != header.index_bytes || at + wanted * kv_heads != file.data() + file.size()) return damaged("arrays have another size than its header says");
@@ -130,7 +137,7 @@ absl::Status IndexStore::Load(const std::string& path) {
     if (header.mini_segment == segments_) indexes_[kv_head]->CopySlot(stored, file_slots - 1, segments_);
   }
   built_ = header.segments;
-  if (header.mini_segment == segments_) mini_segment_ = header.mini_segment, minis_ = header.minis;
+  if (header.mini_segment == segments_) minis_[0] = {header.mini_segment, header.minis};
   return absl::OkStatus();
 }
 

@@ -1,15 +1,16 @@
 #include "runtime/index_store.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "oneapi/tbb/parallel_for.h"
 
 namespace hsa {
 
-absl::StatusOr<std::unique_ptr<IndexStore>> IndexStore::Create(const Job& job, int64_t segments, int64_t memory_bytes) {
-  std::unique_ptr<IndexStore> store(new IndexStore(job, segments));
+absl::StatusOr<std::unique_ptr<IndexStore>> IndexStore::Create(const Job& job, int64_t segments, int64_t regions, int64_t memory_bytes) {
+  std::unique_ptr<IndexStore> store(new IndexStore(job, segments, regions));
   const format::Graph& graph = job.plan.graph();
-  const int64_t slots = segments + 1;
+  const int64_t slots = segments + regions;
   const int64_t each = SplatIndex::Bytes(graph, job.geometry, job.inputs.key.dtype, slots);
   const int64_t bytes = each * job.geometry.kv_heads;
   store->scratch_ = memory_bytes > 0 && bytes > memory_bytes;
@@ -22,6 +23,11 @@ absl::StatusOr<std::unique_ptr<IndexStore>> IndexStore::Create(const Job& job, i
         std::make_unique<SplatIndex>(graph, job.geometry, job.inputs.key.dtype, slots, store->memory_.data() + kv_head * each));
   store->bad_keys_.resize(job.geometry.kv_heads);
   return store;
+}
+
+int64_t IndexStore::mini_slot(int64_t segment) const {
+  const auto held = std::find_if(minis_.begin(), minis_.end(), [&](const Minis& minis) { return minis.segment == segment; });
+  return segments_ + (held == minis_.end() ? 0 : held - minis_.begin());  // of a segment without mini-segments none is read
 }
 
 IndexBuilder& IndexStore::builder() {
@@ -59,7 +65,7 @@ void IndexStore::BuildMini(Worker& worker, int64_t kv_head, int64_t segment, int
   const TraceScope scope(job_.options.trace, "mini-segment", "index");
   const Geometry& g = job_.geometry;
   SplatIndex& index = *indexes_[kv_head];
-  const Unit unit{kv_head, segment * g.segment + mini * g.mini, g.mini, mini_slot(), mini};
+  const Unit unit{kv_head, segment * g.segment + mini * g.mini, g.mini, mini_slot(segment), mini};
   std::vector<int32_t> bad;
   builder().Build(worker, grams_, index, unit, index.basis(segment * g.segment), bad);
   NoteBad(kv_head, bad);
@@ -77,11 +83,24 @@ void IndexStore::BuildSegments(Workers& workers, int64_t segments) {
   seconds_ += SecondsSince(start);
 }
 
+// Makes the segment's slot the newest, that of the segment which was asked for longest ago when it has none. Whether it holds `minis` of them.
+bool IndexStore::HaveMinis(int64_t segment, int64_t minis) {
+  const int64_t slots = static_cast<int64_t>(minis_.size()), slot = mini_slot(segment) - segments_;
+  if (minis_[slot].segment == segment) {
+    newest_ = slot;
+  } else {
+    newest_ = (newest_ + 1) % slots;
+    minis_[newest_] = {segment, 0};
+  }
+  Minis& held = minis_[newest_];
+  return std::exchange(held.count, std::max(held.count, minis)) >= minis;
+}
+
 void IndexStore::BuildRegion(Workers& workers, int64_t segment, int64_t minis) {
   if (built_ == 0 && segment > 0) BuildSegments(workers, 1);  // U, which everything else of this region is seen in
   const auto start = std::chrono::steady_clock::now();
   const int64_t kv_heads = job_.geometry.kv_heads, missing = std::max<int64_t>(0, segment - built_);
-  const bool have_minis = mini_segment_ == segment && minis_ >= minis;
+  const bool have_minis = HaveMinis(segment, minis);
   const int64_t units = missing + (have_minis ? 0 : minis);  // whole segments first: they take longest
   oneapi::tbb::parallel_for(oneapi::tbb::blocked_range<int64_t>(0, units * kv_heads, 1), [&](const auto& range) {
     for (int64_t i = range.begin(); i != range.end(); ++i) {
@@ -93,7 +112,6 @@ void IndexStore::BuildRegion(Workers& workers, int64_t segment, int64_t minis) {
     }
   }, oneapi::tbb::simple_partitioner());
   built_ += missing;
-  if (!have_minis) mini_segment_ = segment, minis_ = minis;
   if (job_.geometry.causal) grams_.Forget(std::max<int64_t>(0, (segment - 1) * job_.geometry.segment));
   seconds_ += SecondsSince(start);
 }

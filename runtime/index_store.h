@@ -16,9 +16,9 @@ namespace hsa {
 
 class IndexStore {
  public:
-  // Room for `segments` whole segments and one slot of mini-segments per kv_head. In memory when it fits in `memory_bytes` (0: always),
-  // else in the scratch folder.
-  static absl::StatusOr<std::unique_ptr<IndexStore>> Create(const Job& job, int64_t segments, int64_t memory_bytes);
+  // Room for `segments` whole segments per kv_head, and for the mini-segments of `regions` segments at a time. In memory when it fits in
+  // `memory_bytes` (0: always), else in the scratch folder.
+  static absl::StatusOr<std::unique_ptr<IndexStore>> Create(const Job& job, int64_t segments, int64_t regions, int64_t memory_bytes);
 
   // Builds what is missing of whole segments [0, segments) of every kv_head, in parallel. U comes from segment 0, which is built first.
   void BuildSegments(Workers& workers, int64_t segments);
@@ -31,7 +31,8 @@ class IndexStore {
   absl::Status Save(const std::string& path) const;
 
   const SplatIndex& index(int64_t kv_head) const { return *indexes_[kv_head]; }
-  int64_t mini_slot() const { return segments_; }
+  // The slot that holds the mini-segments of a segment, until those of `regions` other segments were built.
+  int64_t mini_slot(int64_t segment) const;
   bool scratch() const { return scratch_; }
   int64_t bytes() const { return memory_.bytes(); }
   double seconds() const { return seconds_; }
@@ -40,7 +41,13 @@ class IndexStore {
   std::vector<int32_t> Exceptions(int64_t kv_head, int64_t before) const;
 
  private:
-  IndexStore(const Job& job, int64_t segments) : job_(job), segments_(segments), grams_(job.program, job.geometry, job.inputs.query) {}
+  struct Minis {
+    int64_t segment = -1, count = 0;
+  };
+
+  IndexStore(const Job& job, int64_t segments, int64_t regions)
+      : job_(job), segments_(segments), grams_(job.program, job.geometry, job.inputs.query), minis_(regions) {}
+  bool HaveMinis(int64_t segment, int64_t minis);
   void BuildSegment(Worker& worker, int64_t kv_head, int64_t segment);
   void BuildMini(Worker& worker, int64_t kv_head, int64_t segment, int64_t mini);
   void NoteBad(int64_t kv_head, const std::vector<int32_t>& keys);
@@ -56,7 +63,8 @@ class IndexStore {
   mutable std::mutex mutex_;
   std::vector<std::vector<int32_t>> bad_keys_;  // of each kv_head, under mutex_
   int64_t built_ = 0;                           // whole segments
-  int64_t mini_segment_ = -1, minis_ = 0;       // whose mini-segments the last slot holds, and how many
+  std::vector<Minis> minis_;                    // what each slot of mini-segments holds
+  int64_t newest_ = 0;                          // which of them was asked for last
   double seconds_ = 0;
 };
 

@@ -1,4 +1,5 @@
-// The order of a unit's keys in its tree: balanced bisection along principal axes (docs/spec.md, "Tree of a unit").
+// Balanced bisection of rows along principal axes: the order of a unit's keys in its tree (docs/spec.md, "Tree of a unit"), and the tiles of a
+// window's queries ("Query tiles").
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,16 @@ class KeyOrder {
 
   void Bisect(std::span<float> x, int64_t width, std::span<int32_t> rows, std::span<int32_t> slots);
 
+  // Reorders `rows` so that each run of `size` of them is a group of the bisection, cut at the multiple of `size` next above the middle: every
+  // group is whole but the last. Rows of a group are ascending.
+  void Group(std::span<float> x, int64_t width, std::span<int32_t> rows, int64_t size);
+
  private:
+  void Start(size_t rows, size_t floats);
   void Split(float* x, int64_t width, int32_t* rows, int64_t count, int32_t* slots, int64_t capacity);
+  void SplitGroup(float* x, int64_t width, int32_t* rows, int64_t count, int64_t size);
+  // The `left` smallest projections on the principal axis first; each side in the order of its rows.
+  void Cut(float* x, int64_t width, int32_t* rows, int64_t count, int64_t left);
 
   Program::Stage axis_;
   Worker& worker_;

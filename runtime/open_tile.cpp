@@ -12,10 +12,9 @@ constexpr double kOpenAll = -1;  // below every residual
 int64_t RoundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 }  // namespace
 
-TileOpener::TileOpener(const Job& job, const IndexStore& store, TileClock& clock)
+TileOpener::TileOpener(const Job& job, const IndexStore& store)
     : g_(job.geometry),
       store_(store),
-      clock_(clock),
       bands_(job.program.Find("query_bands")),
       attend_(job.program.Find("attend_panels")),
       start_mass_(job.program.Find("start_mass")),
@@ -34,28 +33,36 @@ double TileOpener::NearKeys(int64_t position, int64_t near_start, const RegionKe
   return static_cast<double>(count);
 }
 
-void TileOpener::AttendNear(Worker& worker, const TileBounds& bounds, int64_t near_start, const RegionKeys& keys) {
-  const auto attend = [&](const KeyPanels& panels, const TileBounds& visible, int64_t first, int64_t last) {
-    if (first >= last) return;
-    const std::array<int32_t, 2> range = {static_cast<int32_t>(first), static_cast<int32_t>(last)};
-    panels.Bind(worker, g_);
-    visible.Bind(worker, g_);
-    worker.Bind("panel_range", range.data(), {2});
-    worker.Call(attend_);
-  };
-  // Exceptions at and behind near_start are read in their place.
-  const auto before = std::lower_bound(keys.exception_positions.begin(), keys.exception_positions.end(), near_start) - keys.exception_positions.begin();
-  attend(keys.exceptions, bounds.Before(near_start), 0, RoundUp(RoundUp(before, kPanel) / kPanel, kBatchPanels));
-  const int64_t first = (near_start - keys.first) / kPanel, end = RoundUp(bounds.most_hi + 1 - keys.first, kPanel * kBatchPanels) / kPanel;
-  attend(keys.natural, bounds, first, std::min(end, keys.natural.panels));
+// Panels [first, end); whole batches are read.
+void TileOpener::AttendPanels(Worker& worker, const KeyPanels& panels, const TileBounds& visible, int64_t first, int64_t end) {
+  const std::array<int32_t, 2> range = {static_cast<int32_t>(first), static_cast<int32_t>(std::min(RoundUp(end, kBatchPanels), panels.panels))};
+  if (range[0] >= range[1]) return;
+  panels.Bind(worker, g_);
+  visible.Bind(worker, g_);
+  worker.Bind("panel_range", range.data(), {2});
+  worker.Call(attend_);
 }
 
-VisibleUnits TileOpener::UnitsOf(const TileBounds& bounds, int64_t near_start) const {
+// Sinks and non-finite keys that come before `before`; those behind it are read in their place.
+void TileOpener::AttendExceptions(Worker& worker, const TileBounds& bounds, int64_t before, const RegionKeys& keys) {
+  const std::vector<int32_t>& positions = keys.exception_positions;
+  const auto count = std::lower_bound(positions.begin(), positions.end(), before) - positions.begin();
+  AttendPanels(worker, keys.exceptions, bounds.Before(before), 0, RoundUp(count, kPanel) / kPanel);
+}
+
+void TileOpener::AttendNear(Worker& worker, const Tile& tile, int64_t near_start, const RegionKeys& keys) {
+  const TileBounds bounds = TileBounds::Of(g_, tile);
+  AttendExceptions(worker, bounds, near_start, keys);
+  AttendPanels(worker, keys.natural, bounds, (near_start - keys.first) / kPanel, RoundUp(bounds.most_hi + 1 - keys.first, kPanel) / kPanel);
+}
+
+VisibleUnits TileOpener::UnitsOf(const TileBounds& bounds, int64_t near_start, double theta) const {
   VisibleUnits units;
   const int64_t segments = near_start / g_.segment, minis = near_start % g_.segment / g_.mini, leaves = store_.index(0).leaves_per_slot();
   // A unit before every query's window holds nothing, unless it has keys of the mask's sink prefix; one within all windows is whole.
   const auto hidden = [&](int64_t begin, int64_t end) { return end <= bounds.least_lo && begin >= g_.sink_tokens; };
-  const auto whole = [&](int64_t begin) { return begin >= bounds.most_lo; };
+  const auto whole = [&](int64_t begin) { return theta != kReadAll && begin >= bounds.most_lo; };
+  units.mini_slot = store_.mini_slot(segments);
   units.end_segment = segments;
   units.end_mini = minis;
   for (int64_t s = 0; s < segments && !whole(s * g_.segment); ++s) {
@@ -65,9 +72,14 @@ VisibleUnits TileOpener::UnitsOf(const TileBounds& bounds, int64_t near_start) c
   for (int64_t m = 0; m < minis && !whole(segments * g_.segment + m * g_.mini); ++m) {
     const int64_t begin = segments * g_.segment + m * g_.mini, count = g_.mini / kPanel;
     units.first_mini = m + 1;
-    if (!hidden(begin, begin + g_.mini)) units.exact_leaves.push_back({store_.mini_slot() * leaves + m * count, count});
+    if (!hidden(begin, begin + g_.mini)) units.exact_leaves.push_back({units.mini_slot * leaves + m * count, count});
   }
   return units;
+}
+
+void TileOpener::ClearWork() {
+  work_.resize(store_.index(0).levels().size() + 1);
+  for (std::vector<int32_t>& work : work_) work.clear();
 }
 
 void TileOpener::RootMass(Worker& worker, const SplatIndex& index, const VisibleUnits& units) {
@@ -84,7 +96,7 @@ void TileOpener::RootMass(Worker& worker, const SplatIndex& index, const Visible
     worker.Bind("counts", counts.data(), {2});
     worker.Call(root_mass_);
   };
-  const int64_t mini_base = store_.mini_slot() * g_.minis_per_segment();
+  const int64_t mini_base = units.mini_slot * g_.minis_per_segment();
   add(index.levels().size() - 1, units.first_segment, units.end_segment);
   add(index.mini_level(), mini_base + units.first_mini, mini_base + units.end_mini);
 }
@@ -93,8 +105,6 @@ void TileOpener::RootMass(Worker& worker, const SplatIndex& index, const Visible
 double TileOpener::ScoreTree(Worker& worker, const SplatIndex& index, const Tile& tile, const VisibleUnits& units, const float* basis,
                              double threshold) {
   const size_t levels = index.levels().size();
-  work_.resize(levels + 1);
-  for (std::vector<int32_t>& work : work_) work.clear();
   const int64_t d = g_.padded_head_dim;
   worker.Bind("basis", basis, {g_.basis_panels(), d, kPanel});
   worker.Call(bands_);
@@ -104,7 +114,7 @@ double TileOpener::ScoreTree(Worker& worker, const SplatIndex& index, const Tile
   worker.Call(log_mass_);
   const auto limit = static_cast<float>(threshold);
   worker.Bind("theta", &limit, {1});
-  const int64_t mini_base = store_.mini_slot() * g_.minis_per_segment();
+  const int64_t mini_base = units.mini_slot * g_.minis_per_segment();
   double nodes = static_cast<double>(units.end_segment - units.first_segment + units.end_mini - units.first_mini);
   for (size_t level = levels; level-- > 0;) {
     std::vector<int32_t>&in = work_[level + 1], &out = work_[level];
@@ -149,27 +159,35 @@ double TileOpener::ReadLeaves(Worker& worker, const SplatIndex& index, const Til
   return static_cast<double>(leaves.size()) * kPanel;
 }
 
-TileCost TileOpener::Open(Worker& worker, const TileIo& io, const Tile& tile, int64_t near_start, const RegionKeys& keys, double theta,
-                          Depth depth) {
+TileCost TileOpener::AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, double theta, Depth depth) {
   TileCost cost;
+  if (near_start == 0) return cost;
+  auto start = std::chrono::steady_clock::now();
   const TileBounds bounds = TileBounds::Of(g_, tile);
   const SplatIndex& index = store_.index(tile.head / g_.group());
-  auto start = std::chrono::steady_clock::now();
-  const int64_t finite = io.Load(worker, tile);
-  AttendNear(worker, bounds, near_start, keys);
-  for (int64_t position = tile.begin; position < tile.end; ++position) cost.near += NearKeys(position, near_start, keys);
-  clock_.near.Add(SecondsSince(start));
-  if (near_start == 0) return cost;
-  start = std::chrono::steady_clock::now();
-  const VisibleUnits units = UnitsOf(bounds, near_start);
+  const VisibleUnits units = UnitsOf(bounds, near_start, theta);
   const double threshold = theta > 0 ? theta * theta * static_cast<double>(finite) : kOpenAll;
   const auto rows = static_cast<double>(tile.rows());
-  cost.nodes = rows * ScoreTree(worker, index, tile, units, index.basis(near_start), threshold);
-  clock_.score.Add(SecondsSince(start));
+  ClearWork();
+  if (theta != kReadAll) cost.nodes = rows * ScoreTree(worker, index, tile, units, index.basis(near_start), threshold);
+  cost.score_seconds = SecondsSince(start);
   start = std::chrono::steady_clock::now();
   cost.leaves = rows * ReadLeaves(worker, index, bounds, units, depth);
-  clock_.leaves.Add(SecondsSince(start));
+  cost.leaves_seconds = SecondsSince(start);
   return cost;
+}
+
+void TileOpener::AttendAll(Worker& worker, const Tile& tile, std::span<const RegionKeys* const> regions) {
+  const TileBounds bounds = TileBounds::Of(g_, tile);
+  const int64_t first = regions.front()->first;
+  ClearWork();
+  ReadLeaves(worker, store_.index(tile.head / g_.group()), bounds, UnitsOf(bounds, first, kReadAll), Depth::kWhole);
+  AttendExceptions(worker, bounds, first, *regions.front());
+  for (size_t r = 0; r < regions.size(); ++r) {
+    const KeyPanels& own = regions[r]->natural;
+    const int64_t end = r + 1 < regions.size() ? (regions[r + 1]->first - regions[r]->first) / kPanel : own.panels;  // the next one starts inside of it
+    AttendPanels(worker, own, bounds, 0, std::min(end, RoundUp(bounds.most_hi + 1 - regions[r]->first, kPanel) / kPanel));
+  }
 }
 
 }  // namespace hsa

@@ -1,7 +1,9 @@
-// Splat attention of one tile: the near field exactly, then the tree from its roots down, opening what the residual asks for.
+// Attention of one tile: its near field exactly, the tree from its roots down, opening what the residual asks for, or every key.
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "runtime/index_store.h"
@@ -17,51 +19,62 @@ struct RegionKeys {
   std::vector<int32_t> exception_positions;
 };
 
-// Key-equivalents of a tile, summed over its queries.
+// What the index took: key-equivalents, summed over the queries, and seconds of one thread.
 struct TileCost {
-  double near = 0, nodes = 0, leaves = 0;
+  double nodes = 0, leaves = 0;
+  double score_seconds = 0, leaves_seconds = 0;
+
+  double keys() const { return nodes + leaves; }
+  double seconds() const { return score_seconds + leaves_seconds; }
   TileCost& operator+=(const TileCost& other) {
-    near += other.near, nodes += other.nodes, leaves += other.leaves;
+    nodes += other.nodes, leaves += other.leaves;
+    score_seconds += other.score_seconds, leaves_seconds += other.leaves_seconds;
     return *this;
   }
 };
 
-// Where the time of tiles went, over all threads.
-struct TileClock {
-  Stopwatch near, score, leaves;
-};
-
-// Units of the index that a tile sees entirely, and those that it sees in part.
+// Units of the index that a tile sees entirely, and those that it reads key by key.
 struct VisibleUnits {
+  int64_t mini_slot = 0;
   int64_t first_segment = 0, end_segment = 0;  // whole segments
-  int64_t first_mini = 0, end_mini = 0;        // mini-segments of the last slot
+  int64_t first_mini = 0, end_mini = 0;        // mini-segments of mini_slot
   std::vector<std::pair<int64_t, int64_t>> exact_leaves;  // [first, count) of units that are read key by key
 };
 
+inline constexpr double kReadAll = -1;  // as θ: no node is scored, every key of the index is read
+
+// Attends a worker's tile: its query and state are in the worker's buffers (TileIo::Load), and every call adds keys to the state.
 class TileOpener {
  public:
-  TileOpener(const Job& job, const IndexStore& store, TileClock& clock);
+  TileOpener(const Job& job, const IndexStore& store);
 
-  // `near_start` of the tile's window. Runs all of it but the output, which TileIo stores; with `probe` the leaves are not read.
+  // The near field of the window whose near field starts at `near_start`.
+  void AttendNear(Worker& worker, const Tile& tile, int64_t near_start, const RegionKeys& keys);
+
+  // The index before `near_start`, opened at `theta`; `finite` of the tile's queries count. With kProbe, nothing is summed and the state is void.
   enum class Depth { kWhole, kProbe };
-  TileCost Open(Worker& worker, const TileIo& io, const Tile& tile, int64_t near_start, const RegionKeys& keys, double theta, Depth depth);
+  TileCost AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, double theta, Depth depth);
+
+  // Every visible key, for queries of any windows of `regions`: the index before the first region, then the regions' own keys.
+  void AttendAll(Worker& worker, const Tile& tile, std::span<const RegionKeys* const> regions);
 
   // Near keys that the query at `position` sees.
   double NearKeys(int64_t position, int64_t near_start, const RegionKeys& keys) const;
 
-  // What the last tile with an index read: [0] leaves, [level + 1] groups of four nodes of that level. Roots, and children of opened nodes.
+  // What the last AttendFar read: [0] leaves, [level + 1] groups of four nodes of that level. Roots, and children of opened nodes.
   const std::vector<std::vector<int32_t>>& worklists() const { return work_; }
 
  private:
-  void AttendNear(Worker& worker, const TileBounds& bounds, int64_t near_start, const RegionKeys& keys);
-  VisibleUnits UnitsOf(const TileBounds& bounds, int64_t near_start) const;
+  void AttendPanels(Worker& worker, const KeyPanels& panels, const TileBounds& visible, int64_t first, int64_t end);
+  void AttendExceptions(Worker& worker, const TileBounds& bounds, int64_t before, const RegionKeys& keys);
+  void ClearWork();
+  VisibleUnits UnitsOf(const TileBounds& bounds, int64_t near_start, double theta) const;
   double ScoreTree(Worker& worker, const SplatIndex& index, const Tile& tile, const VisibleUnits& units, const float* basis, double threshold);
   void RootMass(Worker& worker, const SplatIndex& index, const VisibleUnits& units);
   double ReadLeaves(Worker& worker, const SplatIndex& index, const TileBounds& bounds, const VisibleUnits& units, Depth depth);
 
   const Geometry& g_;
   const IndexStore& store_;
-  TileClock& clock_;
   Program::Stage bands_, attend_, start_mass_, root_mass_, log_mass_, score_, leaves_;
   std::vector<std::vector<int32_t>> work_;  // groups to score on each level; leaves to read at the front
 };

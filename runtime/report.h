@@ -15,7 +15,8 @@ struct ReadFractions {
 
 struct HeadReport {
   int64_t head = 0;
-  double theta = 0;
+  double theta = 0;          // of its last block that was not dense
+  int64_t dense_blocks = 0;
   ReadFractions read;
 };
 
@@ -36,7 +37,8 @@ struct RunReport {
     double asked = 0, confidence = 0;
     int64_t audited = 0;
     double median = 0, p95 = 0, max = 0;
-  } tolerance;  // zero until the run is calibrated
+  } tolerance;  // asked and confidence: 0 unless the run is calibrated; errors of the audited queries, relative L2
+  std::vector<int64_t> audited_positions;  // key positions, ascending, of any head; not in the JSON
   struct {
     int64_t n = 0;
     double median = 0, p90 = 0, p95 = 0, max = 0, coverage = 0;

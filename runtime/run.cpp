@@ -49,13 +49,25 @@ absl::Status CheckTensors(const format::Graph& graph, const Inputs& inputs, cons
 std::string ModeText(const Job& job) {
   const int64_t order = job.geometry.order;
   if (job.options.mode == Mode::kExact) return "exact";
+  if (job.options.mode == Mode::kTolerance)
+    return absl::StrCat("tolerance ", job.options.tolerance.error, " at ", job.options.tolerance.confidence, ", order ", order);
   if (job.options.mode == Mode::kBudget) return absl::StrCat("budget ", job.options.budget, ", order ", order);
   return absl::StrCat("theta ", job.options.theta.value_or(job.plan.graph().splats().theta()), ", order ", order);
 }
 
+// What the plan says where the caller does not.
+RunOptions WithDefaults(const Plan& plan, RunOptions options) {
+  const format::Splats& splats = plan.graph().splats();
+  if (options.mode) return options;
+  options.mode = splats.tolerance() > 0 && !options.theta ? Mode::kTolerance : Mode::kTheta;
+  if (splats.tolerance() > 0) options.tolerance = {splats.tolerance(), splats.confidence()};
+  return options;
+}
+
 }  // namespace
 
-absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outputs& outputs, const RunOptions& options) {
+absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outputs& outputs, const RunOptions& asked) {
+  const RunOptions options = WithDefaults(plan, asked);
   if (absl::Status checked = CheckTensors(plan.graph(), inputs, outputs); !checked.ok()) return checked;
   const auto start = std::chrono::steady_clock::now();
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));

@@ -20,13 +20,22 @@ class Trace;
 enum class Mode {
   kExact,   // every visible key
   kTheta,   // splats, opened where the residual exceeds RunOptions::theta (the plan's default when not set)
-  kBudget,  // splats, theta chosen per query head so that key-equivalents stay below RunOptions::budget
+  kBudget,     // splats, theta chosen per query head so that key-equivalents stay below RunOptions::budget
+  kTolerance,  // splats, theta calibrated per query head and block so that RunOptions::tolerance is met; dense where nothing cheaper meets it
+};
+
+// What a calibrated run promises: a query drawn at random from a block has ‖o − exact‖ ≤ error·‖exact‖ with at least this probability
+// (docs/spec.md, "Calibration").
+struct Tolerance {
+  double error = 0.05;       // ε, in (0, 1)
+  double confidence = 0.95;  // 1 − δ, in (0, 1)
 };
 
 struct RunOptions {
-  Mode mode = Mode::kTheta;
-  std::optional<double> theta = {};       // > 0; 0 opens everything
+  std::optional<Mode> mode = {};          // what the plan says when not set
+  std::optional<double> theta = {};       // of kTheta: > 0, or 0, which opens everything; the plan's when not set
   double budget = 0;                      // key-equivalents / visible keys, in (0, 1]; kBudget only
+  Tolerance tolerance = {};               // kTolerance only
   uint64_t seed = 0;                      // of every sample that the run draws
   int64_t segment_tokens = 0;             // keys streamed at a time in exact mode; 0: the plan's segment
   int threads = 0;                        // 0: all that the machine has

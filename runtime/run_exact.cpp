@@ -72,7 +72,7 @@ class ExactRun {
     std::vector<Tile> tiles;
     for (int64_t head = kv_head * g_.group(); head < (kv_head + 1) * g_.group(); ++head)
       for (int64_t t = first_tile; t < last_tile; ++t)
-        tiles.push_back({head, std::max(t * g_.tile, g_.first_position()), std::min((t + 1) * g_.tile, g_.keys)});
+        tiles.push_back(Tile::Range(head, std::max(t * g_.tile, g_.first_position()), std::min((t + 1) * g_.tile, g_.keys)));
     std::vector<TileMemory> memory(tiles.size(), TileMemory(worker));
     std::vector<TileBounds> bounds;
     int64_t lo = g_.keys, hi = 0;

@@ -1,27 +1,45 @@
-// Splat attention of all queries: region by region (a segment of keys and the windows behind it), the index of a region built before its
+// Splat attention of all queries: block by block (some segments of keys and the windows behind them), the index of a block built before its
 // windows are attended, so that keys stream through once and a later key never enters a sum.
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "oneapi/tbb/parallel_for.h"
+#include "runtime/audit.h"
+#include "runtime/calibrate.h"
 #include "runtime/choose_theta.h"
-#include "runtime/open_tile.h"
+#include "runtime/coverage.h"
+#include "runtime/element.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
+#include "runtime/window.h"
 
 namespace hsa {
 
 namespace {
 
+constexpr int64_t kAudits = 64;           // calibration queries of a head and block, unless the confidence needs more
+constexpr double kFirstTheta = 0.03;      // θ/ε at which the first search begins
+constexpr size_t kTilesPerTask = 4;       // neighbours in the bisection: they open the same leaves
+
+int64_t MostRegions(std::span<const Block> blocks) {
+  size_t most = 1;
+  for (const Block& block : blocks) most = std::max(most, block.regions.size());
+  return static_cast<int64_t>(most);
+}
+
 // Anonymous memory that a run needs beside the index.
-int64_t WorkingBytes(const Job& job) {
+int64_t WorkingBytes(const Job& job, std::span<const Block> blocks) {
   const Geometry& g = job.geometry;
-  const int64_t width = g.padded_head_dim + g.padded_value_dim;
+  const int64_t width = g.padded_head_dim + g.padded_value_dim, regions = MostRegions(blocks);
   const int64_t builder = g.segment * (width * 4 + 16) * 4;  // rows, metric, its moved copy, panels
-  const int64_t region = KeyPanelBytes(g, g.segment + g.mini) * 2;
-  return job.threads * (builder + static_cast<int64_t>(job.plan.header().arena_bytes())) + region * g.kv_heads + (int64_t{32} << 20);
+  const int64_t keys = KeyPanelBytes(g, g.segment + g.mini) * regions;
+  const int64_t windows = (g.segment + g.window) * regions * g.group() * (g.padded_value_dim + 20) * 4;  // partial results of a group
+  return job.threads * (builder + static_cast<int64_t>(job.plan.header().arena_bytes())) + 2 * keys * g.kv_heads + windows + (int64_t{32} << 20);
 }
 
 }  // namespace
@@ -38,14 +56,18 @@ std::vector<Region> RegionsOf(const Geometry& g) {
   return regions;
 }
 
-std::vector<Tile> TilesOf(const Geometry& g, const Region& region) {
-  std::vector<Tile> tiles;
-  const int64_t begin = std::max(g.first_position(), region.first_window * g.window), end = std::min(g.keys, region.end_window * g.window);
-  for (int64_t kv_head = 0; kv_head < g.kv_heads; ++kv_head)
-    for (int64_t t = begin / g.tile; t * g.tile < end; ++t)
-      for (int64_t i = 0; i < g.group(); ++i)  // tiles of a group back to back: they share panels
-        tiles.push_back({kv_head * g.group() + i, std::max(begin, t * g.tile), std::min(end, (t + 1) * g.tile)});
-  return tiles;
+std::vector<Block> BlocksOf(const Geometry& g, int64_t regions_per_block) {
+  std::vector<Block> blocks;
+  for (const Region& region : RegionsOf(g)) {
+    const int64_t number = region.segment / regions_per_block;
+    const int64_t begin = std::max(g.first_position(), region.first_window * g.window), end = std::min(g.keys, region.end_window * g.window);
+    // What is left at the end is too short for a sample of its own when it is not even one region.
+    const bool rest = !blocks.empty() && end - begin < g.segment / 2 && static_cast<int64_t>(blocks.back().regions.size()) <= regions_per_block;
+    if (blocks.empty() || (blocks.back().number != number && !rest)) blocks.push_back({number, {}, begin, begin});
+    blocks.back().regions.push_back(region);
+    blocks.back().end = end;
+  }
+  return blocks;
 }
 
 std::vector<RegionKeys> PackRegion(const Job& job, Workers& workers, const IndexStore& store, const Region& region) {
@@ -66,6 +88,18 @@ std::vector<RegionKeys> PackRegion(const Job& job, Workers& workers, const Index
 
 namespace {
 
+// How far apart regions may share a calibration: 32,768 positions from 131,072 keys on, less below it (docs/spec.md, "Calibration").
+int64_t RegionsPerBlock(const Geometry& g) { return std::clamp<int64_t>(g.keys / (4 * g.segment), 1, 4); }
+
+// Of one query head, over the blocks so far.
+struct HeadTotals {
+  double near = 0;
+  TileCost cost;
+  double theta = 0;  // of the last block that was not read entirely
+  int64_t dense_blocks = 0;
+  std::optional<int64_t> step;  // where the last search ended
+};
+
 class SplatRun {
  public:
   SplatRun(const Job& job, IndexStore& store, std::vector<double> theta)
@@ -74,104 +108,207 @@ class SplatRun {
         store_(store),
         theta_(std::move(theta)),
         io_(job.program, g_, job.inputs, job.outputs),
+        workers_([this] { return Worker(job_.program); }),
+        attenders_([this] { return WindowAttender(job_, store_); }),
         progress_(job.options.progress, static_cast<double>(g_.heads) * g_.queries),
-        costs_(g_.heads) {}
+        heads_(g_.heads) {}
 
-  absl::Status Execute(Workers& workers, RunReport& report) {
-    for (const Region& region : RegionsOf(g_)) {
-      if (absl::Status done = Attend(workers, region); !done.ok()) return done;
-    }
-    report.seconds.near = clock_.near.seconds() / job_.threads;
-    report.seconds.score = clock_.score.seconds() / job_.threads;
-    report.seconds.leaves = clock_.leaves.seconds() / job_.threads;
+  absl::Status Execute(std::span<const Block> blocks, RunReport& report) {
+    for (const Block& block : blocks)
+      if (absl::Status done = Attend(block, report); !done.ok()) return done;
+    const auto threads = static_cast<double>(job_.threads);
+    report.seconds.near = near_seconds_ / threads;
+    report.seconds.calibrate = audit_seconds_ + wasted_seconds_ / threads;
     FillReads(report);
+    FillErrors(report);
     return absl::OkStatus();
   }
 
  private:
-  absl::Status Attend(Workers& workers, const Region& region) {
-    store_.BuildRegion(workers, region.segment, region.minis);
-    const std::vector<RegionKeys> keys = PackRegion(job_, workers, store_, region);
-    const std::vector<Tile> tiles = TilesOf(g_, region);
-    oneapi::tbb::enumerable_thread_specific<TileOpener> openers{[&] { return TileOpener(job_, store_, clock_); }};
-    oneapi::tbb::parallel_for(oneapi::tbb::blocked_range<size_t>(0, tiles.size(), g_.group()), [&](const auto& range) {
+  bool calibrated() const { return job_.options.mode == Mode::kTolerance; }
+  bool audited() const { return calibrated() || job_.options.mode == Mode::kBudget; }
+
+  absl::Status Attend(const Block& block, RunReport& report) {
+    std::vector<std::vector<RegionKeys>> keys;  // [region][kv_head]
+    for (const Region& region : block.regions) {
+      store_.BuildRegion(workers_, region.segment, region.minis);
+      keys.push_back(PackRegion(job_, workers_, store_, region));
+    }
+    std::vector<Audit> audits = audited() ? AttendAudits(block, keys) : std::vector<Audit>();
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) AttendGroup(block, keys, kv_head, audits);
+    if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
+    for (const Audit& audit : audits) NoteErrors(audit, report);
+    if (!job_.outputs.rows_ready) return absl::OkStatus();
+    return job_.outputs.rows_ready(block.begin - g_.first_position(), block.end - g_.first_position());
+  }
+
+  std::vector<Audit> AttendAudits(const Block& block, const std::vector<std::vector<RegionKeys>>& keys) {
+    const auto start = std::chrono::steady_clock::now();
+    const int64_t count = std::max(kAudits, calibrated() ? LeastSample(job_.options.tolerance.confidence) : 0);
+    std::vector<Audit> audits;
+    for (int64_t head = 0; head < g_.heads; ++head)
+      // A block that is not larger than its sample is read entirely, so there is nothing to audit.
+      audits.push_back({head, count < block.end - block.begin ? DrawQueries(g_, job_.options.seed, head, block, count) : std::vector<int32_t>(), {}});
+    AttendExactly(job_, workers_, store_, io_, keys, audits);
+    audit_seconds_ += SecondsSince(start);
+    return audits;
+  }
+
+  // All query heads of a kv_head, over a block.
+  void AttendGroup(const Block& block, const std::vector<std::vector<RegionKeys>>& keys, int64_t kv_head, std::span<const Audit> audits) {
+    std::vector<std::vector<Window>> windows;  // of each head
+    std::vector<Window*> all;
+    for (int64_t i = 0; i < g_.group(); ++i) windows.push_back(WindowsOf(g_, kv_head * g_.group() + i, block.regions));
+    for (size_t w = 0; w < windows[0].size(); ++w)
+      for (std::vector<Window>& of_head : windows) all.push_back(&of_head[w]);  // those that share keys back to back
+    oneapi::tbb::parallel_for(size_t{0}, all.size(), [&](size_t i) {
+      if (progress_.cancelled()) return;
+      const TraceScope scope(job_.options.trace, "near", "splats");
+      attenders_.local().AttendNear(workers_.local(), io_, *all[i], keys[all[i]->region][kv_head]);
+    });
+    if (progress_.cancelled()) return;
+    std::vector<double> theta(g_.group());
+    for (int64_t i = 0; i < g_.group(); ++i) theta[i] = ThetaOf(kv_head * g_.group() + i, windows[i], audits);
+    std::vector<std::pair<Window*, size_t>> tiles;
+    for (Window* window : all)
+      for (size_t t = 0; t < window->tiles.size(); ++t) tiles.push_back({window, t});
+    oneapi::tbb::parallel_for(oneapi::tbb::blocked_range<size_t>(0, tiles.size(), kTilesPerTask), [&](const auto& range) {
       int64_t rows = 0;
       for (size_t i = range.begin(); i != range.end() && !progress_.cancelled(); ++i) {
-        const TraceScope scope(job_.options.trace, "tile", "splats");
-        const Tile& tile = tiles[i];
-        Worker& worker = workers.local();
-        const int64_t near_start = g_.NearStart(tile.begin / g_.window * g_.window);
-        const TileCost cost =
-            openers.local().Open(worker, io_, tile, near_start, keys[tile.head / g_.group()], theta_[tile.head], TileOpener::Depth::kWhole);
-        io_.Store(worker, tile);
-        rows += tile.rows();
-        const std::lock_guard lock(mutex_);
-        costs_[tile.head] += cost;
+        const auto& [window, t] = tiles[i];
+        AttendTile(*window, t, theta[window->head % g_.group()]);
+        rows += window->tiles[t].rows();
       }
       progress_.Advance(static_cast<double>(rows));
     }, oneapi::tbb::simple_partitioner());
-    if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
-    if (!job_.outputs.rows_ready || tiles.empty()) return absl::OkStatus();
-    return job_.outputs.rows_ready(tiles.front().begin - g_.first_position(), tiles.back().end - g_.first_position());
+    for (const Window* window : all) Count(*window);
+  }
+
+  double ThetaOf(int64_t head, std::span<Window> windows, std::span<const Audit> audits) {
+    HeadTotals& totals = heads_[head];
+    if (!calibrated()) return totals.theta = theta_[head];
+    Calibrator calibrator(job_, workers_, attenders_, io_);
+    const int64_t first = totals.step.value_or(StepOfTheta(kFirstTheta * job_.options.tolerance.error));
+    const Calibrated found = calibrator.Search(windows, audits[head], job_.options.tolerance, first);
+    totals.step = found.step;
+    if (found.theta == kReadAll)
+      ++totals.dense_blocks;
+    else
+      totals.theta = found.theta;
+    return found.theta;
+  }
+
+  void AttendTile(Window& window, size_t t, double theta) {
+    TileDone& done = window.done[t];
+    if (done.theta == theta) return;
+    const TraceScope scope(job_.options.trace, "tile", "splats");
+    Worker& worker = workers_.local();
+    done.wasted_seconds += done.cost.seconds();
+    done.theta = theta;
+    done.cost = attenders_.local().AttendFar(worker, io_, window, window.tiles[t], theta, TileOpener::Depth::kWhole);
+    io_.Store(worker, window.tiles[t]);
+  }
+
+  void Count(const Window& window) {
+    HeadTotals& totals = heads_[window.head];
+    for (float near : window.near_keys) totals.near += near;
+    near_seconds_ += window.near_seconds;
+    for (const TileDone& done : window.done) {
+      totals.cost += done.cost;
+      wasted_seconds_ += done.wasted_seconds;
+    }
+  }
+
+  // Of the block's audited queries, as they stand in the output.
+  void NoteErrors(const Audit& audit, RunReport& report) {
+    const int64_t dv = g_.padded_value_dim;
+    const DType dtype = job_.outputs.o.dtype;
+    std::vector<float> row(g_.value_dim);
+    for (size_t i = 0; i < audit.positions.size(); ++i) {
+      const std::byte* stored = job_.outputs.o.Row(audit.head, audit.positions[i] - g_.first_position());
+      for (float& x : row) x = LoadElement(std::exchange(stored, stored + DTypeBytes(dtype)), dtype);
+      errors_.push_back(RowError(row, std::span(audit.exact).subspan(i * dv, g_.value_dim)));
+      report.audited_positions.push_back(audit.positions[i]);
+    }
+  }
+
+  void FillErrors(RunReport& report) {
+    if (calibrated()) report.tolerance.asked = job_.options.tolerance.error, report.tolerance.confidence = job_.options.tolerance.confidence;
+    for (const HeadTotals& head : heads_) report.dense_blocks += head.dense_blocks;
+    report.tolerance.audited = static_cast<int64_t>(errors_.size());
+    if (errors_.empty()) return;
+    std::sort(errors_.begin(), errors_.end());
+    const auto rank = [&](double share) { return errors_[static_cast<size_t>(std::ceil(share * static_cast<double>(errors_.size()))) - 1]; };
+    report.tolerance.median = rank(0.5), report.tolerance.p95 = rank(0.95), report.tolerance.max = errors_.back();
+    std::sort(report.audited_positions.begin(), report.audited_positions.end());
+    report.audited_positions.erase(std::unique(report.audited_positions.begin(), report.audited_positions.end()), report.audited_positions.end());
   }
 
   void FillReads(RunReport& report) const {
     double visible = 0;  // of one head
     for (int64_t position = g_.first_position(); position < g_.keys; ++position) visible += static_cast<double>(g_.VisibleKeys(position));
-    const auto share = [](const TileCost& cost, double keys) {
-      return ReadFractions{cost.near / keys, cost.nodes / keys, cost.leaves / keys, (cost.near + cost.nodes + cost.leaves) / keys};
+    const auto share = [](double near, const TileCost& cost, double keys) {
+      return ReadFractions{near / keys, cost.nodes / keys, cost.leaves / keys, (near + cost.keys()) / keys};
     };
+    double near = 0;
     TileCost all;
     for (int64_t head = 0; head < g_.heads; ++head) {
-      all += costs_[head];
-      report.heads.push_back({head, theta_[head], share(costs_[head], std::max(visible, 1.0))});
+      const HeadTotals& totals = heads_[head];
+      near += totals.near;
+      all += totals.cost;
+      report.heads.push_back({head, totals.theta, totals.dense_blocks, share(totals.near, totals.cost, std::max(visible, 1.0))});
     }
-    report.read = share(all, std::max(visible * static_cast<double>(g_.heads), 1.0));
+    report.read = share(near, all, std::max(visible * static_cast<double>(g_.heads), 1.0));
+    report.seconds.score = all.score_seconds / job_.threads;
+    report.seconds.leaves = all.leaves_seconds / job_.threads;
     const double flop_per_key = 2.0 * static_cast<double>(g_.head_dim + g_.value_dim);
-    report.flop = flop_per_key * (all.near + all.nodes + all.leaves);
+    report.flop = flop_per_key * (near + all.keys());
     const double key_bytes = static_cast<double>(g_.head_dim + g_.value_dim) * DTypeBytes(job_.inputs.key.dtype);
     const double node_bytes = static_cast<double>(g_.padded_head_dim + g_.padded_value_dim + g_.bands + 4) * 4;
-    report.bytes_read = static_cast<int64_t>(((all.near + all.leaves) * key_bytes + all.nodes * node_bytes) / static_cast<double>(g_.tile));
+    report.bytes_read = static_cast<int64_t>(((near + all.leaves) * key_bytes + all.nodes * node_bytes) / static_cast<double>(g_.tile));
   }
 
   const Job& job_;
   const Geometry& g_;
   IndexStore& store_;
-  const std::vector<double> theta_;
+  const std::vector<double> theta_;  // of each query head, unless it is calibrated
   TileIo io_;
-  TileClock clock_;
+  Workers workers_;
+  oneapi::tbb::enumerable_thread_specific<WindowAttender> attenders_;
   ProgressMeter progress_;
-  std::mutex mutex_;
-  std::vector<TileCost> costs_;  // of each head, under mutex_
+  std::vector<HeadTotals> heads_;
+  std::vector<double> errors_;  // of all audited queries
+  double near_seconds_ = 0, audit_seconds_ = 0, wasted_seconds_ = 0;
 };
 
 }  // namespace
 
 absl::Status RunSplats(const Job& job, RunReport& report) {
   const Geometry& g = job.geometry;
-  const std::vector<Region> regions = RegionsOf(g);
-  const int64_t segments = regions.empty() ? 0 : regions.back().segment;
+  const int64_t regions_per_block = job.options.mode == Mode::kTheta ? 1 : RegionsPerBlock(g);
+  const std::vector<Block> blocks = BlocksOf(g, regions_per_block);
+  const int64_t segments = blocks.empty() ? 0 : blocks.back().regions.back().segment;
   int64_t memory = 0;
   if (const int64_t budget = job.options.memory_budget_bytes; budget > 0) {
-    const int64_t least = WorkingBytes(job);
+    const int64_t least = WorkingBytes(job, blocks);
     if (budget < least)
       return absl::ResourceExhaustedError(absl::StrCat("--memory-budget: ", budget, " bytes are too few for ", job.threads,
                                                        " threads; the least that works is ", least, ", or give fewer --threads"));
     memory = std::max<int64_t>(1, budget - least);
   }
-  absl::StatusOr<std::unique_ptr<IndexStore>> store = IndexStore::Create(job, segments, memory);
+  const int64_t mini_slots = job.options.mode == Mode::kBudget ? std::max(kProbedRegions, MostRegions(blocks)) : MostRegions(blocks);
+  absl::StatusOr<std::unique_ptr<IndexStore>> store = IndexStore::Create(job, segments, mini_slots, memory);
   if (!store.ok()) return store.status();
   if ((*store)->scratch()) report.warnings.push_back(absl::StrCat("index: ", (*store)->bytes(), " bytes went to scratch, over --memory-budget"));
   if (!job.options.load_index.empty())
     if (absl::Status loaded = (*store)->Load(job.options.load_index); !loaded.ok()) return loaded;
-  Workers workers([&] { return Worker(job.program); });
   std::vector<double> theta(g.heads, job.options.theta.value_or(job.plan.graph().splats().theta()));
   if (job.options.mode == Mode::kBudget) {
-    absl::StatusOr<std::vector<double>> chosen = ChooseTheta(job, workers, **store);
+    absl::StatusOr<std::vector<double>> chosen = ChooseTheta(job, **store);
     if (!chosen.ok()) return chosen.status();
     theta = *std::move(chosen);
   }
-  if (absl::Status done = SplatRun(job, **store, theta).Execute(workers, report); !done.ok()) return done;
+  if (absl::Status done = SplatRun(job, **store, theta).Execute(blocks, report); !done.ok()) return done;
   report.seconds.index = (*store)->seconds();
   if (!job.options.save_index.empty()) return (*store)->Save(job.options.save_index);
   return absl::OkStatus();

@@ -1,4 +1,4 @@
-// How the queries of a splat run are cut into regions and tiles.
+// How the queries of a splat run are cut: windows into regions, regions into blocks.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,15 @@ struct Region {
   int64_t first_window = 0, end_window = 0;
 };
 
+// Regions in a row that are attended together, and share a calibration when there is one.
+struct Block {
+  int64_t number = 0;
+  std::vector<Region> regions;
+  int64_t begin = 0, end = 0;  // key positions of its queries
+};
+
 std::vector<Region> RegionsOf(const Geometry& geometry);
-std::vector<Tile> TilesOf(const Geometry& geometry, const Region& region);
+std::vector<Block> BlocksOf(const Geometry& geometry, int64_t regions_per_block);
 
 // What the windows of a region read exactly, for every kv_head.
 std::vector<RegionKeys> PackRegion(const Job& job, Workers& workers, const IndexStore& store, const Region& region);

@@ -1,10 +1,10 @@
-// One tile of queries of one head: where it stands, what it sees, and its way in and out of a worker.
+// One tile of queries of one head: where they stand, what they see, and their way in and out of a worker.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <numeric>
+#include <span>
 #include <vector>
 
 #include "runtime/geometry.h"
@@ -16,10 +16,24 @@ namespace hsa {
 
 inline constexpr int64_t kMaxTileQueries = 128;  // plan format
 
+// Queries of one head that are computed together, in any order: neighbours, or queries that look at the same keys.
 struct Tile {
   int64_t head = 0;
-  int64_t begin = 0, end = 0;  // key positions of its queries
-  int64_t rows() const { return end - begin; }
+  int64_t count = 0;
+  std::array<int32_t, kMaxTileQueries> position{};  // key positions of the first `count`
+
+  static Tile Range(int64_t head, int64_t begin, int64_t end) {
+    Tile tile{head, end - begin, {}};
+    for (int64_t r = 0; r < tile.count; ++r) tile.position[r] = static_cast<int32_t>(begin + r);
+    return tile;
+  }
+  static Tile Of(int64_t head, std::span<const int32_t> positions) {
+    Tile tile{head, static_cast<int64_t>(positions.size()), {}};
+    std::copy(positions.begin(), positions.end(), tile.position.begin());
+    return tile;
+  }
+  int64_t rows() const { return count; }
+  std::span<const int32_t> positions() const { return {position.data(), static_cast<size_t>(count)}; }
 };
 
 // Positions lo..hi that each query of a tile sees; rows behind the last query repeat it, so that they never widen a bound.
@@ -30,7 +44,7 @@ struct TileBounds {
   static TileBounds Of(const Geometry& geometry, const Tile& tile) {
     TileBounds bounds;
     for (int64_t r = 0; r < geometry.tile; ++r) {
-      const int64_t position = std::min(tile.begin + r, tile.end - 1);
+      const int64_t position = tile.position[std::min(r, tile.count - 1)];
       bounds.lo[r] = static_cast<int32_t>(geometry.VisibleLo(position));
       bounds.hi[r] = static_cast<int32_t>(geometry.VisibleHi(position));
     }
@@ -66,31 +80,61 @@ class TileIo {
   // query, max, sum and acc of the worker's tile; returns how many of its queries are finite.
   int64_t Load(Worker& worker, const Tile& tile) const {
     thread_local WideRows rows;
-    rows.Resize(tile.rows(), geometry_.padded_head_dim);
-    reader_.Read(worker, inputs_.query, tile.head, tile.begin - geometry_.first_position(), tile.rows(), geometry_.padded_head_dim, rows.rows.data(),
-                 rows.bad.data());
-    for (int64_t r = 0; r < tile.rows(); ++r) SpreadNaN(rows, r, geometry_.padded_head_dim);
-    worker.Bind("q_rows", rows.rows.data(), {tile.rows(), geometry_.padded_head_dim});
+    const int64_t d = geometry_.padded_head_dim;
+    rows.Resize(tile.rows(), d);
+    ForEachRun(tile, [&](int64_t row, int64_t count) {
+      reader_.Read(worker, inputs_.query, tile.head, tile.position[row] - geometry_.first_position(), count, d, &rows.rows[row * d], &rows.bad[row]);
+    });
+    int64_t finite = 0;
+    for (int64_t r = 0; r < tile.rows(); ++r) {
+      SpreadNaN(rows, r, d);
+      finite += rows.bad[r] == 0;
+    }
+    worker.Bind("q_rows", rows.rows.data(), {tile.rows(), d});
     worker.Call(load_);
-    return tile.rows() - std::accumulate(rows.bad.begin(), rows.bad.end(), int64_t{0});
+    return finite;
   }
 
-  void Store(Worker& worker, const Tile& tile) const {
-    thread_local std::vector<float> rows, lse;
+  // Ends the worker's tile: its output rows [tile, padded_value_dim] and their logarithms, in f32.
+  void Finish(Worker& worker, std::vector<float>& rows, std::vector<float>& lse) const {
     rows.resize(geometry_.tile * geometry_.padded_value_dim);
     lse.resize(geometry_.tile);
-    const int64_t first = tile.begin - geometry_.first_position();
     worker.Bind("o_rows", rows.data(), {geometry_.tile, geometry_.padded_value_dim});
     worker.Bind("lse_row", lse.data(), {geometry_.tile});
     worker.Call(finish_);
-    worker.BindStrided("rows_out", outputs_.o.Row(tile.head, first), {tile.rows(), geometry_.value_dim}, outputs_.o.strides[1]);
-    worker.Call(store_);
-    if (outputs_.lse.data == nullptr) return;
-    auto* out = reinterpret_cast<float*>(outputs_.lse.data) + tile.head * outputs_.lse.strides[1] + first * outputs_.lse.strides[2];
-    std::copy_n(lse.begin(), tile.rows(), out);
+  }
+
+  // Finishes the worker's tile and writes it to the outputs, each query in its place.
+  void Store(Worker& worker, const Tile& tile) const {
+    thread_local std::vector<float> rows, lse;
+    Finish(worker, rows, lse);
+    Store(worker, tile, rows, lse);
+  }
+  void Store(Worker& worker, const Tile& tile, const std::vector<float>& rows, const std::vector<float>& lse) const {
+    const int64_t dv = geometry_.padded_value_dim;
+    ForEachRun(tile, [&](int64_t row, int64_t count) {
+      const int64_t query = tile.position[row] - geometry_.first_position();
+      worker.Bind("o_rows", &rows[row * dv], {geometry_.tile, dv});
+      worker.BindStrided("rows_out", outputs_.o.Row(tile.head, query), {count, geometry_.value_dim}, outputs_.o.strides[1]);
+      worker.Call(store_);
+      if (outputs_.lse.data == nullptr) return;
+      auto* out = reinterpret_cast<float*>(outputs_.lse.data) + tile.head * outputs_.lse.strides[1] + query * outputs_.lse.strides[2];
+      std::copy_n(lse.begin() + row, count, out);
+    });
   }
 
  private:
+  // body(first row, rows) for each run of neighbouring positions.
+  template <typename Body>
+  static void ForEachRun(const Tile& tile, Body body) {
+    for (int64_t row = 0; row < tile.count;) {
+      int64_t end = row + 1;
+      while (end < tile.count && tile.position[end] == tile.position[end - 1] + 1) ++end;
+      body(row, end - row);
+      row = end;
+    }
+  }
+
   Geometry geometry_;
   const Inputs& inputs_;
   const Outputs& outputs_;

@@ -38,7 +38,7 @@ void ExactKernel(benchmark::State& state, Shape shape) {
   Worker worker(program);
   KeyPanels panels;
   PanelPacker(program, geometry, DType::kF32).PackRange(worker, inputs.key, inputs.value, 0, 0, kKeys, panels);
-  const Tile tile{0, kKeys - geometry.tile, kKeys};
+  const Tile tile = Tile::Range(0, kKeys - geometry.tile, kKeys);
   TileBounds bounds = TileBounds::Of(geometry, tile);
   bounds.hi.fill(kKeys);
   const std::array<int32_t, 2> range = {0, static_cast<int32_t>(panels.panels)};

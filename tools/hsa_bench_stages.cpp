@@ -44,7 +44,7 @@ class Segment {
 
   // A tile of queries and its bands in the buffers: what the stages of a tile read beside ports.
   void LoadTile() {
-    const Tile tile{0, kKeys - geometry_.tile, kKeys};
+    const Tile tile = Tile::Range(0, kKeys - geometry_.tile, kKeys);
     TileIo(program_, geometry_, inputs_, outputs_).Load(worker_, tile);
     worker_.Bind("q_rows", k_.rows.data(), {geometry_.tile, geometry_.padded_head_dim});
     Call(Find("query_bands"));
@@ -98,7 +98,7 @@ class Segment {
   void BindOpening() {
     std::iota(work_in_.begin(), work_in_.end(), 0);
     mass_.assign(kLeaves * kSamples, 4.0f);
-    bounds_ = TileBounds::Of(geometry_, Tile{0, kKeys - geometry_.tile, kKeys});
+    bounds_ = TileBounds::Of(geometry_, Tile::Range(0, kKeys - geometry_.tile, kKeys));
     bounds_.hi.fill(kKeys);
     index_->BindNodes(worker_, 0, 0, kLeaves / kGroup);
     index_->BindLeaves(worker_);

@@ -29,10 +29,10 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
   app.add_option("--in", command.input, "safetensors file with the plan's query, key and value")->required()->type_name("FILE");
   app.add_option("-o,--output", command.output, "safetensors file to write; without it the result is only measured")->type_name("FILE");
   app.add_flag("--exact", text.exact, "read every visible key");
-  app.add_option("--theta", text.theta, "open splats above this residual; 0 opens all (default: the plan's)")->type_name("THETA");
+  app.add_option("--theta", text.theta, "open splats above this residual; 0 opens all")->type_name("THETA");
   app.add_option("--budget", text.budget, "read at most this share of the visible keys, in (0, 1]")->type_name("F");
-  app.add_option("--tolerance", text.tolerance, "not in this version")->type_name("EPSILON")->group("");
-  app.add_option("--confidence", text.confidence, "not in this version")->type_name("P")->group("");
+  app.add_option("--tolerance", text.tolerance, "relative L2 error that a query's output may have, in (0, 1)")->type_name("EPSILON");
+  app.add_option("--confidence", text.confidence, "probability that it keeps to it, in (0, 1) (default 0.95)")->type_name("P");
   app.add_option("--seed", text.seed, "of everything that is drawn at random (default 0)")->type_name("N");
   app.add_option("--save-index", command.options.save_index, "write the splat index here")->type_name("FILE");
   app.add_option("--index", command.options.load_index, "use this splat index instead of building one")->type_name("FILE");
@@ -79,22 +79,28 @@ absl::Status Set(T& value, std::string_view flag, const std::string& text, T lea
 }
 
 absl::Status SetMode(const Text& text, RunOptions& options) {
-  if (!text.tolerance.empty() || !text.confidence.empty())
-    return Usage(
-        absl::StrCat(text.tolerance.empty() ? "--confidence" : "--tolerance",
-                     ": calibrated tolerance comes with the next version; use --theta or --budget, and --verify to measure the error"));
-  if (text.exact + !text.theta.empty() + !text.budget.empty() > 1)
-    return Usage("--exact, --theta and --budget exclude each other, give one of them");
+  if (text.exact + !text.theta.empty() + !text.budget.empty() + !text.tolerance.empty() > 1)
+    return Usage("--exact, --tolerance, --theta and --budget exclude each other, give one of them");
+  if (!text.confidence.empty() && text.exact + !text.theta.empty() + !text.budget.empty() > 0)
+    return Usage("--confidence belongs to --tolerance, give it alone or with that");
   if (text.exact) {
     options.mode = Mode::kExact;
     if (!options.save_index.empty() || !options.load_index.empty())
-      return Usage("--exact reads every key and has no index, give --theta or --budget with --index or --save-index");
+      return Usage("--exact reads every key and has no index, give --tolerance, --theta or --budget with --index or --save-index");
   }
   if (!text.theta.empty()) {
+    options.mode = Mode::kTheta;
     double theta = 0;
     if (absl::Status set = Set(theta, "--theta", text.theta, 0.0, std::numeric_limits<double>::max(), "a number of 0 or more"); !set.ok())
       return set;
     options.theta = theta;
+  }
+  if (!text.tolerance.empty() || !text.confidence.empty()) {
+    options.mode = Mode::kTolerance;
+    constexpr double kAboveZero = std::numeric_limits<double>::min(), kBelowOne = 1 - std::numeric_limits<double>::epsilon() / 2;
+    absl::Status set = Set(options.tolerance.error, "--tolerance", text.tolerance, kAboveZero, kBelowOne, "more than 0, less than 1");
+    if (set.ok()) set = Set(options.tolerance.confidence, "--confidence", text.confidence, kAboveZero, kBelowOne, "more than 0, less than 1");
+    if (!set.ok()) return set;
   }
   if (!text.budget.empty()) {
     options.mode = Mode::kBudget;

@@ -188,7 +188,9 @@ refuses flag_theta_not_a_number 2 'theta' -- "${run[@]}" --in good.safetensors -
 refuses flag_budget_above_one 2 'budget' '1\.5' -- "${run[@]}" --in good.safetensors --budget 1.5
 refuses flag_threads_negative 2 'threads' -- "${run[@]}" --in good.safetensors --threads=-2
 refuses flag_memory_unit 2 'memory-budget' '12parsecs' -- "${run[@]}" --in good.safetensors --memory-budget 12parsecs
-refuses flag_tolerance 2 'tolerance' '--theta|--budget' -- "${run[@]}" --in good.safetensors --tolerance 0.05
+refuses flag_tolerance 2 'tolerance' 'less than 1' -- "${run[@]}" --in good.safetensors --tolerance 1.5
+refuses flag_confidence 2 'confidence' 'less than 1' -- "${run[@]}" --in good.safetensors --tolerance 0.1 --confidence 1
+refuses flag_tolerance_and_budget 2 'tolerance' 'exclude' -- "${run[@]}" --in good.safetensors --tolerance 0.1 --budget 0.5
 refuses flag_empty_value 2 'report' 'empty' -- "${run[@]}" --in good.safetensors --report ''
 refuses flag_output_is_input 2 'good.safetensors' 'same' -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o good.safetensors
 refuses flag_out_dtype 2 'out-dtype' 'f64' -- "${run[@]}" --in good.safetensors --out-dtype f64

@@ -45,7 +45,7 @@ void ExpectWithin(const RunReport& report, double budget) {
 }
 
 class KeyBudgetTest : public testing::TestWithParam<double> {};
-INSTANTIATE_TEST_SUITE_P(Budgets, KeyBudgetTest, testing::Values(0.3, 0.5, 0.8), [](const auto& info) { return absl::StrCat("percent_", 100 * info.param); });
+INSTANTIATE_TEST_SUITE_P(Budgets, KeyBudgetTest, testing::Values(0.3, 0.5, 0.7), [](const auto& info) { return absl::StrCat("percent_", 100 * info.param); });
 
 TEST_P(KeyBudgetTest, IsSpentOnTopics) {
   ExpectWithin(Attend(PlanOf(kCausal), TopicProblem(6000), Budget(GetParam())).report, GetParam());

@@ -2,9 +2,9 @@
 
 #include <stdexcept>
 
-#include "runtime/open_tile.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
+#include "runtime/window.h"
 
 namespace hsa::end_to_end {
 
@@ -24,7 +24,7 @@ class Reader {
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
       for (int64_t s = 0; s < region_.segment; ++s) Order(kv_head, {s * g_.segment, g_.segment}, s * g_.segment, out);
       for (int64_t m = 0; m < region_.minis; ++m)
-        Order(kv_head, {region_.segment * g_.segment + m * g_.mini, g_.mini}, store_.mini_slot() * g_.segment + m * g_.mini, out);
+        Order(kv_head, {region_.segment * g_.segment + m * g_.mini, g_.mini}, store_.mini_slot(region_.segment) * g_.segment + m * g_.mini, out);
     }
   }
 
@@ -47,7 +47,7 @@ class Reader {
     for (size_t level = 1; level < levels.size(); ++level)
       for (int32_t group : worklists[level]) {
         // On the level of mini-segments' roots, groups of the last slot are those roots: nobody opened a parent of theirs.
-        const bool root = level + 1 == levels.size() && group * 4 >= store_.mini_slot() * g_.minis_per_segment();
+        const bool root = level + 1 == levels.size() && group * 4 >= store_.mini_slot(region_.segment) * g_.minis_per_segment();
         if (!root && group % levels[level].child_groups == 0) opened.push_back(Node(level, group / levels[level].child_groups));
       }
     return opened;
@@ -66,7 +66,7 @@ class Reader {
   NodeKey Node(size_t level, int64_t node) const {
     const LevelArrays& l = store_.index(0).levels()[level];
     const int64_t slot = node / l.nodes, inside = node % l.nodes;
-    if (slot < store_.mini_slot()) return {{slot * g_.segment, g_.segment}, static_cast<int64_t>(level), inside};
+    if (slot < store_.mini_slot(region_.segment)) return {{slot * g_.segment, g_.segment}, static_cast<int64_t>(level), inside};
     const int64_t per_mini = g_.mini / l.tokens;
     return {{region_.segment * g_.segment + inside / per_mini * g_.mini, g_.mini}, static_cast<int64_t>(level), inside % per_mini};
   }
@@ -90,25 +90,27 @@ Decided DecideAndAttend(const Plan& plan, const oracle::Problem& p, double theta
 
   Decided decided;
   const std::vector<Region> regions = RegionsOf(g);
-  absl::StatusOr<std::unique_ptr<IndexStore>> store = IndexStore::Create(job, regions.empty() ? 0 : regions.back().segment, /*memory_bytes=*/0);
+  absl::StatusOr<std::unique_ptr<IndexStore>> store = IndexStore::Create(job, regions.empty() ? 0 : regions.back().segment, /*regions=*/1, /*memory_bytes=*/0);
   if (!store.ok()) throw std::runtime_error(store.status().ToString());
   Workers workers([&] { return Worker(job.program); });
   const TileIo io(job.program, g, inputs, outputs);
-  TileClock clock;
-  TileOpener opener(job, **store, clock);
+  WindowAttender attender(job, **store);
   for (const Region& region : regions) {
     (*store)->BuildRegion(workers, region.segment, region.minis);
     const std::vector<RegionKeys> keys = PackRegion(job, workers, **store, region);
     const Reader reader(job, **store, region);
     reader.Orders(decided.index);
     reader.Bases(decided.index);
-    for (const Tile& tile : TilesOf(g, region)) {
-      const int64_t near_start = g.NearStart(tile.begin / g.window * g.window);
-      opener.Open(workers.local(), io, tile, near_start, keys[tile.head / g.group()], theta, TileOpener::Depth::kWhole);
-      io.Store(workers.local(), tile);
-      std::vector<NodeKey>& opened = decided.index.opened[TileKey{tile.head, tile.begin / g.tile}];
-      if (near_start > 0) opened = reader.Opened(opener.worklists());
-    }
+    for (int64_t head = 0; head < g.heads; ++head)
+      for (Window& window : WindowsOf(g, head, std::span(&region, 1))) {
+        attender.AttendNear(workers.local(), io, window, keys[window.kv_head]);
+        for (const Tile& tile : window.tiles) {
+          attender.AttendFar(workers.local(), io, window, tile, theta, TileOpener::Depth::kWhole);
+          io.Store(workers.local(), tile);
+          std::vector<NodeKey>& opened = decided.index.opened[TileKey{head, tile.position[0] / g.tile}];
+          if (window.near_start > 0) opened = reader.Opened(attender.opener().worklists());
+        }
+      }
   }
   decided.attended = {o.Values(), lse.Values(), {}};
   return decided;

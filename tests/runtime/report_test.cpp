@@ -25,7 +25,7 @@ RunReport Example() {
   report.flop = 3e9;
   report.peak_anon_bytes = 200 << 20;
   report.read = {0.1, 0.05, 0.02, 0.17};
-  report.heads = {{0, 0.01, {0.1, 0.05, 0.02, 0.17}}};
+  report.heads = {{0, 0.01, 0, {0.1, 0.05, 0.02, 0.17}}};
   report.warnings = {"say \"why\""};
   return report;
 }

@@ -21,7 +21,7 @@ TEST(RunOptionsTest, DefaultsAreThePlansTheta) {
   EXPECT_EQ(command->plan, "a.hsaplan");
   EXPECT_EQ(command->input, "in.safetensors");
   EXPECT_EQ(command->output, "");
-  EXPECT_EQ(command->options.mode, Mode::kTheta);
+  EXPECT_EQ(command->options.mode, std::nullopt);  // the plan says
   EXPECT_FALSE(command->options.theta.has_value());
   EXPECT_EQ(command->out_dtype, DType::kF32);
   EXPECT_EQ(command->options.memory_budget_bytes, 0);
@@ -84,6 +84,12 @@ TEST(RunOptionsTest, Modes) {
   EXPECT_EQ(theta->options.load_index, "x");
   EXPECT_EQ(Parse({"p", "--in", "i", "--theta", "0"})->options.theta, 0.0);
   EXPECT_EQ(Parse({"p", "--in", "i", "--budget", "1"})->options.budget, 1.0);
+  const auto tolerance = Parse({"p", "--in", "i", "--tolerance", "0.02", "--confidence", "0.9"});
+  ASSERT_TRUE(tolerance.ok()) << tolerance.status();
+  EXPECT_EQ(tolerance->options.mode, Mode::kTolerance);
+  EXPECT_EQ(tolerance->options.tolerance.error, 0.02);
+  EXPECT_EQ(tolerance->options.tolerance.confidence, 0.9);
+  EXPECT_EQ(Parse({"p", "--in", "i", "--tolerance", "0.1"})->options.tolerance.confidence, 0.95);
 }
 
 TEST(RunOptionsTest, HelpAndVersionWantNothingElse) {
@@ -119,9 +125,14 @@ const Wrong kWrong[] = {
     {"no_value", {"--theta"}, "--theta"},
     {"empty_value", {"--theta", ""}, "--theta is empty"},
     {"empty_output", {"-o", ""}, "--output is empty"},
-    {"tolerance", {"--tolerance", "0.05"}, "--tolerance: calibrated tolerance comes with the next version"},
-    {"confidence", {"--confidence", "0.95"}, "--confidence: calibrated tolerance comes with the next version"},
-    {"exact_and_theta", {"--exact", "--theta", "0.1"}, "--exact, --theta and --budget exclude each other"},
+    {"tolerance_zero", {"--tolerance", "0"}, "--tolerance is '0', wanted more than 0, less than 1"},
+    {"tolerance_one", {"--tolerance", "1"}, "--tolerance is '1'"},
+    {"tolerance_nan", {"--tolerance", "nan"}, "--tolerance is 'nan'"},
+    {"confidence_zero", {"--confidence", "0"}, "--confidence is '0', wanted more than 0, less than 1"},
+    {"confidence_one", {"--tolerance", "0.1", "--confidence", "1"}, "--confidence is '1'"},
+    {"tolerance_and_budget", {"--tolerance", "0.1", "--budget", "0.1"}, "exclude each other"},
+    {"confidence_and_budget", {"--confidence", "0.9", "--budget", "0.1"}, "--confidence belongs to --tolerance"},
+    {"exact_and_theta", {"--exact", "--theta", "0.1"}, "--exact, --tolerance, --theta and --budget exclude each other"},
     {"theta_and_budget", {"--theta", "0.1", "--budget", "0.1"}, "exclude each other"},
     {"theta_negative", {"--theta", "-1"}, "--theta is '-1', wanted a number of 0 or more"},
     {"theta_nan", {"--theta", "nan"}, "--theta is 'nan'"},

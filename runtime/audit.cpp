@@ -1,0 +1,77 @@
+#include "runtime/audit.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "oneapi/tbb/parallel_for.h"
+#include "runtime/exact.h"
+
+namespace hsa {
+
+std::vector<int32_t> DrawQueries(const Geometry& g, uint64_t seed, int64_t head, const Block& block, int64_t count) {
+  const std::array<int64_t, 2> key = {head, block.number};
+  std::vector<int32_t> positions;
+  for (int64_t query : SampleWithoutReplacement(block.end - block.begin, count, XXH3_64bits_withSeed(key.data(), sizeof key, seed)))
+    positions.push_back(static_cast<int32_t>(block.begin + query));
+  return positions;
+}
+
+namespace {
+
+void LeaveOutNonFinite(Audit& audit, int64_t dv) {
+  int64_t kept = 0;
+  for (size_t i = 0; i < audit.positions.size(); ++i) {
+    const auto row = audit.exact.begin() + static_cast<int64_t>(i) * dv;
+    if (!std::all_of(row, row + dv, [](float x) { return std::isfinite(x); })) continue;
+    audit.positions[kept] = audit.positions[i];
+    std::copy_n(row, dv, audit.exact.begin() + kept * dv);
+    ++kept;
+  }
+  audit.positions.resize(kept);
+  audit.exact.resize(kept * dv);
+}
+
+}  // namespace
+
+void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, const TileIo& io, const std::vector<std::vector<RegionKeys>>& keys,
+                   std::span<Audit> audits) {
+  const Geometry& g = job.geometry;
+  const int64_t dv = g.padded_value_dim;
+  std::vector<std::pair<Audit*, int64_t>> tiles;  // and the first row of each
+  for (Audit& audit : audits) {
+    audit.exact.resize(audit.positions.size() * dv);
+    for (int64_t first = 0; first < static_cast<int64_t>(audit.positions.size()); first += g.tile) tiles.push_back({&audit, first});
+  }
+  oneapi::tbb::parallel_for(size_t{0}, tiles.size(), [&](size_t t) {
+    const TraceScope scope(job.options.trace, "audit", "calibrate");
+    const auto& [audit, first] = tiles[t];
+    const int64_t size = std::min(g.tile, static_cast<int64_t>(audit->positions.size()) - first);
+    const Tile tile = Tile::Of(audit->head, std::span(audit->positions).subspan(first, size));
+    std::vector<const RegionKeys*> own;
+    for (const std::vector<RegionKeys>& region : keys) own.push_back(&region[audit->head / g.group()]);
+    Worker& worker = workers.local();
+    io.Load(worker, tile);
+    TileOpener(job, store).AttendAll(worker, tile, own);
+    std::vector<float> rows, lse;
+    io.Finish(worker, rows, lse);
+    std::copy_n(rows.begin(), size * dv, audit->exact.begin() + first * dv);
+  });
+  for (Audit& audit : audits) LeaveOutNonFinite(audit, dv);
+}
+
+double RowError(std::span<const float> o, std::span<const float> exact) {
+  double difference = 0, norm = 0;
+  for (size_t c = 0; c < exact.size(); ++c) {
+    difference += (static_cast<double>(o[c]) - exact[c]) * (static_cast<double>(o[c]) - exact[c]);
+    norm += static_cast<double>(exact[c]) * exact[c];
+  }
+  if (!std::isfinite(difference)) return std::numeric_limits<double>::infinity();
+  if (norm == 0) return difference == 0 ? 0 : std::numeric_limits<double>::infinity();
+  return std::sqrt(difference / norm);
+}
+
+}  // namespace hsa

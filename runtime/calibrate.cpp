@@ -1,0 +1,118 @@
+#include "runtime/calibrate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "oneapi/tbb/parallel_for.h"
+#include "runtime/coverage.h"
+
+namespace hsa {
+
+namespace {
+
+constexpr int64_t kChunk = 8;            // tiles between two looks at a trial: fixed, so that a search takes the same path with any threads
+constexpr int64_t kMostTrials = 16;      // of one search
+constexpr int64_t kMostStride = 12;      // steps from one trial to the next
+constexpr int64_t kLeastStep = -80;      // θ = 1e-6: finer ones open everything that matters
+constexpr int64_t kMostStep = 8;         // θ = 4: nothing opens
+constexpr double kNearEnough = 0.8;      // a quantile of ε from which a larger θ is not tried: two steps of θ are some 1.3 in error
+constexpr double kStepError = 1.19;      // a step of θ changes the error by at most about this factor
+// Cost of a scored node and of a leaf key in keys of the near field (docs/performance.md, stages).
+constexpr double kNodeCost = 1.7, kLeafCost = 1.2;
+
+double CostOf(const TileCost& cost) { return kNodeCost * cost.nodes + kLeafCost * cost.leaves; }
+
+}  // namespace
+
+double ThetaOfStep(int64_t step) { return std::exp2(0.25 * static_cast<double>(step)); }
+int64_t StepOfTheta(double theta) { return std::llround(4 * std::log2(theta)); }
+
+std::vector<Calibrator::Audited> Calibrator::TilesOf(std::span<Window> windows, const Audit& audit) const {
+  std::vector<Audited> tiles;
+  for (Window& window : windows)
+    for (size_t t = 0; t < window.tiles.size(); ++t) {
+      Audited audited{&window, t, {}};
+      const std::span<const int32_t> positions = window.tiles[t].positions();
+      for (size_t r = 0; r < positions.size(); ++r) {
+        const auto found = std::lower_bound(audit.positions.begin(), audit.positions.end(), positions[r]);
+        if (found != audit.positions.end() && *found == positions[r]) audited.rows.push_back({r, found - audit.positions.begin()});
+      }
+      if (!audited.rows.empty()) tiles.push_back(std::move(audited));
+    }
+  std::mt19937_64 random(job_.options.seed);  // a trial that is broken off has seen tiles from everywhere
+  for (size_t i = tiles.size(); i > 1; --i) std::swap(tiles[i - 1], tiles[random() % i]);
+  return tiles;
+}
+
+Calibrator::Trial Calibrator::Try(std::vector<Audited>& tiles, const Audit& audit, const Tolerance& tolerance, double theta) {
+  const Geometry& g = job_.geometry;
+  const auto n = static_cast<int64_t>(audit.positions.size());
+  const int64_t allowed = AllowedMisses(n, tolerance.confidence), dv = g.padded_value_dim;
+  std::vector<double> errors(n, -1.0);
+  double cost = 0, visible = 0;
+  int64_t seen = 0, misses = 0;
+  Trial trial;
+  for (size_t first = 0; first < tiles.size() && misses <= allowed && !trial.dear; first += kChunk) {
+    const size_t last = std::min(tiles.size(), first + kChunk);
+    oneapi::tbb::parallel_for(first, last, [&](size_t i) {
+      Window& window = *tiles[i].window;
+      const Tile& tile = window.tiles[tiles[i].tile];
+      TileDone& done = window.done[tiles[i].tile];
+      const TraceScope scope(job_.options.trace, "trial", "calibrate");
+      Worker& worker = workers_.local();
+      done.wasted_seconds += done.cost.seconds();
+      done.theta = theta;
+      done.cost = attenders_.local().AttendFar(worker, io_, window, tile, theta, TileOpener::Depth::kWhole);
+      std::vector<float> rows, lse;
+      io_.Finish(worker, rows, lse);
+      io_.Store(worker, tile, rows, lse);
+      for (const auto& [row, audited] : tiles[i].rows)
+        errors[audited] = RowError(std::span(rows).subspan(row * dv, dv), std::span(audit.exact).subspan(audited * dv, dv));
+    });
+    for (size_t i = first; i < last; ++i) {
+      const Window& window = *tiles[i].window;
+      cost += CostOf(window.done[tiles[i].tile].cost);
+      for (int32_t position : window.tiles[tiles[i].tile].positions()) {
+        cost += window.near_keys[position - window.begin];
+        visible += static_cast<double>(g.VisibleKeys(position));
+      }
+      seen += static_cast<int64_t>(tiles[i].rows.size());
+      for (const auto& [row, audited] : tiles[i].rows) misses += errors[audited] > tolerance.error;
+    }
+    trial.dear = cost >= visible;
+  }
+  std::erase(errors, -1.0);
+  std::sort(errors.begin(), errors.end(), std::greater());
+  // Of a trial that was broken off, the error at the same share of what it saw.
+  const auto rank = static_cast<size_t>(static_cast<double>(allowed) * static_cast<double>(seen) / static_cast<double>(std::max<int64_t>(n, 1)));
+  trial.quantile = errors.empty() ? 0 : errors[std::min(rank, errors.size() - 1)] / tolerance.error;
+  trial.kept = misses <= allowed;
+  return trial;
+}
+
+Calibrated Calibrator::Search(std::span<Window> windows, const Audit& audit, const Tolerance& tolerance, int64_t first_step) {
+  Calibrated result{kReadAll, first_step};
+  if (AllowedMisses(static_cast<int64_t>(audit.positions.size()), tolerance.confidence) < 0) return result;
+  std::vector<Audited> tiles = TilesOf(windows, audit);
+  int64_t low = kLeastStep - 1, high = kMostStep + 1;  // between them lies what is worth a trial
+  for (int64_t trials = 0; trials < kMostTrials && low + 1 < high; ++trials) {
+    const int64_t step = std::clamp(result.step, low + 1, high - 1);
+    const Trial trial = Try(tiles, audit, tolerance, ThetaOfStep(step));
+    result.step = step;
+    // Steps of θ between this trial's error and the one that is asked for.
+    const auto distance = std::clamp<int64_t>(std::abs(std::log(std::max(trial.quantile, 1e-3))) / std::log(kStepError), 1, kMostStride);
+    if (!trial.kept) high = step;
+    if (trial.kept || trial.dear) low = step;
+    if (trial.kept && !trial.dear) {
+      result = {ThetaOfStep(step), step};
+      if (trial.quantile > kNearEnough) break;
+    }
+    result.step = trial.kept ? step + distance : step - distance;
+  }
+  // The next block begins where this one ended, or where reading everything became as cheap.
+  result.step = result.theta == kReadAll ? std::clamp(result.step, low, high) : StepOfTheta(result.theta);
+  return result;
+}
+
+}  // namespace hsa
