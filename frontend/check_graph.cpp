@@ -129,13 +129,14 @@ absl::Status CheckSizes(const Attention::Splats& splats) {
   const uint32_t mini = splats.mini_segment_tokens(), segment = splats.segment_tokens();
   // Levels are strides: four nodes of one level make one of the next, up to the mini-segment.
   const uint32_t leaves = mini / kLeafTokens;
-  if (mini % kLeafTokens != 0 || !std::has_single_bit(leaves) || std::countr_zero(leaves) % 2 != 0 || mini > kMaxUnitTokens) {
-    return Refuse("graph_c19", "mini_segment_tokens is ", mini, ", wanted 16 times a power of 4, at most ", kMaxUnitTokens,
-                  ": 64, 256, 1024, ...");
+  if (mini % kLeafTokens != 0 || leaves < 4 || !std::has_single_bit(leaves) || std::countr_zero(leaves) % 2 != 0 || mini > kMaxUnitTokens) {
+    return Refuse("graph_c19", "mini_segment_tokens is ", mini, ", wanted 16 times a power of 4, at least 64, at most ", kMaxUnitTokens,
+                  "; write 64, 256, 1024, ... or leave it out for 1024");
   }
-  if (segment / mini < 2 || segment % mini != 0 || !std::has_single_bit(segment / mini) || segment > kMaxUnitTokens) {
-    return Refuse("graph_c19", "segment_tokens is ", segment, ", wanted mini_segment_tokens ", mini,
-                  " times a power of two, at least 2, at most ", kMaxUnitTokens, " in all");
+  // Nodes come in groups of four, and the kernel that merges moments has room for 16 children.
+  if (segment % mini != 0 || (segment / mini != 4 && segment / mini != 8 && segment / mini != 16) || segment > kMaxUnitTokens) {
+    return Refuse("graph_c19", "segment_tokens is ", segment, ", wanted 4, 8 or 16 times mini_segment_tokens ", mini, ", at most ",
+                  kMaxUnitTokens, "; write ", 8 * mini);
   }
   if (window < 1 || window > kMaxUnitTokens || window % mini != 0) {
     return Refuse("graph_c19", "window_tokens is ", window, ", wanted a multiple of mini_segment_tokens ", mini, ", at most ",

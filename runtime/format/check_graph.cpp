@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -67,14 +66,16 @@ absl::Status CheckLevels(const Splats& s, const Refusal& refuse) {
   if (levels.size() > kMaxLevels)
     return refuse(28, absl::StrCat("graph.splats has ", levels.size(), " levels, wanted at most ", kMaxLevels));
   const std::string list = absl::StrCat("graph.splats.level_tokens is [", absl::StrJoin(levels, " "), "]");
-  for (int i = 1; i < levels.size(); ++i)
-    if (levels[i] <= levels[i - 1] || !Divides(levels[i - 1], levels[i]))
-      return refuse(11, absl::StrCat(list, ", wanted ascending, each a divisor of the next"));
-  const bool consistent = !levels.empty() && levels[0] == s.leaf_tokens() && levels[levels.size() - 1] == s.segment_tokens() &&
-                          std::find(levels.begin(), levels.end(), s.mini_segment_tokens()) != levels.end();
-  if (!consistent)
-    return refuse(24, absl::StrCat(list, ", wanted from leaf_tokens ", s.leaf_tokens(), " over mini_segment_tokens ",
-                                   s.mini_segment_tokens(), " to segment_tokens ", s.segment_tokens()));
+  // Nodes come in groups of four, and a node has 16 children at most: the rows of the scratch that merges them.
+  for (int i = 1; i < levels.size(); ++i) {
+    const uint32_t children = Divides(levels[i - 1], levels[i]) ? levels[i] / levels[i - 1] : 0;
+    if (children != 4 && children != 8 && children != 16) return refuse(11, absl::StrCat(list, ", wanted each 4, 8 or 16 times the one before"));
+  }
+  // A mini-segment has leaves below it and the segment right above it.
+  const int top = levels.size() - 1;
+  if (top < 2 || levels[0] != s.leaf_tokens() || levels[top - 1] != s.mini_segment_tokens() || levels[top] != s.segment_tokens())
+    return refuse(24, absl::StrCat(list, ", wanted leaf_tokens ", s.leaf_tokens(), " first, mini_segment_tokens ", s.mini_segment_tokens(),
+                                   " and segment_tokens ", s.segment_tokens(), " last"));
   return absl::OkStatus();
 }
 

@@ -92,6 +92,12 @@ const Case kCases[] = {
     {"c11_descending", 11, "[16 64 32 1024 8192]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(2, 32); }},
     {"c11_twice", 11, "[16 64 64 1024 8192]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(2, 64); }},
     {"c11_not_a_divisor", 11, "[16 64 200 1024 8192]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(2, 200); }},
+    {"c11_half_a_group", 11, "[16 64 256 1024 2048], wanted each 4, 8 or 16 times the one before",
+     [](PlanHeader& h) { SplatsOf(h).set_level_tokens(4, 2048), SplatsOf(h).set_segment_tokens(2048); }},
+    {"c11_three_groups", 11, "[16 64 256 1024 12288]",
+     [](PlanHeader& h) { SplatsOf(h).set_level_tokens(4, 12288), SplatsOf(h).set_segment_tokens(12288); }},
+    {"c11_32_children", 11, "[16 64 256 1024 32768]",
+     [](PlanHeader& h) { SplatsOf(h).set_level_tokens(4, 32768), SplatsOf(h).set_segment_tokens(32768); }},
     {"c11_zero", 11, "[0 64 256 1024 8192]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(0, 0); }},
     {"c12_no_name", 12, "stage 1 has no name", [](PlanHeader& h) { h.mutable_stages(1)->set_name(""); }},
     {"c12_twice", 12, "'pack' is there twice", [](PlanHeader& h) { h.mutable_stages(1)->set_name("pack"); }},
@@ -123,8 +129,17 @@ const Case kCases[] = {
     {"c23_wide_tile", 23, "tile_queries is 256", [](PlanHeader& h) { SplatsOf(h).set_tile_queries(256); }},
     {"c23_ragged_tile", 23, "tile_queries is 96", [](PlanHeader& h) { SplatsOf(h).set_tile_queries(96); }},
     {"c24_no_levels", 24, "level_tokens is []", [](PlanHeader& h) { SplatsOf(h).clear_level_tokens(); }},
-    {"c24_no_leaf", 24, "[32 64 256 1024 8192]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(0, 32); }},
-    {"c24_no_mini", 24, "[16 64 256 2048 8192]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(3, 2048); }},
+    {"c24_no_leaf", 24, "[64 256 1024 8192]", [](PlanHeader& h) { SplatsOf(h).mutable_level_tokens()->erase(SplatsOf(h).level_tokens().begin()); }},
+    {"c24_no_mini", 24, "[16 64 512 2048 8192]",
+     [](PlanHeader& h) { SplatsOf(h).set_level_tokens(2, 512), SplatsOf(h).set_level_tokens(3, 2048); }},
+    {"c24_mini_too_fine", 24, "[16 64 256 1024 8192], wanted leaf_tokens 16 first, mini_segment_tokens 256 and segment_tokens 8192 last",
+     [](PlanHeader& h) { SplatsOf(h).set_mini_segment_tokens(256), SplatsOf(h).set_window_tokens(256); }},
+    {"c24_mini_is_leaf", 24, "[16 256]",
+     [](PlanHeader& h) {
+       SplatsOf(h).mutable_level_tokens()->Truncate(2);
+       SplatsOf(h).set_level_tokens(1, 256);
+       SplatsOf(h).set_mini_segment_tokens(16), SplatsOf(h).set_window_tokens(16), SplatsOf(h).set_tile_queries(16), SplatsOf(h).set_segment_tokens(256);
+     }},
     {"c24_no_segment", 24, "[16 64 256 1024 4096]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(4, 4096); }},
     {"c25_zero", 25, "theta is 0", [](PlanHeader& h) { SplatsOf(h).set_theta(0); }},
     {"c25_nan", 25, "theta is nan", [](PlanHeader& h) { SplatsOf(h).set_theta(kNan); }},
