@@ -17,7 +17,7 @@ namespace {
 
 constexpr uint32_t kMaxHeads = 4096, kMaxDim = 1024, kMaxBands = 64;
 constexpr uint64_t kMaxTokens = uint64_t{1} << 40;
-constexpr uint32_t kMaxUnitTokens = 1u << 20, kMaxTileQueries = 1024;
+constexpr uint32_t kMaxUnitTokens = 1u << 20, kMaxTileQueries = 128;
 
 template <typename... Words>
 absl::Status Refuse(std::string_view constraint, const Words&... words) {
@@ -138,13 +138,13 @@ absl::Status CheckSizes(const Attention::Splats& splats) {
     return Refuse("graph_c19", "segment_tokens is ", segment, ", wanted 4, 8 or 16 times mini_segment_tokens ", mini, ", at most ",
                   kMaxUnitTokens, "; write ", 8 * mini);
   }
-  if (window < 1 || window > kMaxUnitTokens || window % mini != 0) {
-    return Refuse("graph_c19", "window_tokens is ", window, ", wanted a multiple of mini_segment_tokens ", mini, ", at most ",
-                  kMaxUnitTokens, "; the near field of a window begins between two mini-segments");
+  if (window != mini) {
+    return Refuse("graph_c19", "window_tokens is ", window, ", wanted mini_segment_tokens ", mini,
+                  "; the near field of a window begins between two mini-segments, one window after the other: set both to the same");
   }
   if (tile < 1 || tile > kMaxTileQueries || window % tile != 0) {
     return Refuse("graph_c19", "tile_queries is ", tile, ", wanted 1 to ", kMaxTileQueries, ", a divisor of window_tokens ", window,
-                  "; a window is a whole number of tiles");
+                  "; a window is a whole number of tiles, write ", std::min(window, 64u));
   }
   if (splats.near_sink_tokens() > mini) {
     return Refuse("graph_c19", "near_sink_tokens is ", splats.near_sink_tokens(), ", wanted at most mini_segment_tokens ", mini);
