@@ -8,7 +8,7 @@ namespace hsa::format {
 namespace {
 
 // Positions and windows are added and subtracted in int64: far below its end, far above any sequence.
-constexpr uint64_t kMaxMaskTokens = uint64_t{1} << 40;
+constexpr uint64_t kMaxTokens = uint64_t{1} << 40;
 constexpr uint32_t kMaxSegmentTokens = 1u << 20;
 constexpr uint32_t kMaxBands = 64;
 
@@ -32,13 +32,21 @@ absl::Status CheckTensors(const Graph& g, const Refusal& refuse) {
   return absl::OkStatus();
 }
 
+absl::Status CheckLengths(const Graph& g, const Refusal& refuse) {
+  if (g.query_tokens() > kMaxTokens) return refuse(35, absl::StrCat("graph.query_tokens is ", g.query_tokens(), ", wanted at most ", kMaxTokens));
+  if (g.key_tokens() > kMaxTokens) return refuse(35, absl::StrCat("graph.key_tokens is ", g.key_tokens(), ", wanted at most ", kMaxTokens));
+  if (g.key_tokens() > 0 && g.query_tokens() > g.key_tokens())
+    return refuse(35, absl::StrCat("graph.query_tokens is ", g.query_tokens(), ", wanted at most key_tokens ", g.key_tokens()));
+  return absl::OkStatus();
+}
+
 absl::Status CheckMask(const Mask& mask, const Refusal& refuse) {
   if (mask.sliding_window() > 0 && !mask.causal())
     return refuse(8, absl::StrCat("graph.mask.sliding_window is ", mask.sliding_window(), " in a mask that is not causal, wanted causal"));
-  if (mask.sliding_window() > kMaxMaskTokens)
-    return refuse(26, absl::StrCat("graph.mask.sliding_window is ", mask.sliding_window(), ", wanted at most ", kMaxMaskTokens));
-  if (mask.sink_tokens() > kMaxMaskTokens)
-    return refuse(26, absl::StrCat("graph.mask.sink_tokens is ", mask.sink_tokens(), ", wanted at most ", kMaxMaskTokens));
+  if (mask.sliding_window() > kMaxTokens)
+    return refuse(26, absl::StrCat("graph.mask.sliding_window is ", mask.sliding_window(), ", wanted at most ", kMaxTokens));
+  if (mask.sink_tokens() > kMaxTokens)
+    return refuse(26, absl::StrCat("graph.mask.sink_tokens is ", mask.sink_tokens(), ", wanted at most ", kMaxTokens));
   return absl::OkStatus();
 }
 
@@ -97,6 +105,7 @@ absl::Status CheckSplats(const Splats& s, const Refusal& refuse) {
 
 absl::Status CheckGraph(const Graph& graph, const Refusal& refuse) {
   if (absl::Status status = CheckTensors(graph, refuse); !status.ok()) return status;
+  if (absl::Status status = CheckLengths(graph, refuse); !status.ok()) return status;
   if (absl::Status status = CheckMask(graph.mask(), refuse); !status.ok()) return status;
   return CheckSplats(graph.splats(), refuse);
 }

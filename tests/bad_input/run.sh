@@ -126,6 +126,13 @@ refuses tensor_query_heads 1 "'?q'?" '\b4\b' '\b3\b' -- "${run[@]}" --in heads.s
 refuses tensor_kv_heads 1 "'?k'?" '\b3\b' '\b1\b' -- "${run[@]}" --in kv_heads.safetensors
 refuses tensor_dim 1 '\b32\b' '\b64\b' -- "${run[@]}" --in dim.safetensors
 refuses tensor_more_queries_than_keys 1 '\b512\b' '\b256\b' -- "${run[@]}" --in long_q.safetensors
+graph fixed.textproto 's/name: "q" heads: 3 dim: 64/& tokens: 128/; s/name: "v" heads: 1 dim: 64/& tokens: 256/'
+"$compile" fixed.textproto -o fixed.hsaplan >stdout 2>stderr || wrong tensor_fixed_tokens "no plan of a graph with fixed lengths"
+input fixed_n.safetensors q:BF16:3x128x64 k:BF16:1x256x64 v:BF16:1x256x64
+input fixed_m.safetensors q:BF16:3x128x64 k:BF16:1x255x64 v:BF16:1x255x64
+works tensor_fixed_tokens out/o.safetensors -- "$bin/hsa-run" fixed.hsaplan -o out/o.safetensors --in fixed_n.safetensors
+refuses tensor_fixed_queries 1 "'q' has 256 tokens, the plan is for 128" -- "$bin/hsa-run" fixed.hsaplan -o out/o.safetensors --in good.safetensors
+refuses tensor_fixed_keys 1 "'k' has 255 tokens, the plan is for 256" -- "$bin/hsa-run" fixed.hsaplan -o out/o.safetensors --in fixed_m.safetensors --exact
 refuses tensor_values_without_keys 1 '\b255\b' '\b256\b' -- "${run[@]}" --in short_v.safetensors
 works no_tokens out/o.safetensors -- "${run[@]}" --in no_tokens.safetensors
 works no_tokens_exact out/o.safetensors -- "${run[@]}" --in no_tokens.safetensors --exact

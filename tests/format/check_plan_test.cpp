@@ -28,7 +28,9 @@ TEST(CheckPlan, AcceptsWhatTheContractAllows) {
   h.mutable_graph()->mutable_splats()->set_order(0);  // no second-order terms,
   h.mutable_graph()->mutable_splats()->set_bands(0);  // so no bands
   h.mutable_graph()->mutable_mask()->set_sliding_window(4096);
-  h.mutable_graph()->set_kv_heads(8);   // no grouping
+  h.mutable_graph()->set_kv_heads(8);       // no grouping
+  h.mutable_graph()->set_query_tokens(7);   // lengths that are fixed,
+  h.mutable_graph()->set_key_tokens(1000);  // and differ
   h.mutable_buffers(1)->set_offset(0);  // shares the bytes of "panel" …
   h.mutable_buffers(0)->set_last(0);    // … which is dead by then
   h.mutable_stages(1)->mutable_arguments()->DeleteSubrange(1, 1);
@@ -198,6 +200,11 @@ const Case kCases[] = {
     {"c34_line_end", 34, "hsa.format.Stage.name is \"a\\nb\"", [](PlanHeader& h) { h.mutable_stages(0)->set_name("a\nb"); }},
     {"c34_escape", 34, "producer is \"\\033[2J\"", [](PlanHeader& h) { h.set_producer("\x1b[2J"); }},
     {"c34_feature", 34, "features is \"\\177\"", [](PlanHeader& h) { h.mutable_variants(1)->add_features("\x7f"); }},
+    {"c35_queries", 35, "query_tokens is 1099511627777, wanted at most 1099511627776",
+     [](PlanHeader& h) { h.mutable_graph()->set_query_tokens((uint64_t{1} << 40) + 1); }},
+    {"c35_keys", 35, "key_tokens is 18446744073709551615", [](PlanHeader& h) { h.mutable_graph()->set_key_tokens(UINT64_MAX); }},
+    {"c35_more_queries", 35, "query_tokens is 9, wanted at most key_tokens 8",
+     [](PlanHeader& h) { h.mutable_graph()->set_query_tokens(9), h.mutable_graph()->set_key_tokens(8); }},
     {"c34_long", 34, "257 bytes", [](PlanHeader& h) { h.mutable_graph()->set_name(std::string(257, 'x')); }},
 };
 
@@ -221,7 +228,7 @@ INSTANTIATE_TEST_SUITE_P(All, CheckPlanConstraint, testing::ValuesIn(kCases), []
 TEST(CheckPlan, EveryConstraintHasACaseAndIsDocumented) {
   std::ifstream in(HSA_SOURCE_DIR "/docs/plan_format.md");
   const std::string page(std::istreambuf_iterator<char>(in), {});
-  for (int constraint = 1; constraint <= 34; ++constraint) {
+  for (int constraint = 1; constraint <= 35; ++constraint) {
     EXPECT_TRUE(std::any_of(std::begin(kCases), std::end(kCases), [&](const Case& c) { return c.constraint == constraint; })) << constraint;
     EXPECT_NE(page.find("| plan_c" + std::to_string(constraint) + " |"), std::string::npos) << constraint;
   }

@@ -104,8 +104,10 @@ TEST(LimitsTest, GraphsThatPassTheirCheckMakePlansThatPassTheirs) {
     SCOPED_TRACE(testing::Message() << "seed " << seed << "\n" << graph.DebugString());
     const absl::StatusOr<std::string> plan = PlanWithoutCode(graph);
     ASSERT_TRUE(plan.ok()) << plan.status();
-    const absl::Status checked = format::CheckPlan(std::as_bytes(std::span(*plan)), "plan").status();
-    ASSERT_TRUE(checked.ok()) << checked;
+    const absl::StatusOr<format::PlanHeader> header = format::CheckPlan(std::as_bytes(std::span(*plan)), "plan");
+    ASSERT_TRUE(header.ok()) << header.status();
+    EXPECT_EQ(header->graph().query_tokens(), graph.inputs(0).tokens());
+    EXPECT_EQ(header->graph().key_tokens(), std::max(graph.inputs(1).tokens(), graph.inputs(2).tokens()));
   }
   EXPECT_EQ(accepted, kWanted);
 }
