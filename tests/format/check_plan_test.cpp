@@ -225,12 +225,17 @@ TEST_P(CheckPlanConstraint, IsRefusedByItsNumber) {
 }
 INSTANTIATE_TEST_SUITE_P(All, CheckPlanConstraint, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
 
+std::string Text(const char* path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 TEST(CheckPlan, EveryConstraintHasACaseAndIsDocumented) {
-  std::ifstream in(HSA_SOURCE_DIR "/docs/plan_format.md");
-  const std::string page(std::istreambuf_iterator<char>(in), {});
+  const std::string page = Text(HSA_SOURCE_DIR "/docs/plan_format.md"), proto = Text(HSA_SOURCE_DIR "/runtime/format/plan.proto");
   for (int constraint = 1; constraint <= 35; ++constraint) {
     EXPECT_TRUE(std::any_of(std::begin(kCases), std::end(kCases), [&](const Case& c) { return c.constraint == constraint; })) << constraint;
     EXPECT_NE(page.find("| plan_c" + std::to_string(constraint) + " |"), std::string::npos) << constraint;
+    EXPECT_NE(proto.find("plan_c" + std::to_string(constraint)), std::string::npos) << constraint;  // beside its field
   }
 }
 
