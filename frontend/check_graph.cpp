@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "frontend/spelling.h"
 
 namespace hsa::frontend {
@@ -70,6 +71,16 @@ absl::Status CheckInput(const Tensor& tensor) {
   return absl::OkStatus();
 }
 
+std::string Listed(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 8;
+  std::vector<std::string> quoted;
+  for (const std::string& name : names) {
+    if (quoted.size() < kShown) quoted.push_back(Quoted(name));
+  }
+  if (quoted.empty()) return "none yet";
+  return absl::StrCat(absl::StrJoin(quoted, ", "), names.size() > kShown ? ", ..." : "");
+}
+
 // The input that `role` (query, key or value) names: graph_c8.
 absl::StatusOr<const Tensor*> FindInput(const Graph& graph, std::string_view role, const std::string& name) {
   std::vector<std::string> names;
@@ -77,9 +88,10 @@ absl::StatusOr<const Tensor*> FindInput(const Graph& graph, std::string_view rol
     if (input.name() == name) return &input;
     names.push_back(input.name());
   }
-  if (name.empty()) return Refuse("graph_c8", "attention has no ", std::string(role), "; set it to the name of an input");
+  if (name.empty()) return Refuse("graph_c8", "attention has no ", std::string(role), "; set it to an input: ", Listed(names));
+  const std::string meant = DidYouMean(name, names);
   return Refuse("graph_c8", std::string(role), " of the attention is ", Quoted(name), ", which is no input of the graph",
-                DidYouMean(name, names));
+                meant.empty() ? absl::StrCat("; its inputs are ", Listed(names)) : meant);
 }
 
 absl::Status CheckShapes(const Tensor& query, const Tensor& key, const Tensor& value) {

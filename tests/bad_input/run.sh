@@ -118,7 +118,7 @@ shared="k:BF16:1x256x64 v:BF16:1x256x64"
   input no_queries.safetensors q:BF16:3x0x64 $shared
   for lie in header_length offsets overlap shape no_json; do input "$lie.safetensors" q:BF16:3x256x64 $shared --lie "$lie"; done
 }
-refuses tensor_missing 1 no_v.safetensors "'v'" 'q' -- "${run[@]}" --in no_v.safetensors
+refuses tensor_missing 1 no_v.safetensors "no tensor 'v'; the file has 'q', 'k', the plan reads 'q', 'k', 'v'; rename" -- "${run[@]}" --in no_v.safetensors
 refuses tensor_integer 1 int.safetensors "'q'" 'I64' 'F32' -- "${run[@]}" --in int.safetensors
 refuses tensor_rank 1 rank.safetensors "'q'" '768' -- "${run[@]}" --in rank.safetensors
 refuses tensor_mixed_types 1 "'?[qkv]'?" 'f32' 'bf16' -- "${run[@]}" --in mixed.safetensors
