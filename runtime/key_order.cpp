@@ -4,11 +4,9 @@
 #include <cstring>
 #include <numeric>
 
-namespace hsa {
+#include "kernels/tile_shape.h"
 
-namespace {
-constexpr int64_t kLeafSlots = 16;
-}
+namespace hsa {
 
 void KeyOrder::Bisect(std::span<float> x, int64_t width, std::span<int32_t> rows, std::span<int32_t> slots) {
   projection_.resize(rows.size());
@@ -19,7 +17,7 @@ void KeyOrder::Bisect(std::span<float> x, int64_t width, std::span<int32_t> rows
 }
 
 void KeyOrder::Split(float* x, int64_t width, int32_t* rows, int64_t count, int32_t* slots, int64_t capacity) {
-  if (capacity <= kLeafSlots) {
+  if (capacity <= kPanelKeys) {
     std::copy(rows, rows + count, slots);
     std::fill(slots + count, slots + capacity, -1);
     return;
