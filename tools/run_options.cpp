@@ -96,6 +96,8 @@ absl::Status SetMode(const Text& text, RunOptions& options) {
       return set;
     options.theta = theta;
   }
+  if (!text.exact && !text.segment.empty())
+    return Usage("--segment is of exact mode, where keys are streamed; give --exact with it, or leave it out");
   if (!text.budget.empty()) {
     options.mode = Mode::kBudget;
     if (absl::Status set = Set(options.budget, "--budget", text.budget, std::numeric_limits<double>::min(), 1.0, "more than 0, at most 1");

@@ -46,6 +46,10 @@ absl::Status CheckFolders(const RunCommand& command) {
     if (access(folder.c_str(), W_OK) != 0 && access(path->c_str(), W_OK) != 0)
       return absl::FailedPreconditionError(absl::StrCat(*path, ": cannot be written in the folder ", folder.string(), "; write elsewhere"));
   }
+  std::error_code error;
+  const std::string& scratch = command.options.scratch_dir;
+  if (!scratch.empty() && !std::filesystem::is_directory(scratch, error))
+    return absl::FailedPreconditionError(absl::StrCat("--scratch: ", scratch, " is no folder; make it first"));
   return absl::OkStatus();
 }
 

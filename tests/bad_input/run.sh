@@ -196,6 +196,7 @@ refuses flag_budget_above_one 2 'budget' '1\.5' -- "${run[@]}" --in good.safeten
 refuses flag_threads_negative 2 'threads' -- "${run[@]}" --in good.safetensors --threads=-2
 refuses flag_memory_unit 2 'memory-budget' '12parsecs' -- "${run[@]}" --in good.safetensors --memory-budget 12parsecs
 refuses flag_tolerance 2 'tolerance' '--theta|--budget' -- "${run[@]}" --in good.safetensors --tolerance 0.05
+refuses flag_segment_of_splats 2 'segment' '--exact' -- "${run[@]}" --in good.safetensors --segment 4096
 refuses flag_empty_value 2 'report' 'empty' -- "${run[@]}" --in good.safetensors --report ''
 refuses flag_output_is_input 2 'good.safetensors' 'same' -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o good.safetensors
 refuses flag_out_dtype 2 'out-dtype' 'f64' -- "${run[@]}" --in good.safetensors --out-dtype f64
@@ -204,6 +205,7 @@ refuses flag_out_dtype 2 'out-dtype' 'f64' -- "${run[@]}" --in good.safetensors 
 refuses output_no_folder 1 'no/such/folder' -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o no/such/folder/o.safetensors
 refuses output_is_folder 1 -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o cache
 refuses output_device 1 '/dev/full' -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o /dev/full
+refuses scratch_no_folder 1 'scratch' 'no/such/folder' -- "${run[@]}" --in good.safetensors --scratch no/such/folder
 refuses report_no_folder 1 'no/such/folder' -- "${run[@]}" --in good.safetensors --report no/such/folder/r.json
 input long.safetensors q:BF16:3x8192x64 k:BF16:1x8192x64 v:BF16:1x8192x64
 refuses memory_budget_too_small 1 'memory|budget' '[0-9]' -- "${run[@]}" --in long.safetensors --memory-budget 64KiB
