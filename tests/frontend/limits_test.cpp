@@ -94,7 +94,7 @@ absl::StatusOr<std::string> PlanWithoutCode(const Graph& graph) {
 }
 
 TEST(LimitsTest, GraphsThatPassTheirCheckMakePlansThatPassTheirs) {
-  constexpr int kWanted = 150;
+  constexpr int kWanted = 1000;
   int accepted = 0;
   for (uint64_t seed = 0; accepted < kWanted && seed < 100'000; ++seed) {
     Draw draw(seed);
