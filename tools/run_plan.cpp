@@ -81,6 +81,8 @@ std::string OutputPath(const RunCommand& command) {
 }
 
 absl::StatusOr<TensorWriter> OpenOutput(const RunCommand& command, const format::Graph& graph, int64_t queries) {
+  if (command.lse && graph.output() == kLse)
+    return absl::InvalidArgumentError("--lse: the output of the plan is named 'lse' as well; rename it in the graph and compile again");
   const int64_t heads = graph.query_heads();
   std::vector<TensorSpec> tensors = {{graph.output(), command.out_dtype, {heads, queries, static_cast<int64_t>(graph.value_dim())}}};
   if (command.lse) tensors.push_back({kLse, DType::kF32, {heads, queries}});

@@ -133,6 +133,9 @@ input fixed_m.safetensors q:BF16:3x128x64 k:BF16:1x255x64 v:BF16:1x255x64
 works tensor_fixed_tokens out/o.safetensors -- "$bin/hsa-run" fixed.hsaplan -o out/o.safetensors --in fixed_n.safetensors
 refuses tensor_fixed_queries 1 "'q' has 256 tokens, the plan is for 128" -- "$bin/hsa-run" fixed.hsaplan -o out/o.safetensors --in good.safetensors
 refuses tensor_fixed_keys 1 "'k' has 255 tokens, the plan is for 256" -- "$bin/hsa-run" fixed.hsaplan -o out/o.safetensors --in fixed_m.safetensors --exact
+graph named_lse.textproto 's/output: "o"/output: "lse"/; s/lse: "lse"/lse: "l"/'
+"$compile" named_lse.textproto -o named_lse.hsaplan >stdout 2>stderr || wrong tensor_named_lse "no plan of a graph whose output is named lse"
+refuses tensor_named_lse 1 "--lse: the output of the plan is named 'lse'" -- "$bin/hsa-run" named_lse.hsaplan -o out/o.safetensors --in good.safetensors --lse
 refuses tensor_values_without_keys 1 '\b255\b' '\b256\b' -- "${run[@]}" --in short_v.safetensors
 works no_tokens out/o.safetensors -- "${run[@]}" --in no_tokens.safetensors
 works no_tokens_exact out/o.safetensors -- "${run[@]}" --in no_tokens.safetensors --exact
