@@ -19,6 +19,7 @@ namespace {
 constexpr uint32_t kMaxHeads = 4096, kMaxDim = 1024, kMaxBands = 64;
 constexpr uint64_t kMaxTokens = uint64_t{1} << 40;
 constexpr uint32_t kMaxUnitTokens = 1u << 20, kMaxTileQueries = 128;
+constexpr uint32_t kMinTileQueries = 16;  // the samples that fit β and τ are a tile
 
 template <typename... Words>
 absl::Status Refuse(std::string_view constraint, const Words&... words) {
@@ -154,8 +155,8 @@ absl::Status CheckSizes(const Attention::Splats& splats) {
     return Refuse("graph_c19", "window_tokens is ", window, ", wanted mini_segment_tokens ", mini,
                   "; the near field of a window begins between two mini-segments, one window after the other: set both to the same");
   }
-  if (tile < 1 || tile > kMaxTileQueries || window % tile != 0) {
-    return Refuse("graph_c19", "tile_queries is ", tile, ", wanted 1 to ", kMaxTileQueries, ", a divisor of window_tokens ", window,
+  if (tile < kMinTileQueries || tile > kMaxTileQueries || window % tile != 0) {
+    return Refuse("graph_c19", "tile_queries is ", tile, ", wanted ", kMinTileQueries, " to ", kMaxTileQueries, ", a divisor of window_tokens ", window,
                   "; a window is a whole number of tiles, write ", std::min(window, 64u));
   }
   if (splats.near_sink_tokens() > mini) {

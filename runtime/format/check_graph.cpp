@@ -61,8 +61,9 @@ absl::Status CheckUnits(const Splats& s, const Refusal& refuse) {
   if (s.window_tokens() != s.mini_segment_tokens())
     return refuse(
         23, absl::StrCat("graph.splats.window_tokens is ", s.window_tokens(), ", wanted mini_segment_tokens ", s.mini_segment_tokens()));
-  if (s.tile_queries() > 128 || !Divides(s.tile_queries(), s.window_tokens()))
-    return refuse(23, absl::StrCat("graph.splats.tile_queries is ", s.tile_queries(), ", wanted 1..128 and a divisor of window_tokens ",
+  // 16: the samples that fit β and τ are a tile of their own.
+  if (s.tile_queries() < 16 || s.tile_queries() > 128 || !Divides(s.tile_queries(), s.window_tokens()))
+    return refuse(23, absl::StrCat("graph.splats.tile_queries is ", s.tile_queries(), ", wanted 16..128 and a divisor of window_tokens ",
                                    s.window_tokens()));
   if (s.segment_tokens() > kMaxSegmentTokens)
     return refuse(26, absl::StrCat("graph.splats.segment_tokens is ", s.segment_tokens(), ", wanted at most ", kMaxSegmentTokens));

@@ -128,6 +128,7 @@ const Case kCases[] = {
     {"c23_leaf", 23, "leaf_tokens is 32", [](PlanHeader& h) { SplatsOf(h).set_leaf_tokens(32); }},
     {"c23_window", 23, "window_tokens is 512", [](PlanHeader& h) { SplatsOf(h).set_window_tokens(512); }},
     {"c23_no_tile", 23, "tile_queries is 0", [](PlanHeader& h) { SplatsOf(h).set_tile_queries(0); }},
+    {"c23_narrow_tile", 23, "tile_queries is 8, wanted 16..128", [](PlanHeader& h) { SplatsOf(h).set_tile_queries(8); }},
     {"c23_wide_tile", 23, "tile_queries is 256", [](PlanHeader& h) { SplatsOf(h).set_tile_queries(256); }},
     {"c23_ragged_tile", 23, "tile_queries is 96", [](PlanHeader& h) { SplatsOf(h).set_tile_queries(96); }},
     {"c24_no_levels", 24, "level_tokens is []", [](PlanHeader& h) { SplatsOf(h).clear_level_tokens(); }},

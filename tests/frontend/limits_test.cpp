@@ -44,7 +44,7 @@ void DrawSplats(Draw& draw, Attention::Splats& splats) {
   splats.set_mini_segment_tokens(mini);
   splats.set_segment_tokens(draw.Value<uint32_t>(mini * minis, {1u << 20, 1u << 21, mini * 8 + 16}));
   splats.set_window_tokens(draw.Value<uint32_t>(mini, {0, mini / 2, 2 * mini, 1u << 20}));
-  splats.set_tile_queries(draw.Value<uint32_t>(std::min(mini, 64u), {0, 1, 2, 48, 96, 128, 256, 1024}));
+  splats.set_tile_queries(draw.Value<uint32_t>(std::min(mini, 64u), {0, 1, 8, 16, 32, 48, 128, 256, 1024}));
   splats.set_near_sink_tokens(draw.Value<uint32_t>(4, {0, mini, mini + 1}));
   splats.set_bands(draw.Value<uint32_t>(8, {0, 1, 3, 64, 65}));
   splats.set_order(draw.Value<uint32_t>(2, {0, 1}));
