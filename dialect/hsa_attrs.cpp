@@ -42,14 +42,14 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, i
                        << "; a window is a whole number of tiles";
   if (leafTokens < 1 || !llvm::isPowerOf2_64(leafTokens))
     return emitError() << "config_c5: leafTokens is " << leafTokens << ", wanted a power of two";
-  if (miniSegmentTokens < leafTokens || miniSegmentTokens % leafTokens != 0 || !llvm::isPowerOf2_64(miniSegmentTokens / leafTokens) ||
+  if (miniSegmentTokens <= leafTokens || miniSegmentTokens % leafTokens != 0 || !llvm::isPowerOf2_64(miniSegmentTokens / leafTokens) ||
       llvm::Log2_64(miniSegmentTokens / leafTokens) % 2 != 0)
     return emitError() << "config_c6: miniSegmentTokens is " << miniSegmentTokens << " and leafTokens is " << leafTokens
-                       << "; the first must be the second times a power of 4";
-  if (segmentTokens < 2 * miniSegmentTokens || segmentTokens % miniSegmentTokens != 0 ||
-      !llvm::isPowerOf2_64(segmentTokens / miniSegmentTokens))
+                       << "; the first must be the second times a power of 4, at least 4";
+  const int64_t minis = segmentTokens / miniSegmentTokens;
+  if (segmentTokens % miniSegmentTokens != 0 || (minis != 4 && minis != 8 && minis != 16))
     return emitError() << "config_c7: segmentTokens is " << segmentTokens << " and miniSegmentTokens is " << miniSegmentTokens
-                       << "; the first must be the second times a power of two, at least 2";
+                       << "; the first must be the second times 4, 8 or 16";
   if (windowTokens % miniSegmentTokens != 0)
     return emitError() << "config_c8: windowTokens is " << windowTokens << " and miniSegmentTokens is " << miniSegmentTokens
                        << "; a window is a whole number of mini-segments";

@@ -35,13 +35,13 @@ def Hsa_ConfigAttr : Hsa_Attr<"Config", "config"> {
     nearSinkTokens     first keys of the sequence, always in the near field
     windowTokens       query positions that share a near field and an index: a whole number of tiles and of mini-segments
     tileQueries        query positions that share a selection
-    leafTokens         keys of a leaf, a power of two; miniSegmentTokens is this times a power of 4, segmentTokens that times a power of two
+    leafTokens         keys of a leaf, a power of two; miniSegmentTokens is this times a power of 4, segmentTokens that times 4, 8 or 16
     bands              groups of rotated dimensions that share a variance
     queryOrder         which queries of a window share a tile: `position` (neighbours) or `content` (those that look at the same keys)
     Levels: leafTokens, 4·leafTokens, … , miniSegmentTokens and, in segments, segmentTokens.
     Constraints: config_c1 order is 0 or 2;  config_c2 theta ≥ 0;  config_c3 nearSinkTokens ≥ 0;  config_c4 a window is a whole number of
-    tiles;  config_c5 leafTokens is a power of two;  config_c6 miniSegmentTokens is leafTokens times a power of 4;  config_c7 segmentTokens is
-    miniSegmentTokens times a power of two, at least 2;  config_c8 a window is a whole number of mini-segments;  config_c9 bands ≥ 1;
+    tiles;  config_c5 leafTokens is a power of two;  config_c6 miniSegmentTokens is leafTokens times a power of 4, at least 4;
+    config_c7 segmentTokens is miniSegmentTokens times 4, 8 or 16: nodes come in groups of four;  config_c8 a window is a whole number of mini-segments;  config_c9 bands ≥ 1;
     config_c10 tolerance is in (0, 1);  config_c11 confidence is in (0, 1); both or neither are given.
     Source: docs/spec.md "Units, near field and index", "Tree of a unit", "Node". Tests: tests/dialect/attrs.mlir
   }];

@@ -123,12 +123,13 @@ def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, Isol
   let summary = "the stages of one attention, in order, with everything that specialises their code";
   let description = [{
     Becomes the header of a plan: graph signature and stages. The entries that the stages name are functions beside it.
+    `query_tokens` and `key_tokens` are N and M where the graph fixes them, for the run to compare with.
     Constraints: schedule_c1 kv_heads divides query_heads.
     Example: tests/passes/tile.mlir
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$query_name, StrAttr:$key_name, StrAttr:$value_name, StrAttr:$output_name,
                        I64Attr:$query_heads, I64Attr:$kv_heads, I64Attr:$head_dim, I64Attr:$value_dim, F64Attr:$scale,
-                       Hsa_MaskAttr:$mask, Hsa_ConfigAttr:$config);
+                       Hsa_MaskAttr:$mask, Hsa_ConfigAttr:$config, OptionalAttr<I64Attr>:$query_tokens, OptionalAttr<I64Attr>:$key_tokens);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasVerifier = 1;

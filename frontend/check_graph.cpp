@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "frontend/spelling.h"
 
 namespace hsa::frontend {
@@ -18,7 +19,8 @@ namespace {
 constexpr double kDefaultTolerance = 0.05, kDefaultConfidence = 0.95;  // of runs, too (runtime/run.h)
 constexpr uint32_t kMaxHeads = 4096, kMaxDim = 1024, kMaxBands = 64;
 constexpr uint64_t kMaxTokens = uint64_t{1} << 40;
-constexpr uint32_t kMaxUnitTokens = 1u << 20, kMaxTileQueries = 1024;
+constexpr uint32_t kMaxUnitTokens = 1u << 20, kMaxTileQueries = 128;
+constexpr uint32_t kMinTileQueries = 16;  // the samples that fit β and τ are a tile
 
 template <typename... Words>
 absl::Status Refuse(std::string_view constraint, const Words&... words) {
@@ -71,6 +73,16 @@ absl::Status CheckInput(const Tensor& tensor) {
   return absl::OkStatus();
 }
 
+std::string Listed(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 8;
+  std::vector<std::string> quoted;
+  for (const std::string& name : names) {
+    if (quoted.size() < kShown) quoted.push_back(Quoted(name));
+  }
+  if (quoted.empty()) return "none yet";
+  return absl::StrCat(absl::StrJoin(quoted, ", "), names.size() > kShown ? ", ..." : "");
+}
+
 // The input that `role` (query, key or value) names: graph_c8.
 absl::StatusOr<const Tensor*> FindInput(const Graph& graph, std::string_view role, const std::string& name) {
   std::vector<std::string> names;
@@ -78,9 +90,10 @@ absl::StatusOr<const Tensor*> FindInput(const Graph& graph, std::string_view rol
     if (input.name() == name) return &input;
     names.push_back(input.name());
   }
-  if (name.empty()) return Refuse("graph_c8", "attention has no ", std::string(role), "; set it to the name of an input");
+  if (name.empty()) return Refuse("graph_c8", "attention has no ", std::string(role), "; set it to an input: ", Listed(names));
+  const std::string meant = DidYouMean(name, names);
   return Refuse("graph_c8", std::string(role), " of the attention is ", Quoted(name), ", which is no input of the graph",
-                DidYouMean(name, names));
+                meant.empty() ? absl::StrCat("; its inputs are ", Listed(names)) : meant);
 }
 
 absl::Status CheckShapes(const Tensor& query, const Tensor& key, const Tensor& value) {
@@ -130,21 +143,22 @@ absl::Status CheckSizes(const Attention::Splats& splats) {
   const uint32_t mini = splats.mini_segment_tokens(), segment = splats.segment_tokens();
   // Levels are strides: four nodes of one level make one of the next, up to the mini-segment.
   const uint32_t leaves = mini / kLeafTokens;
-  if (mini % kLeafTokens != 0 || !std::has_single_bit(leaves) || std::countr_zero(leaves) % 2 != 0 || mini > kMaxUnitTokens) {
-    return Refuse("graph_c19", "mini_segment_tokens is ", mini, ", wanted 16 times a power of 4, at most ", kMaxUnitTokens,
-                  ": 64, 256, 1024, ...");
+  if (mini % kLeafTokens != 0 || leaves < 4 || !std::has_single_bit(leaves) || std::countr_zero(leaves) % 2 != 0 || mini > kMaxUnitTokens) {
+    return Refuse("graph_c19", "mini_segment_tokens is ", mini, ", wanted 16 times a power of 4, at least 64, at most ", kMaxUnitTokens,
+                  "; write 64, 256, 1024, ... or leave it out for 1024");
   }
-  if (segment / mini < 2 || segment % mini != 0 || !std::has_single_bit(segment / mini) || segment > kMaxUnitTokens) {
-    return Refuse("graph_c19", "segment_tokens is ", segment, ", wanted mini_segment_tokens ", mini,
-                  " times a power of two, at least 2, at most ", kMaxUnitTokens, " in all");
+  // Nodes come in groups of four, and the kernel that merges moments has room for 16 children.
+  if (segment % mini != 0 || (segment / mini != 4 && segment / mini != 8 && segment / mini != 16) || segment > kMaxUnitTokens) {
+    return Refuse("graph_c19", "segment_tokens is ", segment, ", wanted 4, 8 or 16 times mini_segment_tokens ", mini, ", at most ",
+                  kMaxUnitTokens, "; write ", 8 * mini);
   }
-  if (window < 1 || window > kMaxUnitTokens || window % mini != 0) {
-    return Refuse("graph_c19", "window_tokens is ", window, ", wanted a multiple of mini_segment_tokens ", mini, ", at most ",
-                  kMaxUnitTokens, "; the near field of a window begins between two mini-segments");
+  if (window != mini) {
+    return Refuse("graph_c19", "window_tokens is ", window, ", wanted mini_segment_tokens ", mini,
+                  "; the near field of a window begins between two mini-segments, one window after the other: set both to the same");
   }
-  if (tile < 1 || tile > kMaxTileQueries || window % tile != 0) {
-    return Refuse("graph_c19", "tile_queries is ", tile, ", wanted 1 to ", kMaxTileQueries, ", a divisor of window_tokens ", window,
-                  "; a window is a whole number of tiles");
+  if (tile < kMinTileQueries || tile > kMaxTileQueries || window % tile != 0) {
+    return Refuse("graph_c19", "tile_queries is ", tile, ", wanted ", kMinTileQueries, " to ", kMaxTileQueries, ", a divisor of window_tokens ", window,
+                  "; a window is a whole number of tiles, write ", std::min(window, 64u));
   }
   if (splats.near_sink_tokens() > mini) {
     return Refuse("graph_c19", "near_sink_tokens is ", splats.near_sink_tokens(), ", wanted at most mini_segment_tokens ", mini);

@@ -1,4 +1,5 @@
 // Layer 1 → 2: a fused attention and its exact fallback become one schedule with the entries that its stages call.
+#include "dialect/shape_check.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/build_schedule.h"
 #include "passes/passes.h"
@@ -35,10 +36,12 @@ LogicalResult tileAttention(func::FuncOp function, AttendFusedOp attend) {
                                    config.getTileQueries(), config.getLeafTokens(), config.getMiniSegmentTokens(), config.getSegmentTokens(),
                                    config.getBands(), config.getTolerance(), config.getConfidence(), config.getQueryOrder());
   auto i64 = [&](int64_t v) { return b.getI64IntegerAttr(v); };
+  auto fixed = [&](int64_t tokens) { return ShapedType::isDynamic(tokens) ? IntegerAttr() : i64(tokens); };
   auto schedule = ScheduleOp::create(b, function.getLoc(), b.getStringAttr(function.getName()), tensorName(function, attend.getQuery(), "q"),
                                      tensorName(function, attend.getKey(), "k"), tensorName(function, attend.getValue(), "v"),
                                      outputName(function), i64(dims[0]), i64(dims[1]), i64(dims[2]), i64(dims[3]), attend.getScaleAttr(),
-                                     attend.getMask(), withTheta);
+                                     attend.getMask(), withTheta, fixed(query.getDimSize(1)),
+                                     fixed(known(key.getDimSize(1), value.getDimSize(1))));
   function.erase();
   buildStages(schedule);
   return success();

@@ -8,11 +8,13 @@
 #include <limits>
 #include <numeric>
 
+#include "kernels/tile_shape.h"
+
 namespace hsa {
 
 namespace {
 
-constexpr int64_t kGroup = 4, kPanel = 16, kSamples = 16;
+constexpr int64_t kSamples = 16;
 constexpr double kValueWeight = 0.5;  // α of the metric, relative to the keys' spread
 
 // Spread of columns [first, first + width) of rows of `stride` floats: root of the mean variance about each column's mean.
@@ -81,17 +83,17 @@ void IndexBuilder::OrderKeys(Worker& worker, QueryGrams& grams, const Unit& unit
 }
 
 void IndexBuilder::PackLeaves(Worker& worker, SplatIndex& index, const Unit& unit) {
-  const int64_t leaves = unit.tokens / kPanel, first = unit.slot * index.leaves_per_slot() + unit.mini * (geometry_.mini / kPanel);
+  const int64_t leaves = unit.tokens / kPanelKeys, first = unit.slot * index.leaves_per_slot() + unit.mini * (geometry_.mini / kPanelKeys);
   const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim, element = DTypeBytes(key_.dtype);
   worker.BindStrided("k_raw", key_.Row(unit.kv_head, unit.begin), {unit.tokens, key_.dim()}, key_.strides[1]);
   worker.BindStrided("v_raw", value_.Row(unit.kv_head, unit.begin), {unit.tokens, value_.dim()}, value_.strides[1]);
   worker.Bind("order", slots_.data(), {unit.tokens});
-  worker.Bind("leaf_k", index.leaf_k() + first * kPanel * d * element, {leaves, d, kPanel});
-  worker.Bind("leaf_v", index.leaf_v() + first * kPanel * dv * element, {leaves, kPanel, dv});
+  worker.Bind("leaf_k", index.leaf_k() + first * kPanelKeys * d * element, {leaves, d, kPanelKeys});
+  worker.Bind("leaf_v", index.leaf_v() + first * kPanelKeys * dv * element, {leaves, kPanelKeys, dv});
   worker.Call(stages_.pack_leaves);
-  int32_t* positions = index.leaf_pos() + first * kPanel;
+  int32_t* positions = index.leaf_pos() + first * kPanelKeys;
   for (int64_t s = 0; s < unit.tokens; ++s)
-    positions[s] = slots_[s] < 0 ? std::numeric_limits<int32_t>::max() : static_cast<int32_t>(unit.begin) + slots_[s];
+    positions[s] = slots_[s] < 0 ? kPadPosition : static_cast<int32_t>(unit.begin) + slots_[s];
 }
 
 // The 16 sample queries as a tile, finite ones first; returns how many there are.
@@ -109,7 +111,7 @@ int64_t IndexBuilder::LoadSamples(Worker& worker, const Unit& unit, const float*
   }
   if (count == 0) return 0;
   worker.Bind("q_rows", rows.data(), {count, d});
-  worker.Bind("basis", basis, {geometry_.basis_panels(), d, kPanel});
+  worker.Bind("basis", basis, {geometry_.basis_panels(), d, kPanelKeys});
   worker.Call(stages_.load_query);
   worker.Call(stages_.query_bands);
   return count;
@@ -117,51 +119,51 @@ int64_t IndexBuilder::LoadSamples(Worker& worker, const Unit& unit, const float*
 
 void IndexBuilder::FitLevel(Worker& worker, const std::vector<float>& mass, int64_t groups, float samples) {
   const std::array<int32_t, 2> counts = {static_cast<int32_t>(samples), 0};
-  worker.Bind("true_mass", mass.data(), {groups, kSamples, kGroup});
+  worker.Bind("true_mass", mass.data(), {groups, kSamples, kGroupNodes});
   worker.Bind("counts", counts.data(), {2});
   worker.Call(stages_.fit_gain);
 }
 
 void IndexBuilder::Summarise(Worker& worker, SplatIndex& index, const Unit& unit, const float* basis) {
-  const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim, panels = unit.tokens / kPanel;
+  const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim, panels = unit.tokens / kPanelKeys;
   const int64_t samples = geometry_.order == 2 ? LoadSamples(worker, unit, basis) : 0;
   worker.Bind("k_rows", k_.rows.data(), {unit.tokens, d});
   worker.Bind("v_rows", v_.rows.data(), {unit.tokens, dv});
   worker.Bind("order", slots_.data(), {unit.tokens});
-  worker.Bind("basis", basis, {geometry_.basis_panels(), d, kPanel});
+  worker.Bind("basis", basis, {geometry_.basis_panels(), d, kPanelKeys});
   if (samples > 0) {
     panel_k_.resize(unit.tokens * d);
     panel_v_.resize(unit.tokens * dv);
-    worker.Bind("panel_k", panel_k_.data(), {panels, d, kPanel});
-    worker.Bind("panel_v", panel_v_.data(), {panels, kPanel, dv});
+    worker.Bind("panel_k", panel_k_.data(), {panels, d, kPanelKeys});
+    worker.Bind("panel_v", panel_v_.data(), {panels, kPanelKeys, dv});
     worker.Call(stages_.pack_panels);
   }
   std::vector<float> mass, child_mass;
   // Every level whose nodes come in whole groups; the root of the unit stands alone.
   size_t level = 0;
-  for (; index.levels()[level].tokens * kGroup <= unit.tokens; ++level) {
+  for (; index.levels()[level].tokens * kGroupNodes <= unit.tokens; ++level) {
     const LevelArrays& l = index.levels()[level];
-    const int64_t groups = unit.tokens / l.tokens / kGroup;
-    const int64_t first = (unit.slot * l.nodes + unit.mini * (geometry_.mini / l.tokens)) / kGroup;
+    const int64_t groups = unit.tokens / l.tokens / kGroupNodes;
+    const int64_t first = (unit.slot * l.nodes + unit.mini * (geometry_.mini / l.tokens)) / kGroupNodes;
     const std::array<int32_t, 4> params = {0, 0, static_cast<int32_t>(l.child_groups), 0};
     index.BindNodes(worker, level, first, groups);
     worker.Bind("level_params", params.data(), {4});
     std::swap(mass, child_mass);
-    mass.assign(groups * kSamples * kGroup, 0.0f);
+    mass.assign(groups * kSamples * kGroupNodes, 0.0f);
     if (level == 0) {
       worker.Call(stages_.leaf_moments);
     } else {
       const LevelArrays& finer = index.levels()[level - 1];
-      const int64_t first_child = (unit.slot * finer.nodes + unit.mini * (geometry_.mini / finer.tokens)) / kGroup;
-      index.BindChildren(worker, level - 1, first_child, groups * kGroup * l.child_groups);
+      const int64_t first_child = (unit.slot * finer.nodes + unit.mini * (geometry_.mini / finer.tokens)) / kGroupNodes;
+      index.BindChildren(worker, level - 1, first_child, groups * kGroupNodes * l.child_groups);
       worker.Call(stages_.merge_moments);
     }
     if (samples == 0) continue;
-    worker.Bind("true_mass", mass.data(), {groups, kSamples, kGroup});
+    worker.Bind("true_mass", mass.data(), {groups, kSamples, kGroupNodes});
     if (level == 0) {
       worker.Call(stages_.leaf_mass);
     } else {
-      worker.Bind("child_mass", child_mass.data(), {static_cast<int64_t>(child_mass.size()) / (kSamples * kGroup), kSamples, kGroup});
+      worker.Bind("child_mass", child_mass.data(), {static_cast<int64_t>(child_mass.size()) / (kSamples * kGroupNodes), kSamples, kGroupNodes});
       worker.Call(stages_.merge_mass);
     }
     FitLevel(worker, mass, groups, static_cast<float>(samples));
@@ -174,41 +176,41 @@ void IndexBuilder::SummariseRoot(Worker& worker, SplatIndex& index, const Unit& 
                                  int64_t samples) {
   const LevelArrays &l = index.levels()[level], &finer = index.levels()[level - 1];
   const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim, bands = geometry_.bands;
-  const int64_t child_groups = unit.tokens / finer.tokens / kGroup, all_groups = kGroup * child_groups;
-  const int64_t first_child = (unit.slot * finer.nodes + unit.mini * (geometry_.mini / finer.tokens)) / kGroup;
+  const int64_t child_groups = unit.tokens / finer.tokens / kGroupNodes, all_groups = kGroupNodes * child_groups;
+  const int64_t first_child = (unit.slot * finer.nodes + unit.mini * (geometry_.mini / finer.tokens)) / kGroupNodes;
   const auto padded = [&](const float* from, int64_t floats) {  // the real children, then empty ones
     std::vector<float> out(all_groups * floats, 0.0f);
     std::copy_n(from + first_child * floats, child_groups * floats, out.begin());
     return out;
   };
-  const std::vector<float> child_mean = padded(finer.mean, d * kGroup), child_value = padded(finer.value, dv * kGroup),
-                           child_var = padded(finer.var, bands * kGroup), child_scalar = padded(finer.scalar, 4 * kGroup);
-  std::vector<float> mean(d * kGroup), value(dv * kGroup), var(bands * kGroup), scalar(4 * kGroup);
-  worker.Bind("child_mean", child_mean.data(), {all_groups, d, kGroup});
-  worker.Bind("child_value", child_value.data(), {all_groups, kGroup, dv});
-  worker.Bind("child_var", child_var.data(), {all_groups, bands, kGroup});
-  worker.Bind("child_scalar", child_scalar.data(), {all_groups, 4, kGroup});
-  worker.Bind("node_mean", mean.data(), {1, d, kGroup});
-  worker.Bind("node_value", value.data(), {1, kGroup, dv});
-  worker.Bind("node_var", var.data(), {1, bands, kGroup});
-  worker.Bind("node_scalar", scalar.data(), {1, 4, kGroup});
-  worker.Bind("basis", basis, {geometry_.basis_panels(), d, kPanel});
+  const std::vector<float> child_mean = padded(finer.mean, d * kGroupNodes), child_value = padded(finer.value, dv * kGroupNodes),
+                           child_var = padded(finer.var, bands * kGroupNodes), child_scalar = padded(finer.scalar, 4 * kGroupNodes);
+  std::vector<float> mean(d * kGroupNodes), value(dv * kGroupNodes), var(bands * kGroupNodes), scalar(4 * kGroupNodes);
+  worker.Bind("child_mean", child_mean.data(), {all_groups, d, kGroupNodes});
+  worker.Bind("child_value", child_value.data(), {all_groups, kGroupNodes, dv});
+  worker.Bind("child_var", child_var.data(), {all_groups, bands, kGroupNodes});
+  worker.Bind("child_scalar", child_scalar.data(), {all_groups, 4, kGroupNodes});
+  worker.Bind("node_mean", mean.data(), {1, d, kGroupNodes});
+  worker.Bind("node_value", value.data(), {1, kGroupNodes, dv});
+  worker.Bind("node_var", var.data(), {1, bands, kGroupNodes});
+  worker.Bind("node_scalar", scalar.data(), {1, 4, kGroupNodes});
+  worker.Bind("basis", basis, {geometry_.basis_panels(), d, kPanelKeys});
   const std::array<int32_t, 4> params = {0, 0, static_cast<int32_t>(child_groups), 0};
   worker.Bind("level_params", params.data(), {4});
   worker.Call(stages_.merge_moments);
   if (samples > 0) {
-    mass.resize(all_groups * kSamples * kGroup, -std::numeric_limits<float>::infinity());
-    std::vector<float> root_mass(kSamples * kGroup);
-    worker.Bind("child_mass", mass.data(), {all_groups, kSamples, kGroup});
-    worker.Bind("true_mass", root_mass.data(), {1, kSamples, kGroup});
+    mass.resize(all_groups * kSamples * kGroupNodes, -std::numeric_limits<float>::infinity());
+    std::vector<float> root_mass(kSamples * kGroupNodes);
+    worker.Bind("child_mass", mass.data(), {all_groups, kSamples, kGroupNodes});
+    worker.Bind("true_mass", root_mass.data(), {1, kSamples, kGroupNodes});
     worker.Call(stages_.merge_mass);
     FitLevel(worker, root_mass, 1, static_cast<float>(samples));
   }
-  const int64_t node = unit.slot * l.nodes + unit.mini, group = node / kGroup, place = node % kGroup;
-  for (int64_t i = 0; i < d; ++i) l.mean[(group * d + i) * kGroup + place] = mean[i * kGroup];
-  for (int64_t b = 0; b < bands; ++b) l.var[(group * bands + b) * kGroup + place] = var[b * kGroup];
-  for (int64_t s = 0; s < 4; ++s) l.scalar[(group * 4 + s) * kGroup + place] = scalar[s * kGroup];
-  std::copy_n(value.begin(), dv, l.value + (group * kGroup + place) * dv);
+  const int64_t node = unit.slot * l.nodes + unit.mini, group = node / kGroupNodes, place = node % kGroupNodes;
+  for (int64_t i = 0; i < d; ++i) l.mean[(group * d + i) * kGroupNodes + place] = mean[i * kGroupNodes];
+  for (int64_t b = 0; b < bands; ++b) l.var[(group * bands + b) * kGroupNodes + place] = var[b * kGroupNodes];
+  for (int64_t s = 0; s < 4; ++s) l.scalar[(group * 4 + s) * kGroupNodes + place] = scalar[s * kGroupNodes];
+  std::copy_n(value.begin(), dv, l.value + (group * kGroupNodes + place) * dv);
 }
 
 void IndexBuilder::Build(Worker& worker, QueryGrams& grams, SplatIndex& index, const Unit& unit, const float* basis,
@@ -225,16 +227,16 @@ std::vector<float> IndexBuilder::LearnBasis(Worker& worker, const SplatIndex& in
   const LevelArrays& leaves = index.levels()[0];
   worker.Bind("k_rows", k_.rows.data(), {unit.tokens, d});
   worker.Bind("order", slots_.data(), {unit.tokens});
-  index.BindNodes(worker, 0, unit.slot * leaves.nodes / kGroup, unit.tokens / leaves.tokens / kGroup);
+  index.BindNodes(worker, 0, unit.slot * leaves.nodes / kGroupNodes, unit.tokens / leaves.tokens / kGroupNodes);
   worker.Bind("gram", gram.data(), {d, d});
   worker.Call(stages_.leaf_gram);
   Eigen::MatrixXd covariance(n, n);
   for (int64_t r = 0; r < n; ++r)
     for (int64_t c = 0; c < n; ++c) covariance(r, c) = gram[r * d + c];
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);  // ascending
-  std::vector<float> panels(geometry_.basis_panels() * d * kPanel, 0.0f);
+  std::vector<float> panels(geometry_.basis_panels() * d * kPanelKeys, 0.0f);
   for (int64_t c = 0; c < n; ++c)
-    for (int64_t r = 0; r < n; ++r) panels[(c / kPanel * d + r) * kPanel + c % kPanel] = static_cast<float>(solver.eigenvectors()(r, n - 1 - c));
+    for (int64_t r = 0; r < n; ++r) panels[(c / kPanelKeys * d + r) * kPanelKeys + c % kPanelKeys] = static_cast<float>(solver.eigenvectors()(r, n - 1 - c));
   return panels;
 }
 

@@ -4,11 +4,9 @@
 #include <cstring>
 #include <numeric>
 
-namespace hsa {
+#include "kernels/tile_shape.h"
 
-namespace {
-constexpr int64_t kLeafSlots = 16;
-}
+namespace hsa {
 
 void KeyOrder::Start(size_t rows, size_t floats) {
   projection_.resize(rows);
@@ -48,7 +46,7 @@ void KeyOrder::Cut(float* x, int64_t width, int32_t* rows, int64_t count, int64_
 }
 
 void KeyOrder::Split(float* x, int64_t width, int32_t* rows, int64_t count, int32_t* slots, int64_t capacity) {
-  if (capacity <= kLeafSlots) {
+  if (capacity <= kPanelKeys) {
     std::copy(rows, rows + count, slots);
     std::fill(slots + count, slots + capacity, -1);
     return;

@@ -6,14 +6,13 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/tile_shape.h"
+
 namespace hsa {
 
 namespace {
 
-constexpr int64_t kPanel = 16, kBatch = 64;
-constexpr int32_t kPad = std::numeric_limits<int32_t>::max();  // position of an empty slot: no query sees it
-
-int64_t SlotsFor(int64_t keys) { return (keys + kBatch - 1) / kBatch * kBatch; }
+int64_t SlotsFor(int64_t keys) { return (keys + kBatchKeys - 1) / kBatchKeys * kBatchKeys; }
 
 }  // namespace
 
@@ -27,9 +26,9 @@ void RowReader::Read(Worker& worker, const TensorView& tensor, int64_t head, int
 }
 
 void KeyPanels::Bind(Worker& worker, const Geometry& g) const {
-  worker.Bind("panel_k", k.data(), {panels, g.padded_head_dim, kPanel});
-  worker.Bind("panel_v", v.data(), {panels, kPanel, g.padded_value_dim});
-  worker.Bind("panel_pos", pos.data(), {panels, kPanel});
+  worker.Bind("panel_k", k.data(), {panels, g.padded_head_dim, kPanelKeys});
+  worker.Bind("panel_v", v.data(), {panels, kPanelKeys, g.padded_value_dim});
+  worker.Bind("panel_pos", pos.data(), {panels, kPanelKeys});
   worker.Bind("panel_bad", bad.data(), {panels});
 }
 
@@ -39,29 +38,29 @@ void SpreadNaN(WideRows& rows, int64_t row, int64_t width) {
 
 int64_t KeyPanelBytes(const Geometry& g, int64_t keys) {
   const int64_t slots = SlotsFor(keys);
-  return slots * (g.padded_head_dim + g.padded_value_dim + 1) * 4 + slots / kPanel * 4;
+  return slots * (g.padded_head_dim + g.padded_value_dim + 1) * 4 + slots / kPanelKeys * 4;
 }
 
 void PanelPacker::Pack(Worker& worker, WideRows& k, WideRows& v, std::span<const int32_t> positions, KeyPanels& out) const {
   const auto count = static_cast<int64_t>(positions.size()), slots = SlotsFor(count);
-  out.panels = slots / kPanel;
+  out.panels = slots / kPanelKeys;
   out.k.resize(slots * geometry_.padded_head_dim);
   out.v.resize(slots * geometry_.padded_value_dim);
-  out.pos.assign(slots, kPad);
+  out.pos.assign(slots, kPadPosition);
   out.bad.assign(out.panels, 0);
   std::copy(positions.begin(), positions.end(), out.pos.begin());
   std::vector<int32_t> order(slots, -1);
   for (int64_t i = 0; i < count; ++i) {
     order[i] = static_cast<int32_t>(i);
-    out.bad[i / kPanel] |= v.bad[i];
+    out.bad[i / kPanelKeys] |= v.bad[i];
     SpreadNaN(k, i, geometry_.padded_head_dim);
   }
   if (slots == 0) return;
   worker.Bind("k_rows", k.rows.data(), {count, geometry_.padded_head_dim});
   worker.Bind("v_rows", v.rows.data(), {count, geometry_.padded_value_dim});
   worker.Bind("order", order.data(), {slots});
-  worker.Bind("panel_k", out.k.data(), {out.panels, geometry_.padded_head_dim, kPanel});
-  worker.Bind("panel_v", out.v.data(), {out.panels, kPanel, geometry_.padded_value_dim});
+  worker.Bind("panel_k", out.k.data(), {out.panels, geometry_.padded_head_dim, kPanelKeys});
+  worker.Bind("panel_v", out.v.data(), {out.panels, kPanelKeys, geometry_.padded_value_dim});
   worker.Call(pack_);
 }
 

@@ -20,12 +20,22 @@ absl::Status CheckTensor(std::string_view name, const std::array<int64_t, 3>& sh
                                                  dim, "]; give a matching file or compile the graph again"));
 }
 
+// `wanted`: 0 for any length.
+absl::Status CheckLength(std::string_view name, int64_t tokens, uint64_t wanted) {
+  if (wanted == 0 || static_cast<uint64_t>(tokens) == wanted) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("tensor '", std::string(name), "' has ", tokens, " tokens, the plan is for ", wanted,
+                                                 "; give a file of that length, or compile the graph again without tokens for any length"));
+}
+
 absl::Status CheckTensors(const format::Graph& graph, const Inputs& inputs, const Outputs& outputs) {
   const int64_t n = inputs.query.tokens(), m = inputs.key.tokens();
   absl::Status status = CheckTensor(graph.query(), inputs.query.shape, graph.query_heads(), n, graph.head_dim());
   if (status.ok()) status = CheckTensor(graph.key(), inputs.key.shape, graph.kv_heads(), m, graph.head_dim());
   if (status.ok()) status = CheckTensor(graph.value(), inputs.value.shape, graph.kv_heads(), m, graph.value_dim());
   if (status.ok()) status = CheckTensor(graph.output(), outputs.o.shape, graph.query_heads(), n, graph.value_dim());
+  if (!status.ok()) return status;
+  status = CheckLength(graph.query(), n, graph.query_tokens());
+  if (status.ok()) status = CheckLength(graph.key(), m, graph.key_tokens());
   if (!status.ok()) return status;
   if (n > m)
     return absl::InvalidArgumentError(absl::StrCat("tensor '", graph.query(), "' has ", n, " tokens, '", graph.key(), "' only ", m,

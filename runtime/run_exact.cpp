@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "kernels/tile_shape.h"
 #include "oneapi/tbb/parallel_for.h"
 #include "runtime/run_state.h"
 #include "runtime/segment_cache.h"
@@ -11,8 +12,6 @@
 namespace hsa {
 
 namespace {
-
-constexpr int64_t kPanel = 16, kBatchPanels = 4;
 
 // Query and partial result of one tile, outside of the worker's arena: a segment is read once for all tiles of a task.
 struct TileMemory {
@@ -104,7 +103,7 @@ class ExactRun {
   void Attend(Worker& worker, TileMemory& memory, const TileBounds& bounds, int64_t first_key, int64_t panels) {
     const int64_t end = bounds.most_hi + 1 - first_key;  // keys of the segment that some query may see
     if (end <= 0) return;
-    const int64_t last = std::min(panels, (end + kPanel * kBatchPanels - 1) / (kPanel * kBatchPanels) * kBatchPanels);
+    const int64_t last = std::min(panels, (end + kBatchKeys - 1) / kBatchKeys * kBatchPanels);
     const std::array<int32_t, 2> range = {0, static_cast<int32_t>(last)};
     memory.Point(worker);
     bounds.Bind(worker, g_);

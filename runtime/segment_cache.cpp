@@ -3,20 +3,27 @@
 namespace hsa {
 
 // Room for one more segment: the memory of the least recently used one that nobody pins, once the capacity is reached.
-std::shared_ptr<KeyPanels> SegmentCache::TakeRoom(std::unique_lock<std::mutex>& lock) {
+std::unique_ptr<KeyPanels> SegmentCache::TakeRoom(std::unique_lock<std::mutex>& lock) {
   for (;;) {
-    if (static_cast<int64_t>(entries_.size()) < capacity_) return std::make_shared<KeyPanels>();
+    if (static_cast<int64_t>(entries_.size()) < capacity_) return std::make_unique<KeyPanels>();
     for (const Id& id : ages_) {
       const auto entry = entries_.find(id);
-      if (entry->second.panels == nullptr || entry->second.panels.use_count() > 1) continue;
-      std::shared_ptr<KeyPanels> memory = std::move(entry->second.panels);
+      if (entry->second.panels == nullptr || entry->second.pins > 0) continue;
+      std::unique_ptr<KeyPanels> memory = std::move(entry->second.panels);
       ages_.erase(entry->second.age);
       entries_.erase(entry);
       return memory;
     }
-    // A pin is dropped without a signal, so look again now and then.
-    changed_.wait_for(lock, std::chrono::milliseconds(1));
+    changed_.wait(lock);
   }
+}
+
+std::shared_ptr<const KeyPanels> SegmentCache::PinLocked(Entry& entry) {
+  ++entry.pins;
+  return {entry.panels.get(), [this, &entry](const KeyPanels*) {
+            const std::lock_guard lock(mutex_);
+            if (--entry.pins == 0) changed_.notify_all();
+          }};
 }
 
 std::shared_ptr<const KeyPanels> SegmentCache::Pin(Worker& worker, Id id) {
@@ -26,23 +33,25 @@ std::shared_ptr<const KeyPanels> SegmentCache::Pin(Worker& worker, Id id) {
     if (found == entries_.end()) break;
     if (found->second.panels != nullptr) {
       ages_.splice(ages_.end(), ages_, found->second.age);
-      return found->second.panels;
+      return PinLocked(found->second);
     }
     changed_.wait(lock);  // another thread packs it
   }
-  std::shared_ptr<KeyPanels> memory = TakeRoom(lock);
-  if (entries_.contains(id)) {  // packed by another thread while this one waited for room
+  std::unique_ptr<KeyPanels> memory = TakeRoom(lock);
+  if (entries_.contains(id)) {  // taken by another thread while this one waited for room, which it gives back
+    changed_.notify_all();
     lock.unlock();
     return Pin(worker, id);
   }
-  entries_[id] = {nullptr, ages_.insert(ages_.end(), id)};
+  Entry& entry = entries_[id];
+  entry.age = ages_.insert(ages_.end(), id);
   lock.unlock();
   pack_(worker, id, *memory);
   lock.lock();
-  entries_[id].panels = memory;
+  entry.panels = std::move(memory);
   ++packed_;
   changed_.notify_all();
-  return memory;
+  return PinLocked(entry);
 }
 
 }  // namespace hsa

@@ -24,22 +24,25 @@ class SegmentCache {
   // Resident segments never exceed `capacity` of them, pinned ones included; capacity is at least the number of threads that pin.
   SegmentCache(int64_t capacity, Pack pack) : capacity_(capacity), pack_(std::move(pack)) {}
 
-  // The segment, in memory for as long as the pointer lives; packed by the calling thread when it is not resident.
+  // The segment, in memory for as long as the pointer lives, which must not outlive the cache; packed by the calling thread when it is not
+  // resident. Waits for another thread to drop its pointer when all of the capacity is pinned.
   std::shared_ptr<const KeyPanels> Pin(Worker& worker, Id id);
 
   int64_t packed() const { return packed_; }  // segments packed so far, again ones included
 
  private:
   struct Entry {
-    std::shared_ptr<KeyPanels> panels;  // null while a thread packs it
+    std::unique_ptr<KeyPanels> panels;  // null while a thread packs it
+    int64_t pins = 0;                   // pointers to it: while there are any, the entry stays where it is
     std::list<Id>::iterator age;
   };
-  std::shared_ptr<KeyPanels> TakeRoom(std::unique_lock<std::mutex>& lock);
+  std::unique_ptr<KeyPanels> TakeRoom(std::unique_lock<std::mutex>& lock);
+  std::shared_ptr<const KeyPanels> PinLocked(Entry& entry);
 
   const int64_t capacity_;
   const Pack pack_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable changed_;  // a segment was packed, or room was made
   std::map<Id, Entry> entries_;
   std::list<Id> ages_;  // least recently used first
   int64_t packed_ = 0;

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "kernels/tile_shape.h"
+
 namespace hsa {
 
 namespace {
 
 constexpr int64_t kAlignment = 64;
-constexpr int64_t kGroup = 4;
 
 // Hands out aligned pieces of a block; with a null block it only adds up.
 class Cursor {
@@ -45,13 +46,13 @@ Layout Arrange(const format::Graph& graph, const Geometry& g, DType dtype, int64
     LevelArrays level;
     level.tokens = tokens;
     level.nodes = g.segment / tokens;
-    level.groups = (slots * level.nodes + kGroup - 1) / kGroup;
-    level.child_groups = finer == 0 ? 1 : tokens / finer / kGroup;
+    level.groups = (slots * level.nodes + kGroupNodes - 1) / kGroupNodes;
+    level.child_groups = finer == 0 ? 1 : tokens / finer / kGroupNodes;
     const int64_t groups = level.groups;
-    level.mean = cursor.Floats(groups * g.padded_head_dim * kGroup);
-    level.value = cursor.Floats(groups * kGroup * g.padded_value_dim);
-    level.var = cursor.Floats(groups * g.bands * kGroup);
-    level.scalar = cursor.Floats(groups * 4 * kGroup);
+    level.mean = cursor.Floats(groups * g.padded_head_dim * kGroupNodes);
+    level.value = cursor.Floats(groups * kGroupNodes * g.padded_value_dim);
+    level.var = cursor.Floats(groups * g.bands * kGroupNodes);
+    level.scalar = cursor.Floats(groups * 4 * kGroupNodes);
     layout.levels.push_back(level);
     finer = tokens;
   }
@@ -90,19 +91,19 @@ SplatIndex::SplatIndex(const format::Graph& graph, const Geometry& geometry, DTy
 void SplatIndex::BindNodes(Worker& worker, size_t level, int64_t first, int64_t count) const {
   const LevelArrays& l = levels_[level];
   const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim, bands = geometry_.bands;
-  worker.Bind("node_mean", l.mean + first * d * kGroup, {count, d, kGroup});
-  worker.Bind("node_value", l.value + first * kGroup * dv, {count, kGroup, dv});
-  worker.Bind("node_var", l.var + first * bands * kGroup, {count, bands, kGroup});
-  worker.Bind("node_scalar", l.scalar + first * 4 * kGroup, {count, 4, kGroup});
+  worker.Bind("node_mean", l.mean + first * d * kGroupNodes, {count, d, kGroupNodes});
+  worker.Bind("node_value", l.value + first * kGroupNodes * dv, {count, kGroupNodes, dv});
+  worker.Bind("node_var", l.var + first * bands * kGroupNodes, {count, bands, kGroupNodes});
+  worker.Bind("node_scalar", l.scalar + first * 4 * kGroupNodes, {count, 4, kGroupNodes});
 }
 
 void SplatIndex::BindChildren(Worker& worker, size_t level, int64_t first, int64_t count) const {
   const LevelArrays& l = levels_[level];
   const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim, bands = geometry_.bands;
-  worker.Bind("child_mean", l.mean + first * d * kGroup, {count, d, kGroup});
-  worker.Bind("child_value", l.value + first * kGroup * dv, {count, kGroup, dv});
-  worker.Bind("child_var", l.var + first * bands * kGroup, {count, bands, kGroup});
-  worker.Bind("child_scalar", l.scalar + first * 4 * kGroup, {count, 4, kGroup});
+  worker.Bind("child_mean", l.mean + first * d * kGroupNodes, {count, d, kGroupNodes});
+  worker.Bind("child_value", l.value + first * kGroupNodes * dv, {count, kGroupNodes, dv});
+  worker.Bind("child_var", l.var + first * bands * kGroupNodes, {count, bands, kGroupNodes});
+  worker.Bind("child_scalar", l.scalar + first * 4 * kGroupNodes, {count, 4, kGroupNodes});
 }
 
 void SplatIndex::BindLeaves(Worker& worker) const {
@@ -122,10 +123,10 @@ void SplatIndex::CopySlot(const SplatIndex& from, int64_t from_slot, int64_t slo
     const LevelArrays &to = levels_[i], &source = from.levels_[i];
     for (int64_t n = 0; n < to.nodes; ++n) {  // one by one: slots of the coarsest level share groups
       const int64_t a = from_slot * to.nodes + n, b = slot * to.nodes + n;
-      const int64_t ga = a / kGroup, pa = a % kGroup, gb = b / kGroup, pb = b % kGroup;
-      for (int64_t k = 0; k < d; ++k) to.mean[(gb * d + k) * kGroup + pb] = source.mean[(ga * d + k) * kGroup + pa];
-      for (int64_t k = 0; k < bands; ++k) to.var[(gb * bands + k) * kGroup + pb] = source.var[(ga * bands + k) * kGroup + pa];
-      for (int64_t k = 0; k < 4; ++k) to.scalar[(gb * 4 + k) * kGroup + pb] = source.scalar[(ga * 4 + k) * kGroup + pa];
+      const int64_t ga = a / kGroupNodes, pa = a % kGroupNodes, gb = b / kGroupNodes, pb = b % kGroupNodes;
+      for (int64_t k = 0; k < d; ++k) to.mean[(gb * d + k) * kGroupNodes + pb] = source.mean[(ga * d + k) * kGroupNodes + pa];
+      for (int64_t k = 0; k < bands; ++k) to.var[(gb * bands + k) * kGroupNodes + pb] = source.var[(ga * bands + k) * kGroupNodes + pa];
+      for (int64_t k = 0; k < 4; ++k) to.scalar[(gb * 4 + k) * kGroupNodes + pb] = source.scalar[(ga * 4 + k) * kGroupNodes + pa];
       std::copy_n(source.value + a * dv, dv, to.value + b * dv);
     }
   }

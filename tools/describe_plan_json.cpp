@@ -23,6 +23,8 @@ Json GraphJson(const format::Graph& g) {
           {"kv_heads", g.kv_heads()},
           {"head_dim", g.head_dim()},
           {"value_dim", g.value_dim()},
+          {"query_tokens", g.query_tokens()},
+          {"key_tokens", g.key_tokens()},
           {"scale", g.scale()},
           {"mask", {{"causal", g.mask().causal()}, {"sliding_window", g.mask().sliding_window()}, {"sink_tokens", g.mask().sink_tokens()}}},
           {"splats",

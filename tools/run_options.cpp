@@ -102,6 +102,8 @@ absl::Status SetMode(const Text& text, RunOptions& options) {
     if (set.ok()) set = Set(options.tolerance.confidence, "--confidence", text.confidence, kAboveZero, kBelowOne, "more than 0, less than 1");
     if (!set.ok()) return set;
   }
+  if (!text.exact && !text.segment.empty())
+    return Usage("--segment is of exact mode, where keys are streamed; give --exact with it, or leave it out");
   if (!text.budget.empty()) {
     options.mode = Mode::kBudget;
     if (absl::Status set = Set(options.budget, "--budget", text.budget, std::numeric_limits<double>::min(), 1.0, "more than 0, at most 1");

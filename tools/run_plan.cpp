@@ -46,6 +46,10 @@ absl::Status CheckFolders(const RunCommand& command) {
     if (access(folder.c_str(), W_OK) != 0 && access(path->c_str(), W_OK) != 0)
       return absl::FailedPreconditionError(absl::StrCat(*path, ": cannot be written in the folder ", folder.string(), "; write elsewhere"));
   }
+  std::error_code error;
+  const std::string& scratch = command.options.scratch_dir;
+  if (!scratch.empty() && !std::filesystem::is_directory(scratch, error))
+    return absl::FailedPreconditionError(absl::StrCat("--scratch: ", scratch, " is no folder; make it first"));
   return absl::OkStatus();
 }
 
@@ -58,8 +62,12 @@ absl::StatusOr<Plan> OpenPlan(const RunCommand& command) {
 
 absl::StatusOr<Inputs> OpenInputs(const TensorFile& file, const format::Graph& graph) {
   absl::StatusOr<TensorView> query = file.Get(graph.query()), key = file.Get(graph.key()), value = file.Get(graph.value());
-  for (const absl::StatusOr<TensorView>* tensor : {&query, &key, &value})
+  for (const absl::StatusOr<TensorView>* tensor : {&query, &key, &value}) {
+    if (absl::IsNotFound(tensor->status()))
+      return absl::NotFoundError(absl::StrCat(std::string(tensor->status().message()), ", the plan reads '", graph.query(), "', '", graph.key(), "', '",
+                                              graph.value(), "'; rename in the file, or in the graph and compile it again"));
     if (!tensor->ok()) return tensor->status();
+  }
   return Inputs{*query, *key, *value};
 }
 
@@ -73,6 +81,8 @@ std::string OutputPath(const RunCommand& command) {
 }
 
 absl::StatusOr<TensorWriter> OpenOutput(const RunCommand& command, const format::Graph& graph, int64_t queries) {
+  if (command.lse && graph.output() == kLse)
+    return absl::InvalidArgumentError("--lse: the output of the plan is named 'lse' as well; rename it in the graph and compile again");
   const int64_t heads = graph.query_heads();
   std::vector<TensorSpec> tensors = {{graph.output(), command.out_dtype, {heads, queries, static_cast<int64_t>(graph.value_dim())}}};
   if (command.lse) tensors.push_back({kLse, DType::kF32, {heads, queries}});

@@ -61,9 +61,8 @@ Sight Layout::sight(int64_t tile, const Unit& unit) const {
   const int64_t window = maskAttr.getSlidingWindow();
   if (window == 0) return Sight::kEntirely;
   const Range queries = queriesOf(tile);
-  // A query sees the sink prefix and the keys after p − window: the earliest query sees most, the latest least.
-  const int64_t firstHidden = std::max(unit.key.firstToken, maskAttr.getSinkTokens());
-  if (firstHidden >= unit.end() || firstHidden > position(queries.end - 1) - window) return Sight::kEntirely;
+  // A query sees the sink prefix and the keys after p − window: the earliest query sees most, the latest least. The prefix makes no unit whole.
+  if (unit.key.firstToken > position(queries.end - 1) - window) return Sight::kEntirely;
   const bool seesSome = unit.key.firstToken < maskAttr.getSinkTokens() || unit.end() - 1 > position(queries.begin) - window;
   return seesSome ? Sight::kPartly : Sight::kNotAtAll;
 }

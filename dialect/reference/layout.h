@@ -52,7 +52,8 @@ class Layout {
   int64_t nearStart(int64_t tile) const;
   // Units (numbers in units()) of the index that the tile's window sees: segments, then the mini-segments after them.
   std::vector<int64_t> indexOf(int64_t tile) const;
-  // How much of the unit the mask shows to the queries of the tile; of a unit in indexOf(tile), causality shows everything.
+  // How much of the unit the sliding window shows to the queries of the tile, at least partly what the sink prefix shows of it; of a unit in
+  // indexOf(tile), causality shows everything.
   Sight sight(int64_t tile, const Unit& unit) const;
 
  private:

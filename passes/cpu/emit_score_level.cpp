@@ -52,14 +52,10 @@ void emitDropOpened(KernelEmitter& e, const NodeBatch& batch, Value scores) {
 
 void gatherValues(KernelEmitter& e, Value nodeValue, Value work, Value first, Value count, Value valueBatch) {
   e.forEach(kBatchGroups, 1, [&](Value slot) {
-    Value at = e.addIndex(first, slot);
-    Value inside = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ult, at, count);
-    Value group = e.toIndex(e.get(work, {e.select(inside, at, first)}));
-    Value panel = arith::DivUIOp::create(e.b, slot, e.index(kPanelKeys / kGroupNodes));
-    Value place = e.mulIndex(arith::RemUIOp::create(e.b, slot, e.index(kPanelKeys / kGroupNodes)), kGroupNodes);
+    const BatchSlot at = batchSlot(e, work, first, count, slot);
     e.forEach(kGroupNodes, 1, [&](Value i) {
       e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) {
-        e.store(e.load(nodeValue, {group, i, c}), valueBatch, {panel, e.addIndex(place, i), c});
+        e.store(e.load(nodeValue, {at.group, i, c}), valueBatch, {at.panel, e.addIndex(at.place, i), c});
       });
     });
   });

@@ -77,13 +77,18 @@ GainTypes gainTypes(KernelEmitter& e) {
 
 }  // namespace
 
+BatchSlot batchSlot(KernelEmitter& e, Value work, Value first, Value count, Value slot) {
+  Value at = e.addIndex(first, slot);
+  Value inside = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ult, at, count);
+  Value group = e.toIndex(e.get(work, {e.select(inside, at, first)}));
+  Value panel = arith::DivUIOp::create(e.b, slot, e.index(kPanelKeys / kGroupNodes));
+  Value place = e.mulIndex(arith::RemUIOp::create(e.b, slot, e.index(kPanelKeys / kGroupNodes)), kGroupNodes);
+  return {inside, group, panel, place};
+}
+
 void gatherNodes(KernelEmitter& e, const LevelNodes& level, Value work, Value first, Value count, const NodeBatch& batch) {
   e.forEach(kBatchGroups, 1, [&](Value slot) {
-    Value at = e.addIndex(first, slot);
-    Value inside = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ult, at, count);
-    Value group = e.toIndex(e.get(work, {e.select(inside, at, first)}));
-    Value panel = arith::DivUIOp::create(e.b, slot, e.index(kPanelKeys / kGroupNodes));
-    Value place = e.mulIndex(arith::RemUIOp::create(e.b, slot, e.index(kPanelKeys / kGroupNodes)), kGroupNodes);
+    auto [inside, group, panel, place] = batchSlot(e, work, first, count, slot);
     e.forEach(e.params.paddedHeadDim, 1, [&](Value d) {
       vector::StoreOp::create(e.b, loadGroup(e, level.mean, {group, d, e.index(0)}), batch.keys, ValueRange{panel, d, place});
     });

@@ -20,6 +20,13 @@ struct NodeBatch {
   Value scalars;  // [5,64]: log2 n (-inf where there is no node), c, ½c², β·log2 e, τ·log2 e; all but c in units of σ log2 e, as products are
 };
 
+// Slot `slot` of 16 of a batch: group work[first + slot], or one that is there, and not `inside`, behind the end of the list; where its four
+// nodes stand in panels of 16.
+struct BatchSlot {
+  Value inside, group, panel, place;
+};
+BatchSlot batchSlot(KernelEmitter& e, Value work, Value first, Value count, Value slot);
+
 // Gathers groups work[first .. first + 16), of which those behind `count` hold no node.
 void gatherNodes(KernelEmitter& e, const LevelNodes& level, Value work, Value first, Value count, const NodeBatch& batch);
 

@@ -1,5 +1,7 @@
 #include "passes/export/export_plan.h"
 
+#include <span>
+
 #include "llvm/Config/llvm-config.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -11,6 +13,7 @@
 #include "passes/export/schedule.h"
 #include "passes/passes.h"
 #include "passes/schedule_params.h"
+#include "runtime/format/check_plan.h"
 #include "runtime/format/plan_file.h"
 
 namespace hsa::ir {
@@ -56,6 +59,11 @@ struct ExportPlanPass : impl::ExportPlanPassBase<ExportPlanPass> {
     llvm::Expected<std::string> bytes = exportPlan(getOperation(), /*bytecode=*/"");
     if (!bytes) {
       getOperation().emitError(llvm::toString(bytes.takeError()));
+      return signalPassFailure();
+    }
+    // A config says more than a plan can: windows of several mini-segments, leaves of 8 keys.
+    if (absl::Status status = format::CheckPlan(std::as_bytes(std::span(*bytes)), file).status(); !status.ok()) {
+      getOperation().emitError(std::string(status.message()));
       return signalPassFailure();
     }
     if (absl::Status status = format::WritePlanFile(file, *bytes); !status.ok()) {

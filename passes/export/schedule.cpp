@@ -44,6 +44,8 @@ void fillGraph(ScheduleOp schedule, format::Graph& graph) {
   graph.set_kv_heads(static_cast<uint32_t>(schedule.getKvHeads()));
   graph.set_head_dim(static_cast<uint32_t>(schedule.getHeadDim()));
   graph.set_value_dim(static_cast<uint32_t>(schedule.getValueDim()));
+  graph.set_query_tokens(schedule.getQueryTokens().value_or(0));
+  graph.set_key_tokens(schedule.getKeyTokens().value_or(0));
   graph.set_scale(schedule.getScale().convertToDouble());
   MaskAttr mask = schedule.getMask();
   graph.mutable_mask()->set_causal(mask.getCausal());

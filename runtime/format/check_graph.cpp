@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -9,7 +8,7 @@ namespace hsa::format {
 namespace {
 
 // Positions and windows are added and subtracted in int64: far below its end, far above any sequence.
-constexpr uint64_t kMaxMaskTokens = uint64_t{1} << 40;
+constexpr uint64_t kMaxTokens = uint64_t{1} << 40;
 constexpr uint32_t kMaxSegmentTokens = 1u << 20;
 constexpr uint32_t kMaxBands = 64;
 
@@ -33,13 +32,21 @@ absl::Status CheckTensors(const Graph& g, const Refusal& refuse) {
   return absl::OkStatus();
 }
 
+absl::Status CheckLengths(const Graph& g, const Refusal& refuse) {
+  if (g.query_tokens() > kMaxTokens) return refuse(35, absl::StrCat("graph.query_tokens is ", g.query_tokens(), ", wanted at most ", kMaxTokens));
+  if (g.key_tokens() > kMaxTokens) return refuse(35, absl::StrCat("graph.key_tokens is ", g.key_tokens(), ", wanted at most ", kMaxTokens));
+  if (g.key_tokens() > 0 && g.query_tokens() > g.key_tokens())
+    return refuse(35, absl::StrCat("graph.query_tokens is ", g.query_tokens(), ", wanted at most key_tokens ", g.key_tokens()));
+  return absl::OkStatus();
+}
+
 absl::Status CheckMask(const Mask& mask, const Refusal& refuse) {
   if (mask.sliding_window() > 0 && !mask.causal())
     return refuse(8, absl::StrCat("graph.mask.sliding_window is ", mask.sliding_window(), " in a mask that is not causal, wanted causal"));
-  if (mask.sliding_window() > kMaxMaskTokens)
-    return refuse(26, absl::StrCat("graph.mask.sliding_window is ", mask.sliding_window(), ", wanted at most ", kMaxMaskTokens));
-  if (mask.sink_tokens() > kMaxMaskTokens)
-    return refuse(26, absl::StrCat("graph.mask.sink_tokens is ", mask.sink_tokens(), ", wanted at most ", kMaxMaskTokens));
+  if (mask.sliding_window() > kMaxTokens)
+    return refuse(26, absl::StrCat("graph.mask.sliding_window is ", mask.sliding_window(), ", wanted at most ", kMaxTokens));
+  if (mask.sink_tokens() > kMaxTokens)
+    return refuse(26, absl::StrCat("graph.mask.sink_tokens is ", mask.sink_tokens(), ", wanted at most ", kMaxTokens));
   return absl::OkStatus();
 }
 
@@ -54,8 +61,9 @@ absl::Status CheckUnits(const Splats& s, const Refusal& refuse) {
   if (s.window_tokens() != s.mini_segment_tokens())
     return refuse(
         23, absl::StrCat("graph.splats.window_tokens is ", s.window_tokens(), ", wanted mini_segment_tokens ", s.mini_segment_tokens()));
-  if (s.tile_queries() > 128 || !Divides(s.tile_queries(), s.window_tokens()))
-    return refuse(23, absl::StrCat("graph.splats.tile_queries is ", s.tile_queries(), ", wanted 1..128 and a divisor of window_tokens ",
+  // 16: the samples that fit β and τ are a tile of their own.
+  if (s.tile_queries() < 16 || s.tile_queries() > 128 || !Divides(s.tile_queries(), s.window_tokens()))
+    return refuse(23, absl::StrCat("graph.splats.tile_queries is ", s.tile_queries(), ", wanted 16..128 and a divisor of window_tokens ",
                                    s.window_tokens()));
   if (s.segment_tokens() > kMaxSegmentTokens)
     return refuse(26, absl::StrCat("graph.splats.segment_tokens is ", s.segment_tokens(), ", wanted at most ", kMaxSegmentTokens));
@@ -67,14 +75,16 @@ absl::Status CheckLevels(const Splats& s, const Refusal& refuse) {
   if (levels.size() > kMaxLevels)
     return refuse(28, absl::StrCat("graph.splats has ", levels.size(), " levels, wanted at most ", kMaxLevels));
   const std::string list = absl::StrCat("graph.splats.level_tokens is [", absl::StrJoin(levels, " "), "]");
-  for (int i = 1; i < levels.size(); ++i)
-    if (levels[i] <= levels[i - 1] || !Divides(levels[i - 1], levels[i]))
-      return refuse(11, absl::StrCat(list, ", wanted ascending, each a divisor of the next"));
-  const bool consistent = !levels.empty() && levels[0] == s.leaf_tokens() && levels[levels.size() - 1] == s.segment_tokens() &&
-                          std::find(levels.begin(), levels.end(), s.mini_segment_tokens()) != levels.end();
-  if (!consistent)
-    return refuse(24, absl::StrCat(list, ", wanted from leaf_tokens ", s.leaf_tokens(), " over mini_segment_tokens ",
-                                   s.mini_segment_tokens(), " to segment_tokens ", s.segment_tokens()));
+  // Nodes come in groups of four, and a node has 16 children at most: the rows of the scratch that merges them.
+  for (int i = 1; i < levels.size(); ++i) {
+    const uint32_t children = Divides(levels[i - 1], levels[i]) ? levels[i] / levels[i - 1] : 0;
+    if (children != 4 && children != 8 && children != 16) return refuse(11, absl::StrCat(list, ", wanted each 4, 8 or 16 times the one before"));
+  }
+  // A mini-segment has leaves below it and the segment right above it.
+  const int top = levels.size() - 1;
+  if (top < 2 || levels[0] != s.leaf_tokens() || levels[top - 1] != s.mini_segment_tokens() || levels[top] != s.segment_tokens())
+    return refuse(24, absl::StrCat(list, ", wanted leaf_tokens ", s.leaf_tokens(), " first, mini_segment_tokens ", s.mini_segment_tokens(),
+                                   " and segment_tokens ", s.segment_tokens(), " last"));
   return absl::OkStatus();
 }
 
@@ -86,9 +96,9 @@ absl::Status CheckSplats(const Splats& s, const Refusal& refuse) {
     return refuse(25, absl::StrCat("graph.splats.theta is ", s.theta(), ", wanted a finite number > 0"));
   const auto inside = [](double share) { return share > 0 && share < 1; };
   if (s.tolerance() != 0 && (!inside(s.tolerance()) || !inside(s.confidence())))
-    return refuse(35, absl::StrCat("graph.splats.tolerance is ", s.tolerance(), " at ", s.confidence(), ", wanted both in (0, 1), or no tolerance"));
+    return refuse(36, absl::StrCat("graph.splats.tolerance is ", s.tolerance(), " at ", s.confidence(), ", wanted both in (0, 1), or no tolerance"));
   if (!format::QueryOrder_IsValid(s.query_order()))
-    return refuse(36, absl::StrCat("graph.splats.query_order is ", static_cast<int>(s.query_order()), ", wanted 0 or 1"));
+    return refuse(37, absl::StrCat("graph.splats.query_order is ", static_cast<int>(s.query_order()), ", wanted 0 or 1"));
   if (s.bands() > kMaxBands || (s.order() == 2 && s.bands() == 0))
     return refuse(26, absl::StrCat("graph.splats.bands is ", s.bands(), ", wanted 1..", kMaxBands));
   if (s.near_sink_tokens() > s.mini_segment_tokens())
@@ -101,6 +111,7 @@ absl::Status CheckSplats(const Splats& s, const Refusal& refuse) {
 
 absl::Status CheckGraph(const Graph& graph, const Refusal& refuse) {
   if (absl::Status status = CheckTensors(graph, refuse); !status.ok()) return status;
+  if (absl::Status status = CheckLengths(graph, refuse); !status.ok()) return status;
   if (absl::Status status = CheckMask(graph.mask(), refuse); !status.ok()) return status;
   return CheckSplats(graph.splats(), refuse);
 }

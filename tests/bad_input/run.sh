@@ -118,7 +118,7 @@ shared="k:BF16:1x256x64 v:BF16:1x256x64"
   input no_queries.safetensors q:BF16:3x0x64 $shared
   for lie in header_length offsets overlap shape no_json; do input "$lie.safetensors" q:BF16:3x256x64 $shared --lie "$lie"; done
 }
-refuses tensor_missing 1 no_v.safetensors "'v'" 'q' -- "${run[@]}" --in no_v.safetensors
+refuses tensor_missing 1 no_v.safetensors "no tensor 'v'; the file has 'q', 'k', the plan reads 'q', 'k', 'v'; rename" -- "${run[@]}" --in no_v.safetensors
 refuses tensor_integer 1 int.safetensors "'q'" 'I64' 'F32' -- "${run[@]}" --in int.safetensors
 refuses tensor_rank 1 rank.safetensors "'q'" '768' -- "${run[@]}" --in rank.safetensors
 refuses tensor_mixed_types 1 "'?[qkv]'?" 'f32' 'bf16' -- "${run[@]}" --in mixed.safetensors
@@ -126,6 +126,16 @@ refuses tensor_query_heads 1 "'?q'?" '\b4\b' '\b3\b' -- "${run[@]}" --in heads.s
 refuses tensor_kv_heads 1 "'?k'?" '\b3\b' '\b1\b' -- "${run[@]}" --in kv_heads.safetensors
 refuses tensor_dim 1 '\b32\b' '\b64\b' -- "${run[@]}" --in dim.safetensors
 refuses tensor_more_queries_than_keys 1 '\b512\b' '\b256\b' -- "${run[@]}" --in long_q.safetensors
+graph fixed.textproto 's/name: "q" heads: 3 dim: 64/& tokens: 128/; s/name: "v" heads: 1 dim: 64/& tokens: 256/'
+"$compile" fixed.textproto -o fixed.hsaplan >stdout 2>stderr || wrong tensor_fixed_tokens "no plan of a graph with fixed lengths"
+input fixed_n.safetensors q:BF16:3x128x64 k:BF16:1x256x64 v:BF16:1x256x64
+input fixed_m.safetensors q:BF16:3x128x64 k:BF16:1x255x64 v:BF16:1x255x64
+works tensor_fixed_tokens out/o.safetensors -- "$bin/hsa-run" fixed.hsaplan -o out/o.safetensors --in fixed_n.safetensors
+refuses tensor_fixed_queries 1 "'q' has 256 tokens, the plan is for 128" -- "$bin/hsa-run" fixed.hsaplan -o out/o.safetensors --in good.safetensors
+refuses tensor_fixed_keys 1 "'k' has 255 tokens, the plan is for 256" -- "$bin/hsa-run" fixed.hsaplan -o out/o.safetensors --in fixed_m.safetensors --exact
+graph named_lse.textproto 's/output: "o"/output: "lse"/; s/lse: "lse"/lse: "l"/'
+"$compile" named_lse.textproto -o named_lse.hsaplan >stdout 2>stderr || wrong tensor_named_lse "no plan of a graph whose output is named lse"
+refuses tensor_named_lse 1 "--lse: the output of the plan is named 'lse'" -- "$bin/hsa-run" named_lse.hsaplan -o out/o.safetensors --in good.safetensors --lse
 refuses tensor_values_without_keys 1 '\b255\b' '\b256\b' -- "${run[@]}" --in short_v.safetensors
 works no_tokens out/o.safetensors -- "${run[@]}" --in no_tokens.safetensors
 works no_tokens_exact out/o.safetensors -- "${run[@]}" --in no_tokens.safetensors --exact
@@ -191,6 +201,7 @@ refuses flag_memory_unit 2 'memory-budget' '12parsecs' -- "${run[@]}" --in good.
 refuses flag_tolerance 2 'tolerance' 'less than 1' -- "${run[@]}" --in good.safetensors --tolerance 1.5
 refuses flag_confidence 2 'confidence' 'less than 1' -- "${run[@]}" --in good.safetensors --tolerance 0.1 --confidence 1
 refuses flag_tolerance_and_budget 2 'tolerance' 'exclude' -- "${run[@]}" --in good.safetensors --tolerance 0.1 --budget 0.5
+refuses flag_segment_of_splats 2 'segment' '--exact' -- "${run[@]}" --in good.safetensors --segment 4096
 refuses flag_empty_value 2 'report' 'empty' -- "${run[@]}" --in good.safetensors --report ''
 refuses flag_output_is_input 2 'good.safetensors' 'same' -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o good.safetensors
 refuses flag_out_dtype 2 'out-dtype' 'f64' -- "${run[@]}" --in good.safetensors --out-dtype f64
@@ -199,6 +210,7 @@ refuses flag_out_dtype 2 'out-dtype' 'f64' -- "${run[@]}" --in good.safetensors 
 refuses output_no_folder 1 'no/such/folder' -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o no/such/folder/o.safetensors
 refuses output_is_folder 1 -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o cache
 refuses output_device 1 '/dev/full' -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o /dev/full
+refuses scratch_no_folder 1 'scratch' 'no/such/folder' -- "${run[@]}" --in good.safetensors --scratch no/such/folder
 refuses report_no_folder 1 'no/such/folder' -- "${run[@]}" --in good.safetensors --report no/such/folder/r.json
 input long.safetensors q:BF16:3x8192x64 k:BF16:1x8192x64 v:BF16:1x8192x64
 refuses memory_budget_too_small 1 'memory|budget' '[0-9]' -- "${run[@]}" --in long.safetensors --memory-budget 64KiB

@@ -60,9 +60,33 @@ func.func private @config_c6() attributes {a = #hsa.config<miniSegmentTokens = 5
 
 // -----
 
+// A mini-segment is more than one leaf.
+// expected-error @below {{config_c6: miniSegmentTokens is 16 and leafTokens is 16; the first must be the second times a power of 4, at least 4}}
+func.func private @config_c6_leaf() attributes {a = #hsa.config<miniSegmentTokens = 16, windowTokens = 64>}
+
+// -----
+
 // A segment is more than one mini-segment.
 // expected-error @below {{config_c7: segmentTokens is 1024 and miniSegmentTokens is 1024}}
 func.func private @config_c7() attributes {a = #hsa.config<segmentTokens = 1024>}
+
+// -----
+
+// Nodes come in groups of four: two mini-segments are half a group.
+// expected-error @below {{config_c7: segmentTokens is 2048 and miniSegmentTokens is 1024; the first must be the second times 4, 8 or 16}}
+func.func private @config_c7_half_a_group() attributes {a = #hsa.config<segmentTokens = 2048>}
+
+// -----
+
+// Three groups are no tree that bisection makes.
+// expected-error @below {{config_c7: segmentTokens is 12288 and miniSegmentTokens is 1024; the first must be the second times 4, 8 or 16}}
+func.func private @config_c7_three_groups() attributes {a = #hsa.config<segmentTokens = 12288>}
+
+// -----
+
+// Moments of a node are merged from 16 children at most.
+// expected-error @below {{config_c7: segmentTokens is 32768 and miniSegmentTokens is 1024; the first must be the second times 4, 8 or 16}}
+func.func private @config_c7_32_children() attributes {a = #hsa.config<segmentTokens = 32768>}
 
 // -----
 

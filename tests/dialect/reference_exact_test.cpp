@@ -35,10 +35,10 @@ TEST_P(ReferenceExactTest, DeclaredMatchesOracle) {
   ExpectAgree(module.Run("attention", Inputs(p)), oracle::Attend(p), 1e-12);
 }
 
-// Segments of 256 keys would not be cut by the small cases; of 64 they are.
+// Segments of 256 keys would not be cut by the cases of 200; of 128 they are.
 TEST_P(ReferenceExactTest, StreamMatchesOracle) {
   const oracle::Problem p = oracle::RandomProblem(GetParam().spec, /*seed=*/7);
-  AttentionModule module(AttentionText(p, "leafTokens = 2, miniSegmentTokens = 32, segmentTokens = 64"), Form::kDecomposed);
+  AttentionModule module(AttentionText(p, "leafTokens = 2, miniSegmentTokens = 32, segmentTokens = 128"), Form::kDecomposed);
   ExpectAgree(module.Run("attention_exact", Inputs(p)), oracle::Attend(p), 1e-12);
 }
 
@@ -55,7 +55,7 @@ TEST(ReferenceExactPropertyTest, RandomGraphs) {
     spec.mask.causal = upTo(1);
     if (spec.mask.causal && upTo(1)) spec.mask.window = 1 + upTo(60), spec.mask.sinks = upTo(6);
     const oracle::Problem p = oracle::RandomProblem(spec, seed);
-    AttentionModule module(AttentionText(p, "leafTokens = 2, miniSegmentTokens = 32, segmentTokens = 64"), Form::kDecomposed);
+    AttentionModule module(AttentionText(p, "leafTokens = 2, miniSegmentTokens = 32, segmentTokens = 128"), Form::kDecomposed);
     ExpectAgree(module.Run("attention_exact", Inputs(p)), oracle::Attend(p), 1e-12);
   }
 }

@@ -92,6 +92,8 @@ const GraphSpec kNone = {.H = 4, .Hkv = 2, .D = 48, .Dv = 32, .mask = {}, .units
 const GraphSpec kSliding = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .mask = {.causal = true, .window = 900}, .units = {.segment = 1024, .mini = 256, .window = 256, .order = 0}};
 // The sinks of the mask are the near sinks: units hold none.
 const GraphSpec kSinks = {.H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1500, .sinks = 4}, .units = kSmallUnits};
+// The prefix is a whole segment and a part of the next: read key by key by the tiles whose windows have left it behind.
+const GraphSpec kManySinks = {.H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1500, .sinks = 1100}, .units = kSmallUnits};
 const GraphSpec kOddUnits = {.H = 3, .Hkv = 1, .D = 80, .Dv = 80, .mask = {.causal = true},
                              .units = {.segment = 256, .mini = 64, .window = 64, .tile = 32, .near_sinks = 64, .bands = 3}};
 
@@ -108,6 +110,7 @@ const Case kCases[] = {
     {"none",                kNone,     333,  1900, 0.02},
     {"sliding_order_0",     kSliding,  700,  2200, 0.02},
     {"sinks",               kSinks,    700,  2700, 0.02},
+    {"many_sinks",          kManySinks, 1500, 3200, 0.02},
     {"odd_units",           kOddUnits, 500,  1200, 0.02},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, ReferenceTest, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });

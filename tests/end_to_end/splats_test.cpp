@@ -21,6 +21,9 @@ const GraphSpec kSinks = {.H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal 
 // Tiles of half a size, the whole first mini-segment read as sinks, bands that are no power of two.
 const GraphSpec kOddUnits = {.H = 3, .Hkv = 1, .D = 80, .Dv = 80, .mask = {.causal = true},
                              .units = {.segment = 256, .mini = 64, .window = 64, .tile = 32, .near_sinks = 64, .bands = 3}};
+// Every size at its limit: 16 children of a segment, the samples of a node as large as a tile, more bands than dimensions.
+const GraphSpec kEdges = {.H = 2, .Hkv = 2, .D = 17, .Dv = 33, .mask = {.causal = true},
+                          .units = {.segment = 1024, .mini = 64, .window = 64, .tile = 16, .near_sinks = 0, .bands = 64}};
 
 struct Case {
   std::string name;
@@ -55,6 +58,7 @@ const Case kCases[] = {
     {"sinks_all",              kSinks,        1800,  1800},
     {"odd_units",              kOddUnits,     900,   900},
     {"odd_units_few_queries",  kOddUnits,     70,    1500},
+    {"edges",                  kEdges,        700,   2500},
     {"default_units",          kDefaultUnits, 10500, 10500},  // all regions of one segment and of the next
     {"default_units_long",     kDefaultUnits, 1100,  20000},  // two segments, three mini-segments
 };
@@ -101,7 +105,7 @@ TEST_P(AnyCutTest, CountsEachVisibleKeyOnce) {
   EXPECT_TRUE(mixed) << "no θ opens some nodes and leaves others closed";
 }
 const CutCase kCutCases[] = {
-    {"causal", kCausal, 1000, 2537}, {"none", kNone, 333, 1900}, {"sliding", kSliding, 800, 2100}, {"sinks", kSinks, 800, 2100}, {"odd_units", kOddUnits, 500, 1200}};
+    {"causal", kCausal, 1000, 2537}, {"none", kNone, 333, 1900}, {"sliding", kSliding, 800, 2100}, {"sinks", kSinks, 800, 2100}, {"odd_units", kOddUnits, 500, 1200}, {"edges", kEdges, 700, 2500}};
 INSTANTIATE_TEST_SUITE_P(Cases, AnyCutTest, testing::ValuesIn(kCutCases), [](const auto& info) { return info.param.name; });
 
 // Smaller θ reads more and errs less.

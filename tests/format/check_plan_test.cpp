@@ -28,7 +28,9 @@ TEST(CheckPlan, AcceptsWhatTheContractAllows) {
   h.mutable_graph()->mutable_splats()->set_order(0);  // no second-order terms,
   h.mutable_graph()->mutable_splats()->set_bands(0);  // so no bands
   h.mutable_graph()->mutable_mask()->set_sliding_window(4096);
-  h.mutable_graph()->set_kv_heads(8);   // no grouping
+  h.mutable_graph()->set_kv_heads(8);       // no grouping
+  h.mutable_graph()->set_query_tokens(7);   // lengths that are fixed,
+  h.mutable_graph()->set_key_tokens(1000);  // and differ
   h.mutable_buffers(1)->set_offset(0);  // shares the bytes of "panel" …
   h.mutable_buffers(0)->set_last(0);    // … which is dead by then
   h.mutable_stages(1)->mutable_arguments()->DeleteSubrange(1, 1);
@@ -92,6 +94,12 @@ const Case kCases[] = {
     {"c11_descending", 11, "[16 64 32 1024 8192]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(2, 32); }},
     {"c11_twice", 11, "[16 64 64 1024 8192]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(2, 64); }},
     {"c11_not_a_divisor", 11, "[16 64 200 1024 8192]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(2, 200); }},
+    {"c11_half_a_group", 11, "[16 64 256 1024 2048], wanted each 4, 8 or 16 times the one before",
+     [](PlanHeader& h) { SplatsOf(h).set_level_tokens(4, 2048), SplatsOf(h).set_segment_tokens(2048); }},
+    {"c11_three_groups", 11, "[16 64 256 1024 12288]",
+     [](PlanHeader& h) { SplatsOf(h).set_level_tokens(4, 12288), SplatsOf(h).set_segment_tokens(12288); }},
+    {"c11_32_children", 11, "[16 64 256 1024 32768]",
+     [](PlanHeader& h) { SplatsOf(h).set_level_tokens(4, 32768), SplatsOf(h).set_segment_tokens(32768); }},
     {"c11_zero", 11, "[0 64 256 1024 8192]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(0, 0); }},
     {"c12_no_name", 12, "stage 1 has no name", [](PlanHeader& h) { h.mutable_stages(1)->set_name(""); }},
     {"c12_twice", 12, "'pack' is there twice", [](PlanHeader& h) { h.mutable_stages(1)->set_name("pack"); }},
@@ -120,20 +128,30 @@ const Case kCases[] = {
     {"c23_leaf", 23, "leaf_tokens is 32", [](PlanHeader& h) { SplatsOf(h).set_leaf_tokens(32); }},
     {"c23_window", 23, "window_tokens is 512", [](PlanHeader& h) { SplatsOf(h).set_window_tokens(512); }},
     {"c23_no_tile", 23, "tile_queries is 0", [](PlanHeader& h) { SplatsOf(h).set_tile_queries(0); }},
+    {"c23_narrow_tile", 23, "tile_queries is 8, wanted 16..128", [](PlanHeader& h) { SplatsOf(h).set_tile_queries(8); }},
     {"c23_wide_tile", 23, "tile_queries is 256", [](PlanHeader& h) { SplatsOf(h).set_tile_queries(256); }},
     {"c23_ragged_tile", 23, "tile_queries is 96", [](PlanHeader& h) { SplatsOf(h).set_tile_queries(96); }},
     {"c24_no_levels", 24, "level_tokens is []", [](PlanHeader& h) { SplatsOf(h).clear_level_tokens(); }},
-    {"c24_no_leaf", 24, "[32 64 256 1024 8192]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(0, 32); }},
-    {"c24_no_mini", 24, "[16 64 256 2048 8192]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(3, 2048); }},
+    {"c24_no_leaf", 24, "[64 256 1024 8192]", [](PlanHeader& h) { SplatsOf(h).mutable_level_tokens()->erase(SplatsOf(h).level_tokens().begin()); }},
+    {"c24_no_mini", 24, "[16 64 512 2048 8192]",
+     [](PlanHeader& h) { SplatsOf(h).set_level_tokens(2, 512), SplatsOf(h).set_level_tokens(3, 2048); }},
+    {"c24_mini_too_fine", 24, "[16 64 256 1024 8192], wanted leaf_tokens 16 first, mini_segment_tokens 256 and segment_tokens 8192 last",
+     [](PlanHeader& h) { SplatsOf(h).set_mini_segment_tokens(256), SplatsOf(h).set_window_tokens(256); }},
+    {"c24_mini_is_leaf", 24, "[16 256]",
+     [](PlanHeader& h) {
+       SplatsOf(h).mutable_level_tokens()->Truncate(2);
+       SplatsOf(h).set_level_tokens(1, 256);
+       SplatsOf(h).set_mini_segment_tokens(16), SplatsOf(h).set_window_tokens(16), SplatsOf(h).set_tile_queries(16), SplatsOf(h).set_segment_tokens(256);
+     }},
     {"c24_no_segment", 24, "[16 64 256 1024 4096]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(4, 4096); }},
     {"c25_zero", 25, "theta is 0", [](PlanHeader& h) { SplatsOf(h).set_theta(0); }},
     {"c25_nan", 25, "theta is nan", [](PlanHeader& h) { SplatsOf(h).set_theta(kNan); }},
     {"c26_window", 26, "sliding_window", [](PlanHeader& h) { h.mutable_graph()->mutable_mask()->set_sliding_window(UINT64_MAX); }},
     {"c26_sinks", 26, "sink_tokens", [](PlanHeader& h) { h.mutable_graph()->mutable_mask()->set_sink_tokens(UINT64_MAX); }},
     {"c26_near_sinks", 26, "near_sink_tokens is 1025", [](PlanHeader& h) { SplatsOf(h).set_near_sink_tokens(1025); }},
-    {"c35_tolerance", 35, "tolerance is 1 at 0.95", [](PlanHeader& h) { SplatsOf(h).set_tolerance(1), SplatsOf(h).set_confidence(0.95); }},
-    {"c35_no_confidence", 35, "tolerance is 0.1 at 0,", [](PlanHeader& h) { SplatsOf(h).set_tolerance(0.1); }},
-    {"c36_query_order", 36, "query_order is 7", [](PlanHeader& h) { SplatsOf(h).set_query_order(static_cast<QueryOrder>(7)); }},
+    {"c36_tolerance", 36, "tolerance is 1 at 0.95", [](PlanHeader& h) { SplatsOf(h).set_tolerance(1), SplatsOf(h).set_confidence(0.95); }},
+    {"c36_no_confidence", 36, "tolerance is 0.1 at 0,", [](PlanHeader& h) { SplatsOf(h).set_tolerance(0.1); }},
+    {"c37_query_order", 37, "query_order is 7", [](PlanHeader& h) { SplatsOf(h).set_query_order(static_cast<QueryOrder>(7)); }},
     {"c26_no_bands", 26, "bands is 0", [](PlanHeader& h) { SplatsOf(h).set_bands(0); }},
     {"c26_many_bands", 26, "bands is 65", [](PlanHeader& h) { SplatsOf(h).set_bands(65); }},
     {"c26_segment", 26, "segment_tokens is 2097152",
@@ -186,6 +204,11 @@ const Case kCases[] = {
     {"c34_line_end", 34, "hsa.format.Stage.name is \"a\\nb\"", [](PlanHeader& h) { h.mutable_stages(0)->set_name("a\nb"); }},
     {"c34_escape", 34, "producer is \"\\033[2J\"", [](PlanHeader& h) { h.set_producer("\x1b[2J"); }},
     {"c34_feature", 34, "features is \"\\177\"", [](PlanHeader& h) { h.mutable_variants(1)->add_features("\x7f"); }},
+    {"c35_queries", 35, "query_tokens is 1099511627777, wanted at most 1099511627776",
+     [](PlanHeader& h) { h.mutable_graph()->set_query_tokens((uint64_t{1} << 40) + 1); }},
+    {"c35_keys", 35, "key_tokens is 18446744073709551615", [](PlanHeader& h) { h.mutable_graph()->set_key_tokens(UINT64_MAX); }},
+    {"c35_more_queries", 35, "query_tokens is 9, wanted at most key_tokens 8",
+     [](PlanHeader& h) { h.mutable_graph()->set_query_tokens(9), h.mutable_graph()->set_key_tokens(8); }},
     {"c34_long", 34, "257 bytes", [](PlanHeader& h) { h.mutable_graph()->set_name(std::string(257, 'x')); }},
 };
 
@@ -206,12 +229,17 @@ TEST_P(CheckPlanConstraint, IsRefusedByItsNumber) {
 }
 INSTANTIATE_TEST_SUITE_P(All, CheckPlanConstraint, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
 
+std::string Text(const char* path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 TEST(CheckPlan, EveryConstraintHasACaseAndIsDocumented) {
-  std::ifstream in(HSA_SOURCE_DIR "/docs/plan_format.md");
-  const std::string page(std::istreambuf_iterator<char>(in), {});
-  for (int constraint = 1; constraint <= 34; ++constraint) {
+  const std::string page = Text(HSA_SOURCE_DIR "/docs/plan_format.md"), proto = Text(HSA_SOURCE_DIR "/runtime/format/plan.proto");
+  for (int constraint = 1; constraint <= 35; ++constraint) {
     EXPECT_TRUE(std::any_of(std::begin(kCases), std::end(kCases), [&](const Case& c) { return c.constraint == constraint; })) << constraint;
     EXPECT_NE(page.find("| plan_c" + std::to_string(constraint) + " |"), std::string::npos) << constraint;
+    EXPECT_NE(proto.find("plan_c" + std::to_string(constraint)), std::string::npos) << constraint;  // beside its field
   }
 }
 

@@ -53,7 +53,7 @@ TEST(ImportGraphTest, RoundTrips) {
   odd.mutable_inputs(1)->set_tokens(9);
   odd.mutable_inputs(0)->set_name("model.layers.3/q-proj");
   odd.mutable_nodes(0)->mutable_attention()->set_query("model.layers.3/q-proj");
-  odd.mutable_nodes(0)->mutable_attention()->mutable_splats()->set_segment_tokens(2048);
+  odd.mutable_nodes(0)->mutable_attention()->mutable_splats()->set_segment_tokens(4096);
   odd.mutable_nodes(0)->mutable_attention()->mutable_splats()->set_theta(1e-3);
   graphs.push_back(odd);
   for (const Graph& graph : graphs) {

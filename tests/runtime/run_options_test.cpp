@@ -28,6 +28,13 @@ TEST(RunOptionsTest, DefaultsAreThePlansTheta) {
   EXPECT_FALSE(command->lse);
 }
 
+TEST(RunOptionsTest, ExactIsStreamed) {
+  const auto command = Parse({"a.hsaplan", "--in=in", "--exact", "--segment", "4096"});
+  ASSERT_TRUE(command.ok()) << command.status();
+  EXPECT_EQ(command->options.mode, Mode::kExact);
+  EXPECT_EQ(command->options.segment_tokens, 4096);
+}
+
 TEST(RunOptionsTest, EveryFlagArrives) {
   const auto command = Parse({"a.hsaplan",
                               "--in=in",
@@ -38,8 +45,6 @@ TEST(RunOptionsTest, EveryFlagArrives) {
                               "--seed=18446744073709551615",
                               "--save-index",
                               "index",
-                              "--segment",
-                              "4096",
                               "--threads",
                               "3",
                               "--memory-budget",
@@ -63,7 +68,6 @@ TEST(RunOptionsTest, EveryFlagArrives) {
   EXPECT_EQ(command->options.budget, 0.25);
   EXPECT_EQ(command->options.seed, ~uint64_t{0});
   EXPECT_EQ(command->options.save_index, "index");
-  EXPECT_EQ(command->options.segment_tokens, 4096);
   EXPECT_EQ(command->options.threads, 3);
   EXPECT_EQ(command->options.memory_budget_bytes, 256 << 20);
   EXPECT_EQ(command->options.scratch_dir, "/tmp");
@@ -144,7 +148,8 @@ const Wrong kWrong[] = {
     {"seed_negative", {"--seed=-1"}, "--seed is '-1'"},
     {"seed_too_large", {"--seed", "18446744073709551616"}, "--seed is '18446744073709551616'"},
     {"threads_zero", {"--threads", "0"}, "--threads is '0', wanted 1 to 65536"},
-    {"segment_zero", {"--segment", "0"}, "--segment is '0'"},
+    {"segment_of_splats", {"--segment", "4096"}, "--segment is of exact mode"},
+    {"segment_zero", {"--exact", "--segment", "0"}, "--segment is '0'"},
     {"verify_zero", {"--verify", "0"}, "--verify is '0'"},
     {"memory_unit", {"--memory-budget", "12parsecs"}, "--memory-budget is '12parsecs', wanted a size such as 256MiB"},
     {"memory_zero", {"--memory-budget", "0"}, "--memory-budget is '0'"},

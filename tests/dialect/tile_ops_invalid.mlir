@@ -1,0 +1,63 @@
+// RUN: hsa-opt %s --split-input-file --verify-diagnostics
+// Every constraint of layer 2.
+// load_query reads rows, and rows only.
+func.func @tile_c1(%rows: tensor<?x32xf32>, %max: tensor<64xf32>) {
+  // expected-error @below {{tile_c1: has 2 ins, takes 1}}
+  hsa.tile_load_query ins(%rows, %rows : tensor<?x32xf32>, tensor<?x32xf32>) outs(%max : tensor<64xf32>) -> tensor<64xf32>
+  return
+}
+
+// -----
+
+// A state is query, max, sum and acc.
+func.func @tile_c2(%rows: tensor<?x32xf32>, %max: tensor<64xf32>) {
+  // expected-error @below {{tile_c2: has 1 outs, takes 4}}
+  hsa.tile_load_query ins(%rows : tensor<?x32xf32>) outs(%max : tensor<64xf32>) -> tensor<64xf32>
+  return
+}
+
+// -----
+
+// Bufferized is all of it or nothing.
+func.func @tile_c3(%rows: tensor<?x32xf32>, %q: memref<64x32xf32>, %max: memref<64xf32>, %sum: memref<64x16xf32>) {
+  // expected-error @below {{tile_c3: mixes tensors and memrefs}}
+  hsa.tile_load_query ins(%rows : tensor<?x32xf32>) outs(%q, %max, %sum, %q : memref<64x32xf32>, memref<64xf32>, memref<64x16xf32>, memref<64x32xf32>)
+  return
+}
+
+// -----
+
+// Tensors come back, one for each out.
+func.func @tile_c4(%rows: tensor<?x32xf32>, %q: tensor<64x32xf32>, %max: tensor<64xf32>, %sum: tensor<64x16xf32>) {
+  // expected-error @below {{tile_c4: has 1 results, wants 4}}
+  hsa.tile_load_query ins(%rows : tensor<?x32xf32>) outs(%q, %max, %sum, %q : tensor<64x32xf32>, tensor<64xf32>, tensor<64x16xf32>, tensor<64x32xf32>)
+      -> tensor<64x32xf32>
+  return
+}
+
+// -----
+
+// Each of the type of its out.
+func.func @tile_c5(%rows: tensor<?x32xf32>, %q: tensor<64x32xf32>, %max: tensor<64xf32>, %sum: tensor<64x16xf32>) {
+  // expected-error @below {{tile_c5: result 1 is 'tensor<32xf32>', its out is 'tensor<64xf32>'}}
+  hsa.tile_load_query ins(%rows : tensor<?x32xf32>) outs(%q, %max, %sum, %q : tensor<64x32xf32>, tensor<64xf32>, tensor<64x16xf32>, tensor<64x32xf32>)
+      -> tensor<64x32xf32>, tensor<32xf32>, tensor<64x16xf32>, tensor<64x32xf32>
+  return
+}
+
+// -----
+
+// Each KV head serves the same number of query heads.
+// expected-error @below {{schedule_c1: query_heads is 3, not a multiple of kv_heads 2}}
+hsa.schedule @schedule_c1 attributes {query_name = "q", key_name = "k", value_name = "v", output_name = "o", query_heads = 3 : i64, kv_heads = 2 : i64,
+    head_dim = 32 : i64, value_dim = 32 : i64, scale = 1.0 : f64, mask = #hsa.mask<>, config = #hsa.config<>} {
+}
+
+// -----
+
+// The runtime iterates over four spaces.
+hsa.schedule @stage_c1 attributes {query_name = "q", key_name = "k", value_name = "v", output_name = "o", query_heads = 2 : i64, kv_heads = 2 : i64,
+    head_dim = 32 : i64, value_dim = 32 : i64, scale = 1.0 : f64, mask = #hsa.mask<>, config = #hsa.config<>} {
+  // expected-error @below {{stage_c1: space is 'window', wants segment, level, tile or rows}}
+  hsa.stage "window" "pack" ["@k_rows"]
+}
