@@ -17,7 +17,7 @@ namespace hsa::ir {
 
 enum class CodeKind { kObject, kAssembly };
 
-// Optimised LLVM IR of a variant: every entry `f` is reached through a wrapper `hsa_f(ptr descriptors)`, the ABI of runtime/plan.h.
+// Optimised LLVM IR of a variant: every entry `f` is the function `hsa_f(ptr descriptors)`, the ABI of runtime/plan.h.
 llvm::Expected<std::unique_ptr<llvm::Module>> translateVariant(mlir::ModuleOp variant, const Target& target, llvm::LLVMContext& context);
 
 // An ELF object or its assembly.
