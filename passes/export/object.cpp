@@ -1,6 +1,5 @@
 #include "passes/export/object.h"
 
-#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -8,42 +7,11 @@
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
 #include "llvm/Transforms/Scalar/LICM.h"
 #include "llvm/Transforms/Scalar/SimplifyCFG.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Export.h"
+#include "passes/export/translate.h"
 
 namespace hsa::ir {
 
 namespace {
-
-constexpr llvm::StringLiteral kEntryPrefix = "hsa_";
-
-// f(fields of its memref descriptors…) becomes hsa_f(ptr descriptors), which loads the fields that it reads. Its body moves; as a wrapper around a
-// call, forty fields were loaded, pushed and loaded again, and compiling that was a sixth of all code generation.
-void takeDescriptors(llvm::Function& entry) {
-  llvm::Module& module = *entry.getParent();
-  llvm::LLVMContext& context = module.getContext();
-  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {llvm::PointerType::get(context, 0)}, false);
-  auto* taker = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, kEntryPrefix + entry.getName(), module);
-  taker->splice(taker->end(), &entry);
-  llvm::IRBuilder<> b(&taker->getEntryBlock(), taker->getEntryBlock().begin());
-  // A descriptor is allocated, aligned, offset, sizes[rank], strides[rank]: after two pointers come i64s, up to the next pointer pair.
-  llvm::Value* descriptor = nullptr;
-  unsigned field = 0, memref = 0;
-  for (unsigned i = 0; i < entry.arg_size(); ++i) {
-    llvm::Argument& argument = *entry.getArg(i);
-    const bool first = argument.getType()->isPointerTy() && i + 1 < entry.arg_size() && entry.getArg(i + 1)->getType()->isPointerTy();
-    if (first) {
-      llvm::Value* slot = b.CreateConstInBoundsGEP1_64(b.getPtrTy(), taker->getArg(0), memref++);
-      descriptor = b.CreateLoad(b.getPtrTy(), slot);
-      field = 0;
-    }
-    llvm::Value* at = b.CreateConstInBoundsGEP1_64(b.getInt64Ty(), descriptor, field++);
-    if (!argument.use_empty()) argument.replaceAllUsesWith(b.CreateLoad(argument.getType(), at));
-  }
-  entry.eraseFromParent();
-}
 
 // Every function is compiled for the features of the level and nothing else, calls no library, and uses whole registers.
 void setTargetAttributes(llvm::Module& module, const Target& target) {
@@ -55,10 +23,6 @@ void setTargetAttributes(llvm::Module& module, const Target& target) {
     function.addFnAttr("no-builtins");
     function.addFnAttr("prefer-vector-width", width);
     function.addFnAttr("min-legal-vector-width", width);
-    function.addFnAttr(llvm::Attribute::NoUnwind);
-    if (!function.hasExternalLinkage()) continue;
-    if (!function.getName().starts_with(kEntryPrefix)) function.setLinkage(llvm::GlobalValue::InternalLinkage);
-    function.setDSOLocal(true);
   }
 }
 
@@ -89,17 +53,11 @@ void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
 }  // namespace
 
 llvm::Expected<std::unique_ptr<llvm::Module>> translateVariant(mlir::ModuleOp variant, const Target& target, llvm::LLVMContext& context) {
-  mlir::registerBuiltinDialectTranslation(*variant.getContext());
-  mlir::registerLLVMDialectTranslation(*variant.getContext());
-  std::unique_ptr<llvm::Module> module = mlir::translateModuleToLLVMIR(variant, context, target.name);
-  if (!module) return llvm::createStringError("variant '" + target.name + "' is not in the LLVM dialect; run the hsa-cpu pipeline first");
+  auto module = std::make_unique<llvm::Module>(target.name, context);
   auto machine = createTargetMachine(target);
   module->setTargetTriple(machine->getTargetTriple());
   module->setDataLayout(machine->createDataLayout());
-  llvm::SmallVector<llvm::Function*> entries;
-  for (auto function : variant.getOps<mlir::LLVM::LLVMFuncOp>())
-    if (function.isPublic() && !function.isExternal()) entries.push_back(module->getFunction(function.getName()));
-  for (llvm::Function* entry : entries) takeDescriptors(*entry);
+  if (llvm::Error error = translateFunctions(llvm::to_vector(variant.getOps<mlir::func::FuncOp>()), *module)) return std::move(error);
   setTargetAttributes(*module, target);
   optimize(*module, *machine);
   return module;
