@@ -50,6 +50,27 @@ void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   passes.run(module, modules);
 }
 
+// Passes of the code generator that are not worth their time here (a third of all). Strength reduction of loops and what prepares it: addresses come
+// in the form that it would find (translate_memory.cpp). Scheduling behind register allocation: the processors that run this reorder by themselves.
+bool isSpared(llvm::StringRef pass) {
+  return llvm::is_contained<llvm::StringRef>({"Loop Strength Reduction", "Canonicalize Freeze Instructions in Loops",
+                                              "Post RA top-down list latency scheduler"}, pass);
+}
+
+class SparingPasses : public llvm::legacy::PassManagerBase {
+ public:
+  void add(llvm::Pass* pass) override {
+    if (isSpared(pass->getPassName()))
+      delete pass;
+    else
+      passes_.add(pass);
+  }
+  void run(llvm::Module& module) { passes_.run(module); }
+
+ private:
+  llvm::legacy::PassManager passes_;
+};
+
 }  // namespace
 
 llvm::Expected<std::unique_ptr<llvm::Module>> translateVariant(mlir::ModuleOp variant, const Target& target, llvm::LLVMContext& context) {
@@ -67,7 +88,7 @@ llvm::Expected<std::string> emitCode(llvm::Module& module, const Target& target,
   auto machine = createTargetMachine(target);
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
-  llvm::legacy::PassManager passes;
+  SparingPasses passes;
   const auto type = kind == CodeKind::kObject ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile;
   if (machine->addPassesToEmitFile(passes, stream, nullptr, type))
     return llvm::createStringError("the target '" + target.triple + "' cannot write this kind of file");
