@@ -73,15 +73,20 @@ class SparingPasses : public llvm::legacy::PassManagerBase {
 
 }  // namespace
 
-llvm::Expected<std::unique_ptr<llvm::Module>> translateVariant(mlir::ModuleOp variant, const Target& target, llvm::LLVMContext& context) {
+llvm::Expected<std::unique_ptr<llvm::Module>> translatePart(llvm::ArrayRef<mlir::func::FuncOp> functions, const Target& target,
+                                                            llvm::LLVMContext& context) {
   auto module = std::make_unique<llvm::Module>(target.name, context);
   auto machine = createTargetMachine(target);
   module->setTargetTriple(machine->getTargetTriple());
   module->setDataLayout(machine->createDataLayout());
-  if (llvm::Error error = translateFunctions(llvm::to_vector(variant.getOps<mlir::func::FuncOp>()), *module)) return std::move(error);
+  if (llvm::Error error = translateFunctions(functions, *module)) return std::move(error);
   setTargetAttributes(*module, target);
   optimize(*module, *machine);
   return module;
+}
+
+llvm::Expected<std::unique_ptr<llvm::Module>> translateVariant(mlir::ModuleOp variant, const Target& target, llvm::LLVMContext& context) {
+  return translatePart(llvm::to_vector(variant.getOps<mlir::func::FuncOp>()), target, context);
 }
 
 llvm::Expected<std::string> emitCode(llvm::Module& module, const Target& target, CodeKind kind) {
