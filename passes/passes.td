@@ -51,10 +51,6 @@ def LowerToCpuPass : Pass<"hsa-lower-to-cpu", "::mlir::ModuleOp"> {
   let options = [ListOption<"mcpu", "mcpu", "std::string", "processors as LLVM names them, or native">];
 }
 
-def CpuToLlvmPass : Pass<"hsa-cpu-to-llvm", "::mlir::ModuleOp"> {
-  let summary = "loops, vectors and memrefs of one variant → the LLVM dialect";
-}
-
 def ExportPlanPass : Pass<"hsa-export-plan", "::mlir::ModuleOp"> {
   let summary = "schedule and variants → a plan file";
   let options = [Option<"file", "file", "std::string", "", "where the plan goes">];

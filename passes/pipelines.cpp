@@ -2,14 +2,11 @@
 
 #include "dialect/hsa_dialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "passes/passes.h"
@@ -37,8 +34,6 @@ void buildHsaCpuPipeline(OpPassManager& pm, const CpuPipelineOptions& options) {
   LowerToCpuPassOptions lower;
   lower.mcpu.assign(options.cpus.begin(), options.cpus.end());
   pm.addPass(createLowerToCpuPass(lower));
-  // Only the variants go on: the entries of layer 2 stay beside them, for the export to read their types.
-  pm.nest<ModuleOp>().addPass(createCpuToLlvmPass());
 }
 
 namespace {
@@ -59,8 +54,8 @@ void registerPipelines() {
 }
 
 void registerPipelineDialects(DialectRegistry& registry) {
-  registry.insert<HsaDialect, arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect,
-                  memref::MemRefDialect, scf::SCFDialect, tensor::TensorDialect, ub::UBDialect, vector::VectorDialect>();
+  registry.insert<HsaDialect, arith::ArithDialect, func::FuncDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
+                  tensor::TensorDialect, vector::VectorDialect>();
 }
 
 }  // namespace hsa::ir

@@ -17,7 +17,7 @@ struct CpuPipelineOptions {
 void buildStagesPipeline(mlir::OpPassManager& pm);
 // → layer 2 in memory.
 void buildStructuredPipeline(mlir::OpPassManager& pm);
-// → one module per processor in the LLVM dialect, ready for hsa-export-plan. All of hsa-cpu.
+// → one module of vector code per processor, ready for hsa-export-plan. All of hsa-cpu.
 void buildHsaCpuPipeline(mlir::OpPassManager& pm, const CpuPipelineOptions& options);
 
 // `--hsa-cpu=mcpu=…` on the command line.

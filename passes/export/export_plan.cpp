@@ -5,11 +5,13 @@
 #include "llvm/Config/llvm-config.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/ThreadPool.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/export/arena.h"
 #include "passes/export/image.h"
 #include "passes/export/object.h"
+#include "passes/export/partition.h"
 #include "passes/export/schedule.h"
 #include "passes/passes.h"
 #include "passes/schedule_params.h"
@@ -25,13 +27,34 @@ using namespace mlir;  // NOLINT
 
 namespace {
 
-llvm::Expected<std::string> exportVariant(ModuleOp module, const Target& target, format::Variant& out) {
+llvm::Expected<std::string> compilePart(const Part& part, const Target& target) {
   llvm::LLVMContext context;
-  auto llvmModule = translateVariant(module, target, context);
-  if (!llvmModule) return llvmModule.takeError();
-  auto object = emitCode(**llvmModule, target, CodeKind::kObject);
-  if (!object) return object.takeError();
-  auto image = linkImage(*object);
+  auto module = translatePart(part, target, context);
+  if (!module) return module.takeError();
+  return emitCode(**module, target, CodeKind::kObject);
+}
+
+// One object per part, on as many threads as the machine has cores. MLIR is only read here.
+llvm::Expected<std::vector<std::string>> compileParts(const std::vector<Part>& parts, const Target& target) {
+  std::vector<std::string> objects(parts.size()), problems(parts.size());
+  llvm::DefaultThreadPool threads(llvm::hardware_concurrency(parts.size()));
+  for (size_t i = 0; i < parts.size(); ++i)
+    threads.async([&, i] {
+      if (auto object = compilePart(parts[i], target))
+        objects[i] = std::move(*object);
+      else
+        problems[i] = llvm::toString(object.takeError());
+    });
+  threads.wait();
+  for (const std::string& problem : problems)
+    if (!problem.empty()) return llvm::createStringError(problem);
+  return objects;
+}
+
+llvm::Expected<std::string> exportVariant(ModuleOp module, const Target& target, format::Variant& out) {
+  auto objects = compileParts(partition(module), target);
+  if (!objects) return objects.takeError();
+  auto image = linkImage(*objects);
   if (!image) return image.takeError();
   out.set_name(target.name);
   out.set_triple(target.triple);

@@ -78,14 +78,12 @@ std::map<uint64_t, uint64_t> layOut(const ELFObjectFileBase& file, std::string& 
   return offsets;
 }
 
-}  // namespace
-
-llvm::Expected<Image> linkImage(llvm::StringRef object) {
+// Behind what the image holds already.
+llvm::Error addObject(llvm::StringRef object, Image& image) {
   auto parsed = llvm::object::ObjectFile::createELFObjectFile(llvm::MemoryBufferRef(object, "plan code"));
   if (!parsed) return parsed.takeError();
   const auto& file = llvm::cast<ELFObjectFileBase>(**parsed);
   const bool x86 = file.getEMachine() == llvm::ELF::EM_X86_64;
-  Image image;
   const std::map<uint64_t, uint64_t> offsets = layOut(file, image.bytes);
 
   // Offset of a symbol in the image.
@@ -124,6 +122,15 @@ llvm::Expected<Image> linkImage(llvm::StringRef object) {
     if (!offset) return offset.takeError();
     image.entries.push_back({name->drop_front(4).str(), static_cast<uint64_t>(*offset)});
   }
+  return llvm::Error::success();
+}
+
+}  // namespace
+
+llvm::Expected<Image> linkImage(llvm::ArrayRef<std::string> objects) {
+  Image image;
+  for (const std::string& object : objects)
+    if (llvm::Error error = addObject(object, image)) return std::move(error);
   return image;
 }
 

@@ -1,10 +1,10 @@
-// An ELF object → a position-independent image: its code and constants side by side, every relocation resolved, nothing imported.
+// ELF objects → a position-independent image: their code and constants side by side, every relocation resolved, nothing imported.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 
 namespace hsa::ir {
@@ -19,7 +19,8 @@ struct Image {
   std::vector<ImageEntry> entries;
 };
 
-// An error names the symbol that would have to be imported, or the relocation that depends on where the image is loaded.
-llvm::Expected<Image> linkImage(llvm::StringRef object);
+// The objects one behind the other; none calls another. An error names the symbol that would have to be imported, or the relocation that depends on
+// where the image is loaded.
+llvm::Expected<Image> linkImage(llvm::ArrayRef<std::string> objects);
 
 }  // namespace hsa::ir

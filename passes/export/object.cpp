@@ -1,6 +1,5 @@
 #include "passes/export/object.h"
 
-#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -8,42 +7,11 @@
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
 #include "llvm/Transforms/Scalar/LICM.h"
 #include "llvm/Transforms/Scalar/SimplifyCFG.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Export.h"
+#include "passes/export/translate.h"
 
 namespace hsa::ir {
 
 namespace {
-
-constexpr llvm::StringLiteral kEntryPrefix = "hsa_";
-
-// hsa_f(ptr descriptors): unpacks the memref descriptors and calls f, which takes their fields one by one.
-void addWrapper(llvm::Function& entry) {
-  llvm::Module& module = *entry.getParent();
-  llvm::IRBuilder<> b(module.getContext());
-  auto* type = llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy()}, false);
-  auto* wrapper = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, kEntryPrefix + entry.getName(), module);
-  b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "entry", wrapper));
-  // A descriptor is allocated, aligned, offset, sizes[rank], strides[rank]: after two pointers come i64s, up to the next pointer pair.
-  llvm::SmallVector<llvm::Value*> arguments;
-  llvm::Value* descriptor = nullptr;
-  unsigned field = 0, memref = 0;
-  for (unsigned i = 0; i < entry.arg_size(); ++i) {
-    llvm::Type* argument = entry.getArg(i)->getType();
-    const bool first = argument->isPointerTy() && i + 1 < entry.arg_size() && entry.getArg(i + 1)->getType()->isPointerTy();
-    if (first) {
-      llvm::Value* slot = b.CreateConstInBoundsGEP1_64(b.getPtrTy(), wrapper->getArg(0), memref++);
-      descriptor = b.CreateLoad(b.getPtrTy(), slot);
-      field = 0;
-    }
-    arguments.push_back(b.CreateLoad(argument, b.CreateConstInBoundsGEP1_64(b.getInt64Ty(), descriptor, field++)));
-  }
-  b.CreateCall(&entry, arguments);
-  b.CreateRetVoid();
-  entry.setLinkage(llvm::GlobalValue::InternalLinkage);
-}
 
 // Every function is compiled for the features of the level and nothing else, calls no library, and uses whole registers.
 void setTargetAttributes(llvm::Module& module, const Target& target) {
@@ -55,10 +23,6 @@ void setTargetAttributes(llvm::Module& module, const Target& target) {
     function.addFnAttr("no-builtins");
     function.addFnAttr("prefer-vector-width", width);
     function.addFnAttr("min-legal-vector-width", width);
-    function.addFnAttr(llvm::Attribute::NoUnwind);
-    if (!function.hasExternalLinkage()) continue;
-    if (!function.getName().starts_with(kEntryPrefix)) function.setLinkage(llvm::GlobalValue::InternalLinkage);
-    function.setDSOLocal(true);
   }
 }
 
@@ -86,30 +50,50 @@ void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   passes.run(module, modules);
 }
 
+// Passes of the code generator that are not worth their time here (a third of all). Strength reduction of loops and what prepares it: addresses come
+// in the form that it would find (translate_memory.cpp). Scheduling behind register allocation: the processors that run this reorder by themselves.
+bool isSpared(llvm::StringRef pass) {
+  return llvm::is_contained<llvm::StringRef>({"Loop Strength Reduction", "Canonicalize Freeze Instructions in Loops",
+                                              "Post RA top-down list latency scheduler"}, pass);
+}
+
+class SparingPasses : public llvm::legacy::PassManagerBase {
+ public:
+  void add(llvm::Pass* pass) override {
+    if (isSpared(pass->getPassName()))
+      delete pass;
+    else
+      passes_.add(pass);
+  }
+  void run(llvm::Module& module) { passes_.run(module); }
+
+ private:
+  llvm::legacy::PassManager passes_;
+};
+
 }  // namespace
 
-llvm::Expected<std::unique_ptr<llvm::Module>> translateVariant(mlir::ModuleOp variant, const Target& target, llvm::LLVMContext& context) {
-  mlir::registerBuiltinDialectTranslation(*variant.getContext());
-  mlir::registerLLVMDialectTranslation(*variant.getContext());
-  std::unique_ptr<llvm::Module> module = mlir::translateModuleToLLVMIR(variant, context, target.name);
-  if (!module) return llvm::createStringError("variant '" + target.name + "' is not in the LLVM dialect; run the hsa-cpu pipeline first");
+llvm::Expected<std::unique_ptr<llvm::Module>> translatePart(llvm::ArrayRef<mlir::func::FuncOp> functions, const Target& target,
+                                                            llvm::LLVMContext& context) {
+  auto module = std::make_unique<llvm::Module>(target.name, context);
   auto machine = createTargetMachine(target);
   module->setTargetTriple(machine->getTargetTriple());
   module->setDataLayout(machine->createDataLayout());
-  llvm::SmallVector<llvm::Function*> entries;
-  for (auto function : variant.getOps<mlir::LLVM::LLVMFuncOp>())
-    if (function.isPublic() && !function.isExternal()) entries.push_back(module->getFunction(function.getName()));
-  for (llvm::Function* entry : entries) addWrapper(*entry);
+  if (llvm::Error error = translateFunctions(functions, *module)) return std::move(error);
   setTargetAttributes(*module, target);
   optimize(*module, *machine);
   return module;
+}
+
+llvm::Expected<std::unique_ptr<llvm::Module>> translateVariant(mlir::ModuleOp variant, const Target& target, llvm::LLVMContext& context) {
+  return translatePart(llvm::to_vector(variant.getOps<mlir::func::FuncOp>()), target, context);
 }
 
 llvm::Expected<std::string> emitCode(llvm::Module& module, const Target& target, CodeKind kind) {
   auto machine = createTargetMachine(target);
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
-  llvm::legacy::PassManager passes;
+  SparingPasses passes;
   const auto type = kind == CodeKind::kObject ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile;
   if (machine->addPassesToEmitFile(passes, stream, nullptr, type))
     return llvm::createStringError("the target '" + target.triple + "' cannot write this kind of file");

@@ -112,7 +112,7 @@ CompiledKernels::CompiledKernels(const KernelCase& test) {
   llvm::LLVMContext llvm_context;
   for (auto variant : module->getOps<mlir::ModuleOp>()) {
     auto code = llvm::cantFail(translateVariant(variant, target, llvm_context));
-    const Image image = llvm::cantFail(linkImage(llvm::cantFail(emitCode(*code, target, CodeKind::kObject))));
+    const Image image = llvm::cantFail(linkImage({llvm::cantFail(emitCode(*code, target, CodeKind::kObject))}));
     code_ = mmap(nullptr, image.bytes.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     std::memcpy(code_, image.bytes.data(), image.bytes.size());
     mprotect(code_, image.bytes.size(), PROT_READ | PROT_EXEC);

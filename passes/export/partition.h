@@ -1,0 +1,17 @@
+// A variant's functions in parts that are compiled on their own, side by side.
+#pragma once
+
+#include <vector>
+
+#include "llvm/ADT/SmallVector.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace hsa::ir {
+
+using Part = llvm::SmallVector<mlir::func::FuncOp>;
+
+// Functions that call each other, or the same function, are in one part. The parts depend on the module alone, never on the machine that compiles, so
+// a plan has the same bytes everywhere. None is empty.
+std::vector<Part> partition(mlir::ModuleOp variant);
+
+}  // namespace hsa::ir
