@@ -25,9 +25,9 @@ def Hsa_TileLoadQueryOp : Hsa_TileOp<"load_query", 1, 4> {
   let summary = "query = rows, zero behind the last; empty state";
   let description = "ins q_rows [?,D]; outs query [TQ,D], max [TQ], sum [TQ,16], acc [TQ,Dv]. Source: docs/spec.md, Partial.";
 }
-def Hsa_TileQueryBandsOp : Hsa_TileOp<"query_bands", 2, 2> {
-  let summary = "bands[r,b] = σ² ‖(Uᵀq_r)_b‖²";
-  let description = "ins query, basis [B,D,16]; outs query_bands [TQ,bands], scores (scratch). Source: docs/spec.md, Node.";
+def Hsa_TileQueryBandsOp : Hsa_TileOp<"query_bands", 2, 1> {
+  let summary = "bands[r,b] = σ² ‖(q_r − q₀)_b‖²";
+  let description = "ins query, reference [D]; outs query_bands [TQ,bands]. Source: docs/spec.md, Node.";
 }
 def Hsa_TileFinishOp : Hsa_TileOp<"finish", 3, 2> {
   let summary = "o = acc/sum, lse = ln 2 (max + log2 sum); 0 and -inf where sum = 0";
@@ -93,29 +93,17 @@ def Hsa_TilePrincipalAxisOp : Hsa_TileOp<"principal_axis", 1, 2> {
   let summary = "projections of rows on their principal axis, by power iterations";
   let description = "ins metric_x [?,D+Dv]; outs projection [?], axis [4,D+Dv] (scratch). Source: docs/spec.md, Tree.";
 }
-def Hsa_TileLeafMomentsOp : Hsa_TileOp<"leaf_moments", 4, 5> {
-  let summary = "n, mean k, mean v and band variances of each leaf";
-  let description = "ins k_rows, v_rows, order, basis; outs node_mean, node_value, node_var, node_scalar, deviation [17,D] (scratch). Source: docs/spec.md, Node.";
+def Hsa_TileAddRowsOp : Hsa_TileOp<"add_rows", 2, 1> {
+  let summary = "reference += Σ row over the finite rows";
+  let description = "ins widened rows [?,D], bad_rows [?]; outs reference [D]. Source: docs/spec.md, Node.";
 }
-def Hsa_TileLeafGramOp : Hsa_TileOp<"leaf_gram", 4, 2> {
-  let summary = "gram += Σ_leaves (1/n) Σ (k-μ)(k-μ)ᵀ";
-  let description = "ins k_rows, order, node_mean, node_scalar; outs gram, deviation (scratch). Source: docs/spec.md, Node.";
+def Hsa_TileLeafMomentsOp : Hsa_TileOp<"leaf_moments", 4, 4> {
+  let summary = "A, μ, v̄ and band variances of each leaf about the reference";
+  let description = "ins leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], reference [D]; outs node_mean [G,D,4], node_value [G,4,Dv], node_var [G,bands,4], node_scalar [G,4,4]: log2 e (A − σ q₀·μ), log2 e A, 2 ln n, n. Source: docs/spec.md, Node.";
 }
 def Hsa_TileMergeMomentsOp : Hsa_TileOp<"merge_moments", 6, 5> {
-  let summary = "moments of nodes from the moments of their children";
-  let description = "ins child_mean, child_value, child_var, child_scalar, basis, level_params; outs node_mean, node_value, node_var, node_scalar, deviation [17,D] (scratch). Source: docs/spec.md, Node.";
-}
-def Hsa_TileLeafMassOp : Hsa_TileOp<"leaf_mass", 3, 2> {
-  let summary = "true log2 mass of each leaf as 16 sample queries see it";
-  let description = "ins query (16 samples), panel_k, node_scalar; outs true_mass [G,16,4], scores (scratch). Source: docs/spec.md, Node.";
-}
-def Hsa_TileMergeMassOp : Hsa_TileOp<"merge_mass", 2, 1> {
-  let summary = "true log2 mass of nodes from their children";
-  let description = "ins child_mass [G,16,4], level_params; outs true_mass. Source: docs/spec.md, Node.";
-}
-def Hsa_TileFitGainOp : Hsa_TileOp<"fit_gain", 6, 1> {
-  let summary = "β and τ of each node from the samples' true mass";
-  let description = "ins query, query_bands, true_mass, node_mean, node_var, counts; outs node_scalar. Source: docs/spec.md, Node.";
+  let summary = "the same of nodes from their children";
+  let description = "ins child_mean, child_value, child_var, child_scalar, reference, level_params; outs node_mean, node_value, node_var, node_scalar, child_share [4,4] (scratch). Source: docs/spec.md, Node.";
 }
 
 // ---- what a plan runs

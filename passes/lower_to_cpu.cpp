@@ -31,9 +31,8 @@ Emitter emitterOf(Operation& op) {
       {"hsa.tile_store_rows", emitStoreRows},       {"hsa.tile_pack_panels", emitPackPanels},
       {"hsa.tile_pack_leaves", emitPackLeaves},     {"hsa.tile_gram", emitGram},
       {"hsa.tile_metric_rows", emitMetricRows},     {"hsa.tile_principal_axis", emitPrincipalAxis},
-      {"hsa.tile_leaf_moments", emitLeafMoments},   {"hsa.tile_leaf_gram", emitLeafGram},
-      {"hsa.tile_merge_moments", emitMergeMoments}, {"hsa.tile_leaf_mass", emitLeafMass},
-      {"hsa.tile_merge_mass", emitMergeMass},       {"hsa.tile_fit_gain", emitFitGain},
+      {"hsa.tile_add_rows", emitAddRows},
+      {"hsa.tile_leaf_moments", emitLeafMoments},   {"hsa.tile_merge_moments", emitMergeMoments},
   };
   return emitters.lookup(op.getName().getStringRef());
 }

@@ -6,7 +6,7 @@ namespace hsa::ir {
 
 std::vector<Term> vocabulary(const KernelParams& p) {
   const int64_t tq = p.tileQueries, d = p.paddedHeadDim, dv = p.paddedValueDim, b = p.bands, any = -1;
-  const int64_t panel = kPanelKeys, batch = kBatchPanels, nodes = kGroupNodes, samples = 16;
+  const int64_t panel = kPanelKeys, batch = kBatchPanels, nodes = kGroupNodes;
   const auto port = Home::kPort, strided = Home::kStridedPort, buffer = Home::kBuffer;
   const auto f32 = Element::kF32, i32 = Element::kI32, input = Element::kInput;
   return {
@@ -26,9 +26,8 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"child_mean", port, f32, {any, d, nodes}}, {"child_value", port, f32, {any, nodes, dv}}, {"child_var", port, f32, {any, b, nodes}},
       {"child_scalar", port, f32, {any, 4, nodes}},
       // building the index
-      {"basis", port, f32, {p.basisPanels(), d, panel}}, {"metric", port, f32, {d, d}}, {"alpha", port, f32, {1}}, {"gram", port, f32, {d, d}},
-      {"metric_x", port, f32, {any, d + dv}}, {"projection", port, f32, {any}}, {"axis", buffer, f32, {4, d + dv}}, {"deviation", buffer, f32, {17, d}},
-      {"true_mass", port, f32, {any, samples, nodes}}, {"child_mass", port, f32, {any, samples, nodes}},
+      {"reference", port, f32, {d}}, {"metric", port, f32, {d, d}}, {"alpha", port, f32, {1}}, {"gram", port, f32, {d, d}},
+      {"metric_x", port, f32, {any, d + dv}}, {"projection", port, f32, {any}}, {"axis", buffer, f32, {4, d + dv}}, {"child_share", buffer, f32, {4, nodes}},
       // opening
       {"work_in", port, i32, {any}}, {"work_out", port, i32, {any}}, {"counts", port, i32, {2}}, {"theta", port, f32, {1}}, {"tile_rows", port, i32, {1}},
       // a tile of queries and its state
@@ -37,7 +36,7 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"log_z", buffer, f32, {tq}}, {"o_rows", port, f32, {tq, dv}}, {"lse_row", port, f32, {tq}},
       // scratch of one batch
       {"scores", buffer, f32, {tq, kBatchKeys}}, {"key_batch", buffer, f32, {batch, d, panel}}, {"value_batch", buffer, f32, {batch, panel, dv}},
-      {"pos_batch", buffer, i32, {batch, panel}}, {"var_batch", buffer, f32, {batch, b, panel}}, {"scalar_batch", buffer, f32, {5, kBatchKeys}},
+      {"pos_batch", buffer, i32, {batch, panel}}, {"var_batch", buffer, f32, {batch, b, panel}}, {"scalar_batch", buffer, f32, {3, kBatchKeys}},
       {"residual", buffer, f32, {kBatchKeys}},
   };
 }
@@ -45,25 +44,22 @@ std::vector<Term> vocabulary(const KernelParams& p) {
 llvm::ArrayRef<StageSpec> softmaxStages() {
   static const std::vector<StageSpec> stages = {
       {"widen_rows", "rows", true, {"raw_rows"}, {"widened", "bad_rows"}},
-      // one unit of keys: order them, store them, summarise them
+      // one unit of keys: order them, store them
       {"gram", "segment", false, {"q_rows", "bad_rows"}, {"gram"}},
       {"metric_rows", "segment", false, {"k_rows", "v_rows", "order", "metric", "alpha"}, {"metric_x"}},
       {"principal_axis", "segment", false, {"metric_x"}, {"projection", "axis"}},
       {"pack_leaves", "segment", true, {"k_raw", "v_raw", "order"}, {"leaf_k", "leaf_v"}},
       {"pack_panels", "segment", false, {"k_rows", "v_rows", "order"}, {"panel_k", "panel_v"}},
-      // a tile of queries; the samples that fit β and τ are one as well, and stay while the nodes of a unit are made
+      // the nodes of one head about its reference
+      {"add_rows", "rows", false, {"q_rows", "bad_rows"}, {"reference"}},
+      {"leaf_moments", "segment", true, {"leaf_k", "leaf_v", "leaf_pos", "reference"}, {"node_mean", "node_value", "node_var", "node_scalar"}},
+      {"merge_moments", "level", false, {"child_mean", "child_value", "child_var", "child_scalar", "reference", "level_params"},
+       {"node_mean", "node_value", "node_var", "node_scalar", "child_share"}},
+      // a tile, from its queries to its output
       {"load_query", "tile", false, {"q_rows"}, {"query", "max", "sum", "acc"}},
-      {"query_bands", "tile", false, {"query", "basis"}, {"query_bands", "scores"}},
-      {"leaf_moments", "segment", false, {"k_rows", "v_rows", "order", "basis"}, {"node_mean", "node_value", "node_var", "node_scalar", "deviation"}},
-      {"leaf_gram", "segment", false, {"k_rows", "order", "node_mean", "node_scalar"}, {"gram", "deviation"}},
-      {"merge_moments", "level", false, {"child_mean", "child_value", "child_var", "child_scalar", "basis", "level_params"},
-       {"node_mean", "node_value", "node_var", "node_scalar", "deviation"}},
-      {"leaf_mass", "segment", false, {"query", "panel_k", "node_scalar"}, {"true_mass", "scores"}},
-      {"merge_mass", "level", false, {"child_mass", "level_params"}, {"true_mass"}},
-      {"fit_gain", "level", false, {"query", "query_bands", "true_mass", "node_mean", "node_var", "counts"}, {"node_scalar"}},
-      // a tile, from the near field to its output
       {"attend_panels", "tile", false, {"query", "panel_k", "panel_v", "panel_pos", "panel_bad", "panel_range", "visible_lo", "visible_hi"},
        {"max", "sum", "acc", "scores"}},
+      {"query_bands", "tile", false, {"query", "reference"}, {"query_bands"}},
       {"start_mass", "tile", false, {"max", "sum"}, {"mass_max", "mass_sum", "mass_acc"}},
       {"root_mass", "level", false, {"query", "query_bands", "node_mean", "node_var", "node_scalar", "level_params", "work_in", "counts"},
        {"mass_max", "mass_sum", "mass_acc", "scores", "key_batch", "var_batch", "scalar_batch"}},

@@ -6,16 +6,20 @@
 
 #include "absl/strings/str_cat.h"
 #include "oneapi/tbb/parallel_for.h"
+#include "runtime/group_nodes.h"
 #include "runtime/window.h"
 
 namespace hsa {
 
 namespace {
 
-constexpr int64_t kTilesPerWindow = 3, kWindowsPerRegion = 2;     // sampled, of each head
-constexpr double kMostLogTheta = 2, kLeastLogTheta = -22;         // log2 θ: nothing opens, everything does
-constexpr int kCoarse = 6, kFine = 5;                             // halvings of that range, with few tiles and with all: to 1/85 in log2 θ
-constexpr double kMargin = 0.95;                                  // what the sample may be wrong by
+// Thresholds from "nothing opens" to "almost everything", each √2 below the last.
+constexpr int kSteps = 48;
+double ThetaAt(double step) { return std::exp2(2.0 - 0.5 * step); }
+
+constexpr int64_t kRegions = 8, kWindowsPerRegion = 3, kTilesPerWindow = 3;  // sampled, of each head
+constexpr double kEnough = 4;      // times the budget: where the probe of a tile ends; dear tiles weigh in at the θ of the others, too
+constexpr double kMargin = 0.96;  // what the sample may be wrong by
 
 // Numbers below `count`, each in the middle of its share: work grows with the position.
 std::vector<int64_t> Sample(int64_t count, int64_t wanted) {
@@ -40,89 +44,108 @@ Keys KeysOf(const Geometry& g) {
   return keys;
 }
 
-// Sampled windows of every head, near fields attended, and what the index costs their tiles.
+// Key-equivalents that the index costs a query of one head at each step.
+struct HeadProbe {
+  double queries = 0;
+  std::vector<double> far = std::vector<double>(kSteps, 0.0);
+};
+
+// Probes sampled tiles of every head, region by region.
 class Prober {
  public:
   Prober(const Job& job, IndexStore& store)
       : job_(job), g_(job.geometry), store_(store), io_(job.program, g_, job.inputs, job.outputs), workers_([this] { return Worker(job_.program); }),
-        attenders_([this] { return WindowAttender(job_, store_); }) {
-    const std::vector<Region> regions = RegionsOf(g_);
-    for (int64_t r : Sample(static_cast<int64_t>(regions.size()), kProbedRegions)) {
-      store_.BuildRegion(workers_, regions[r].segment, regions[r].minis);
-      const std::vector<RegionKeys> keys = PackRegion(job_, workers_, store_, regions[r]);
-      const auto first = static_cast<int64_t>(windows_.size());
-      for (int64_t head = 0; head < g_.heads; ++head) {
-        std::vector<Window> all = WindowsOf(g_, head, std::span(&regions[r], 1));
-        const std::vector<int64_t> sample = Sample(static_cast<int64_t>(all.size()), kWindowsPerRegion);
-        const double weight = static_cast<double>(all.back().end - all.front().begin) / static_cast<double>(sample.size());
-        for (int64_t w : sample) {
-          windows_.push_back(std::move(all[w]));
-          weights_.push_back(weight);
-        }
-      }
-      oneapi::tbb::parallel_for(first, static_cast<int64_t>(windows_.size()), [&](int64_t w) {
-        attenders_.local().AttendNear(workers_.local(), io_, windows_[w], keys[windows_[w].kv_head]);
-      });
-    }
-  }
+        attenders_([this] { return WindowAttender(job_, store_); }), nodes_(job, store), heads_(g_.heads) {}
 
-  // Key-equivalents that the index costs a query of each head at these thresholds, from so many tiles of each window.
-  std::vector<double> Cost(const std::vector<double>& theta, int64_t tiles_per_window) {
-    std::vector<double> cost(g_.heads, 0.0), queries(g_.heads, 0.0);
-    std::mutex mutex;
-    oneapi::tbb::parallel_for(size_t{0}, windows_.size(), [&](size_t w) {
-      const Window& window = windows_[w];
-      double keys = 0, rows = 0;
-      for (int64_t t : Sample(static_cast<int64_t>(window.tiles.size()), tiles_per_window)) {
-        keys += attenders_.local().AttendFar(workers_.local(), io_, window, window.tiles[t], theta[window.head], TileOpener::Depth::kProbe).keys();
-        rows += static_cast<double>(window.tiles[t].rows());
-      }
-      const std::lock_guard lock(mutex);
-      cost[window.head] += weights_[w] * keys / rows, queries[window.head] += weights_[w];
-    });
-    for (int64_t head = 0; head < g_.heads; ++head) cost[head] /= std::max(queries[head], 1.0);
-    return cost;
+  std::vector<HeadProbe> Probe() {
+    const std::vector<Block> blocks = BlocksOf(g_);
+    std::vector<std::pair<const Block*, size_t>> regions;
+    for (const Block& block : blocks)
+      for (size_t r = 0; r < block.regions.size(); ++r) regions.push_back({&block, r});
+    for (int64_t i : Sample(static_cast<int64_t>(regions.size()), kRegions)) ProbeRegion(*regions[i].first, regions[i].second);
+    for (HeadProbe& head : heads_)
+      for (double& cost : head.far) cost /= head.queries;
+    return heads_;
   }
 
  private:
+  void ProbeRegion(const Block& block, size_t number) {
+    const std::span<const Region> region = std::span(block.regions).subspan(number, 1);
+    store_.BuildRegion(workers_, region[0].segment, region[0].minis);
+    const std::vector<RegionKeys> keys = PackRegion(job_, workers_, store_, region[0]);
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
+      nodes_.Build(workers_, kv_head, block, region);
+      std::vector<Window> windows;
+      for (int64_t head = kv_head * g_.group(); head < (kv_head + 1) * g_.group(); ++head) {
+        std::vector<Window> all = WindowsOf(g_, head, region, nodes_.of(head));
+        for (int64_t w : Sample(static_cast<int64_t>(all.size()), kWindowsPerRegion)) windows.push_back(std::move(all[w]));
+      }
+      const double weight = static_cast<double>(std::min(g_.keys, region[0].end_window * g_.window) - region[0].first_window * g_.window);
+      oneapi::tbb::parallel_for(size_t{0}, windows.size(), [&](size_t w) { ProbeWindow(windows[w], keys[kv_head], weight); });
+    }
+  }
+
+  void ProbeWindow(Window& window, const RegionKeys& keys, double weight) {
+    WindowAttender& attender = attenders_.local();
+    attender.AttendNear(workers_.local(), io_, window, keys);
+    HeadProbe sum;
+    for (int64_t t : Sample(static_cast<int64_t>(window.tiles.size()), kTilesPerWindow)) {
+      const Tile& tile = window.tiles[t];
+      double near = 0, visible = 0, far = 0;
+      for (int32_t position : tile.positions()) {
+        near += window.near_keys[position - window.begin];
+        visible += static_cast<double>(g_.VisibleKeys(position));
+      }
+      for (int s = 0; s < kSteps; ++s) {
+        if (near + far <= kEnough * job_.options.budget * visible || s == 0)  // smaller thresholds only read more
+          far = attender.AttendFar(workers_.local(), io_, window, tile, ThetaAt(s), TileOpener::Depth::kProbe).keys();
+        sum.far[s] += far;
+      }
+      sum.queries += static_cast<double>(tile.rows());
+    }
+    const std::lock_guard lock(mutex_);
+    HeadProbe& head = heads_[window.head];
+    head.queries += weight;
+    for (int s = 0; s < kSteps; ++s) head.far[s] += weight * sum.far[s] / sum.queries;
+  }
+
   const Job& job_;
   const Geometry& g_;
   IndexStore& store_;
   TileIo io_;
   Workers workers_;
   oneapi::tbb::enumerable_thread_specific<WindowAttender> attenders_;
-  std::vector<Window> windows_;
-  std::vector<double> weights_;  // queries that each of them stands for
+  GroupNodes nodes_;
+  std::mutex mutex_;
+  std::vector<HeadProbe> heads_;  // under mutex_
 };
+
+// The θ whose key-equivalents are `keys`, between the last step that stays below and the next: there, their logarithm is near to linear in that of θ.
+double ThetaFor(const HeadProbe& head, double keys) {
+  int step = 0;
+  while (step + 1 < kSteps && head.far[step + 1] <= keys) ++step;
+  if (step + 1 == kSteps || head.far[step] <= 0) return ThetaAt(step);
+  return ThetaAt(step + std::log(keys / head.far[step]) / std::log(head.far[step + 1] / head.far[step]));
+}
 
 }  // namespace
 
 absl::StatusOr<std::vector<double>> ChooseTheta(const Job& job, IndexStore& store) {
   const Geometry& g = job.geometry;
-  std::vector<double> most(g.heads, kMostLogTheta), least(g.heads, kLeastLogTheta), theta(g.heads, std::exp2(kMostLogTheta));
-  if (g.queries == 0) return theta;
+  if (g.queries == 0) return std::vector<double>(g.heads, ThetaAt(0));
   if (job.options.budget >= 1) return std::vector<double>(g.heads, kReadAll);
   const Keys keys = KeysOf(g);
   const auto queries = static_cast<double>(g.queries);
   const double far = (kMargin * job.options.budget * keys.visible - keys.near) / queries;  // what the index may cost a query
-  Prober prober(job, store);
-  const std::vector<double> roots = prober.Cost(theta, kTilesPerWindow);
-  if (const auto dearest = std::max_element(roots.begin(), roots.end()); *dearest > far) {
-    const double wanted = std::min(1.0, std::ceil(1000 * (keys.near + *dearest * queries) / keys.visible / kMargin) / 1000);
-    return absl::FailedPreconditionError(absl::StrCat("--budget: ", job.options.budget, " is below what query head ", dearest - roots.begin(),
-                                                      " reads when nothing is opened; the least that works is ", wanted));
+  const std::vector<HeadProbe> heads = Prober(job, store).Probe();
+  const auto dearest = std::max_element(heads.begin(), heads.end(), [](const HeadProbe& a, const HeadProbe& b) { return a.far[0] < b.far[0]; });
+  if (dearest->far[0] > far) {
+    const double least = std::min(1.0, std::ceil(1000 * (keys.near + dearest->far[0] * queries) / keys.visible / kMargin) / 1000);
+    return absl::FailedPreconditionError(absl::StrCat("--budget: ", job.options.budget, " is below what query head ", dearest - heads.begin(),
+                                                      " reads when nothing is opened; the least that works is ", least));
   }
-  for (int i = 0; i < kCoarse + kFine; ++i) {
-    if (i == kCoarse)  // few tiles may have erred: one step back
-      for (int64_t head = 0; head < g.heads; ++head) {
-        const double width = most[head] - least[head];
-        most[head] = std::min(kMostLogTheta, most[head] + width), least[head] = std::max(kLeastLogTheta, least[head] - width);
-      }
-    for (int64_t head = 0; head < g.heads; ++head) theta[head] = std::exp2((most[head] + least[head]) / 2);
-    const std::vector<double> cost = prober.Cost(theta, i < kCoarse ? 1 : kTilesPerWindow);
-    for (int64_t head = 0; head < g.heads; ++head) (cost[head] <= far ? most : least)[head] = std::log2(theta[head]);
-  }
-  for (int64_t head = 0; head < g.heads; ++head) theta[head] = std::exp2(most[head]);
+  std::vector<double> theta;
+  for (const HeadProbe& head : heads) theta.push_back(ThetaFor(head, far));
   return theta;
 }
 

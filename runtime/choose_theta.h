@@ -8,9 +8,8 @@
 
 namespace hsa {
 
-inline constexpr int64_t kProbedRegions = 8;  // whose mini-segments `store` has to have room for
 
-// Builds the whole index, then probes a sample of tiles, without reading their leaves, by bisection over the threshold.
+// Builds the whole index, then probes a sample of tiles, without reading their leaves, over a grid of thresholds.
 // FAILED_PRECONDITION  the near field and the roots alone are above the budget: names the least that works
 absl::StatusOr<std::vector<double>> ChooseTheta(const Job& job, IndexStore& store);
 

@@ -16,6 +16,7 @@ struct Geometry {
   bool causal = false;
   int64_t sliding_window = 0, sink_tokens = 0;
   int64_t near_sinks = 0, window = 0, tile = 0, leaf = 0, mini = 0, segment = 0, bands = 0, order = 0;
+  int64_t levels = 0;
   bool content_tiles = false;  // queries of a window are tiled by content, not by position
 
   static Geometry Of(const format::Graph& graph, int64_t queries, int64_t keys) {
@@ -27,13 +28,11 @@ struct Geometry {
             .sink_tokens = static_cast<int64_t>(graph.mask().sink_tokens()), .near_sinks = s.near_sink_tokens(), .window = s.window_tokens(),
             .tile = s.tile_queries(), .leaf = s.leaf_tokens(), .mini = s.mini_segment_tokens(), .segment = s.segment_tokens(), .bands = s.bands(),
             .order = s.order(),
-            .content_tiles = s.query_order() == format::CONTENT};
+            .levels = s.level_tokens_size(), .content_tiles = s.query_order() == format::CONTENT};
   }
 
   int64_t group() const { return heads / kv_heads; }          // query heads per KV head
   int64_t first_position() const { return keys - queries; }   // of query 0
-  // Panels of 16 columns that U is kept in: whole batches of four, as a score batch reads them.
-  int64_t basis_panels() const { return (padded_head_dim + 63) / 64 * 4; }
   int64_t minis_per_segment() const { return segment / mini; }
 
   // Positions lo..hi (inclusive) that the query at `position` sees, besides the sink prefix.
@@ -45,7 +44,7 @@ struct Geometry {
   }
 
   // First key of the near field of the window at `window_start`; the index covers what lies before it.
-  int64_t NearStart(int64_t window_start) const { return causal ? std::max<int64_t>(0, window_start - mini) : keys / mini * mini; }
+  int64_t NearStart(int64_t window_start) const { return causal ? window_start : keys / mini * mini; }
 };
 
 }  // namespace hsa

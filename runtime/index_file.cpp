@@ -1,4 +1,4 @@
-// A splat index in a file: a fixed header, U of each kv_head, the exceptions, then the arrays as they lie in memory.
+// A splat index in a file: a fixed header, the non-finite keys of each kv_head, then the leaves as they lie in memory.
 #include <xxhash.h>
 
 #include <algorithm>
@@ -13,14 +13,14 @@ namespace hsa {
 
 namespace {
 
-constexpr char kMagic[8] = {'H', 'S', 'A', 'I', 'D', 'X', '1', '\n'};
+constexpr char kMagic[8] = {'H', 'S', 'A', 'I', 'D', 'X', '2', '\n'};
 
 struct FileHeader {
   char magic[8];
   uint64_t checksum;  // XXH3-64 of everything behind this field
   uint64_t graph;     // XXH3-64 of what the arrays depend on
   uint64_t keys;      // XXH3-64 of the keys and values of the whole segments
-  int64_t segments, mini_segment, minis, key_tokens, dtype, basis_floats, bad_keys, index_bytes;
+  int64_t segments, mini_segment, minis, key_tokens, dtype, bad_keys, index_bytes;
 };
 
 uint64_t GraphHash(const Job& job) {
@@ -62,10 +62,7 @@ absl::Status IndexStore::Save(const std::string& path) const {
   if (minis.segment == header.segments) header.key_tokens += minis.count * job_.geometry.mini;
   header.keys = KeyHash(job_, header.key_tokens);
   header.dtype = static_cast<int64_t>(job_.inputs.key.dtype);
-  header.basis_floats = static_cast<int64_t>(indexes_[0]->learned_basis.size());
   std::string body;
-  for (const auto& index : indexes_)
-    body.append(reinterpret_cast<const char*>(index->learned_basis.data()), header.basis_floats * sizeof(float));
   for (const auto& keys : bad_keys_) {
     const auto count = static_cast<int64_t>(keys.size());
     header.bad_keys += count;
@@ -73,13 +70,12 @@ absl::Status IndexStore::Save(const std::string& path) const {
     body.append(reinterpret_cast<const char*>(keys.data()), count * sizeof(int32_t));
   }
   // One slot behind the segments, whatever room this run had.
-  const format::Graph& graph = job_.plan.graph();
-  header.index_bytes = SplatIndex::Bytes(graph, job_.geometry, job_.inputs.key.dtype, header.segments + 1);
+  header.index_bytes = SplatIndex::Bytes(job_.geometry, job_.inputs.key.dtype, header.segments + 1);
   std::vector<std::byte> bytes(header.index_bytes);
   for (const auto& index : indexes_) {
     std::fill(bytes.begin(), bytes.end(), std::byte{0});
-    SplatIndex stored(graph, job_.geometry, job_.inputs.key.dtype, header.segments + 1, bytes.data());
-    stored.CopySlots(*index, header.segments);
+    SplatIndex stored(job_.geometry, job_.inputs.key.dtype, header.segments + 1, bytes.data());
+    for (int64_t slot = 0; slot < header.segments; ++slot) stored.CopySlot(*index, slot, slot);
     if (minis.segment == header.segments) stored.CopySlot(*index, mini_slot(minis.segment), header.segments);
     body.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
@@ -113,11 +109,6 @@ absl::Status IndexStore::Load(const std::string& path) {
     return absl::FailedPreconditionError(absl::StrCat(path, ": was built from other keys than the input's; build the index again without --index"));
   const int64_t kv_heads = job_.geometry.kv_heads, file_slots = header.segments + 1;
   const char* at = file.data() + sizeof header;
-  for (auto& index : indexes_) {
-    index->learned_basis.assign(header.basis_floats, 0.0f);
-    std::memcpy(index->learned_basis.data(), at, header.basis_floats * sizeof(float));
-    at += header.basis_floats * sizeof(float);
-  }
   for (auto& keys : bad_keys_) {
     int64_t count = 0;
     std::memcpy(&count, at, sizeof count);
@@ -125,15 +116,14 @@ absl::Status IndexStore::Load(const std::string& path) {
     std::memcpy(keys.data(), at + sizeof count, count * sizeof(int32_t));
     at += sizeof count + count * sizeof(int32_t);
   }
-  // The file has fewer slots than this run: arrays are copied level by level, slot by slot.
-  const format::Graph& graph = job_.plan.graph();
-  const int64_t wanted = SplatIndex::Bytes(graph, job_.geometry, job_.inputs.key.dtype, file_slots);
+  // The file has fewer slots than this run: leaves are copied slot by slot.
+  const int64_t wanted = SplatIndex::Bytes(job_.geometry, job_.inputs.key.dtype, file_slots);
   if (wanted != header.index_bytes || at + wanted * kv_heads != file.data() + file.size()) return damaged("arrays have another size than its header says");
   for (int64_t kv_head = 0; kv_head < kv_heads; ++kv_head) {
     std::vector<std::byte> copy(wanted);
     std::memcpy(copy.data(), at + kv_head * wanted, wanted);
-    const SplatIndex stored(graph, job_.geometry, job_.inputs.key.dtype, file_slots, copy.data());
-    indexes_[kv_head]->CopySlots(stored, header.segments);
+    const SplatIndex stored(job_.geometry, job_.inputs.key.dtype, file_slots, copy.data());
+    for (int64_t slot = 0; slot < header.segments; ++slot) indexes_[kv_head]->CopySlot(stored, slot, slot);
     if (header.mini_segment == segments_) indexes_[kv_head]->CopySlot(stored, file_slots - 1, segments_);
   }
   built_ = header.segments;

@@ -9,9 +9,8 @@ namespace hsa {
 
 absl::StatusOr<std::unique_ptr<IndexStore>> IndexStore::Create(const Job& job, int64_t segments, int64_t regions, int64_t memory_bytes) {
   std::unique_ptr<IndexStore> store(new IndexStore(job, segments, regions));
-  const format::Graph& graph = job.plan.graph();
   const int64_t slots = segments + regions;
-  const int64_t each = SplatIndex::Bytes(graph, job.geometry, job.inputs.key.dtype, slots);
+  const int64_t each = SplatIndex::Bytes(job.geometry, job.inputs.key.dtype, slots);
   const int64_t bytes = each * job.geometry.kv_heads;
   store->scratch_ = memory_bytes > 0 && bytes > memory_bytes;
   absl::StatusOr<MemoryBlock> memory =
@@ -20,7 +19,7 @@ absl::StatusOr<std::unique_ptr<IndexStore>> IndexStore::Create(const Job& job, i
   store->memory_ = *std::move(memory);
   for (int64_t kv_head = 0; kv_head < job.geometry.kv_heads; ++kv_head)
     store->indexes_.push_back(
-        std::make_unique<SplatIndex>(graph, job.geometry, job.inputs.key.dtype, slots, store->memory_.data() + kv_head * each));
+        std::make_unique<SplatIndex>(job.geometry, job.inputs.key.dtype, slots, store->memory_.data() + kv_head * each));
   store->bad_keys_.resize(job.geometry.kv_heads);
   return store;
 }
@@ -33,7 +32,7 @@ int64_t IndexStore::mini_slot(int64_t segment) const {
 IndexBuilder& IndexStore::builder() {
   std::unique_ptr<IndexBuilder>& mine = builders_.local();
   if (mine == nullptr)
-    mine = std::make_unique<IndexBuilder>(job_.program, job_.geometry, job_.inputs.query, job_.inputs.key, job_.inputs.value);
+    mine = std::make_unique<IndexBuilder>(job_.program, job_.geometry, job_.inputs.key, job_.inputs.value);
   return *mine;
 }
 
@@ -48,27 +47,25 @@ void IndexStore::NoteBad(int64_t kv_head, const std::vector<int32_t>& keys) {
 
 void IndexStore::BuildSegment(Worker& worker, int64_t kv_head, int64_t segment) {
   const TraceScope scope(job_.options.trace, "segment", "index");
-  const Unit unit{kv_head, segment * job_.geometry.segment, job_.geometry.segment, segment, 0};
-  SplatIndex& index = *indexes_[kv_head];
   std::vector<int32_t> bad;
-  if (segment == 0) {
-    builder().Build(worker, grams_, index, unit, index.identity_basis.data(), bad);
-    index.learned_basis = builder().LearnBasis(worker, index, unit);
-    builder().Summarise(worker, index, unit, index.learned_basis.data());
-  } else {
-    builder().Build(worker, grams_, index, unit, index.learned_basis.data(), bad);
-  }
+  builder().Build(worker, grams_, *indexes_[kv_head], SegmentUnit(kv_head, segment), bad);
   NoteBad(kv_head, bad);
 }
 
 void IndexStore::BuildMini(Worker& worker, int64_t kv_head, int64_t segment, int64_t mini) {
   const TraceScope scope(job_.options.trace, "mini-segment", "index");
-  const Geometry& g = job_.geometry;
-  SplatIndex& index = *indexes_[kv_head];
-  const Unit unit{kv_head, segment * g.segment + mini * g.mini, g.mini, mini_slot(segment), mini};
   std::vector<int32_t> bad;
-  builder().Build(worker, grams_, index, unit, index.basis(segment * g.segment), bad);
+  builder().Build(worker, grams_, *indexes_[kv_head], MiniUnit(kv_head, segment, mini), bad);
   NoteBad(kv_head, bad);
+}
+
+Unit IndexStore::SegmentUnit(int64_t kv_head, int64_t segment) const {
+  const Geometry& g = job_.geometry;
+  return {kv_head, segment * g.segment, g.segment, segment, 0};
+}
+Unit IndexStore::MiniUnit(int64_t kv_head, int64_t segment, int64_t mini) const {
+  const Geometry& g = job_.geometry;
+  return {kv_head, segment * g.segment + mini * g.mini, g.mini, mini_slot(segment), mini};
 }
 
 void IndexStore::BuildSegments(Workers& workers, int64_t segments) {
@@ -78,7 +75,6 @@ void IndexStore::BuildSegments(Workers& workers, int64_t segments) {
       BuildSegment(workers.local(), i % job_.geometry.kv_heads, first + i / job_.geometry.kv_heads);
     });
   };
-  if (built_ == 0 && segments > 0) build(0, 1), built_ = 1;
   if (built_ < segments) build(built_, segments), built_ = segments;
   seconds_ += SecondsSince(start);
 }
@@ -97,7 +93,6 @@ bool IndexStore::HaveMinis(int64_t segment, int64_t minis) {
 }
 
 void IndexStore::BuildRegion(Workers& workers, int64_t segment, int64_t minis) {
-  if (built_ == 0 && segment > 0) BuildSegments(workers, 1);  // U, which everything else of this region is seen in
   const auto start = std::chrono::steady_clock::now();
   const int64_t kv_heads = job_.geometry.kv_heads, missing = std::max<int64_t>(0, segment - built_);
   const bool have_minis = HaveMinis(segment, minis);

@@ -20,7 +20,7 @@ class IndexStore {
   // `memory_bytes` (0: always), else in the scratch folder.
   static absl::StatusOr<std::unique_ptr<IndexStore>> Create(const Job& job, int64_t segments, int64_t regions, int64_t memory_bytes);
 
-  // Builds what is missing of whole segments [0, segments) of every kv_head, in parallel. U comes from segment 0, which is built first.
+  // Builds what is missing of whole segments [0, segments) of every kv_head, in parallel.
   void BuildSegments(Workers& workers, int64_t segments);
   // Builds the first `minis` mini-segments of segment `segment` of every kv_head, and whole segments up to it, in parallel.
   void BuildRegion(Workers& workers, int64_t segment, int64_t minis);
@@ -29,6 +29,11 @@ class IndexStore {
   // FAILED_PRECONDITION  another graph, other keys: names the file and what differs;  DATA_LOSS  a damaged file
   absl::Status Load(const std::string& path);
   absl::Status Save(const std::string& path) const;
+
+  // Whole segment `segment`, and mini-segment `mini` of it, as they stand in the index.
+  Unit SegmentUnit(int64_t kv_head, int64_t segment) const;
+  Unit MiniUnit(int64_t kv_head, int64_t segment, int64_t mini) const;
+  int64_t slots() const { return segments_ + static_cast<int64_t>(minis_.size()); }
 
   const SplatIndex& index(int64_t kv_head) const { return *indexes_[kv_head]; }
   // The slot that holds the mini-segments of a segment, until those of `regions` other segments were built.

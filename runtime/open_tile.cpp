@@ -78,11 +78,11 @@ VisibleUnits TileOpener::UnitsOf(const TileBounds& bounds, int64_t near_start, d
 }
 
 void TileOpener::ClearWork() {
-  work_.resize(store_.index(0).levels().size() + 1);
+  work_.resize(g_.levels + 1);
   for (std::vector<int32_t>& work : work_) work.clear();
 }
 
-void TileOpener::RootMass(Worker& worker, const SplatIndex& index, const VisibleUnits& units) {
+void TileOpener::RootMass(Worker& worker, const SplatNodes& nodes, const VisibleUnits& units) {
   worker.Call(start_mass_);
   const auto add = [&](size_t level, int64_t first, int64_t end) {
     if (first >= end) return;
@@ -90,39 +90,37 @@ void TileOpener::RootMass(Worker& worker, const SplatIndex& index, const Visible
     for (int64_t group = first / kGroup; group * kGroup < end; ++group) work.push_back(static_cast<int32_t>(group));
     const std::array<int32_t, 4> params = {static_cast<int32_t>(first), static_cast<int32_t>(end), 0, 0};
     const std::array<int32_t, 2> counts = {static_cast<int32_t>(work.size()), 0};
-    index.BindLevel(worker, level);
+    nodes.BindLevel(worker, level);
     worker.Bind("level_params", params.data(), {4});
     worker.Bind("work_in", work.data(), {static_cast<int64_t>(work.size())});
     worker.Bind("counts", counts.data(), {2});
     worker.Call(root_mass_);
   };
   const int64_t mini_base = units.mini_slot * g_.minis_per_segment();
-  add(index.levels().size() - 1, units.first_segment, units.end_segment);
-  add(index.mini_level(), mini_base + units.first_mini, mini_base + units.end_mini);
+  add(nodes.levels().size() - 1, units.first_segment, units.end_segment);
+  add(nodes.mini_level(), mini_base + units.first_mini, mini_base + units.end_mini);
 }
 
 // Returns how many nodes were scored; the leaves to read are in work_[0].
-double TileOpener::ScoreTree(Worker& worker, const SplatIndex& index, const Tile& tile, const VisibleUnits& units, const float* basis,
-                             double threshold) {
-  const size_t levels = index.levels().size();
-  const int64_t d = g_.padded_head_dim;
-  worker.Bind("basis", basis, {g_.basis_panels(), d, kPanel});
+double TileOpener::ScoreTree(Worker& worker, const SplatNodes& nodes, const Tile& tile, const VisibleUnits& units, double threshold) {
+  const size_t levels = nodes.levels().size();
+  nodes.BindReference(worker);
   worker.Call(bands_);
-  RootMass(worker, index, units);
+  RootMass(worker, nodes, units);
   const auto rows = static_cast<int32_t>(tile.rows());
   worker.Bind("tile_rows", &rows, {1});
   worker.Call(log_mass_);
   const auto limit = static_cast<float>(threshold);
   worker.Bind("theta", &limit, {1});
   const int64_t mini_base = units.mini_slot * g_.minis_per_segment();
-  double nodes = static_cast<double>(units.end_segment - units.first_segment + units.end_mini - units.first_mini);
+  double scored = static_cast<double>(units.end_segment - units.first_segment + units.end_mini - units.first_mini);
   for (size_t level = levels; level-- > 0;) {
     std::vector<int32_t>&in = work_[level + 1], &out = work_[level];
     if (in.empty()) continue;
-    const LevelArrays& l = index.levels()[level];
+    const LevelArrays& l = nodes.levels()[level];
     std::array<int32_t, 4> params = {0, std::numeric_limits<int32_t>::max(), static_cast<int32_t>(l.child_groups), 0};
     if (level == levels - 1) params[0] = static_cast<int32_t>(units.first_segment), params[1] = static_cast<int32_t>(units.end_segment);
-    if (level == index.mini_level()) {
+    if (level == nodes.mini_level()) {
       // Children of segments lie before the mini-segments' slot; if there are any, the tile sees the mini-segments from the first on.
       params[0] = static_cast<int32_t>(units.end_segment > units.first_segment ? 0 : mini_base + units.first_mini);
       params[1] = static_cast<int32_t>(mini_base + units.end_mini);
@@ -130,16 +128,16 @@ double TileOpener::ScoreTree(Worker& worker, const SplatIndex& index, const Tile
     const size_t before = out.size();
     out.resize(before + in.size() * kGroup * l.child_groups);
     std::array<int32_t, 2> counts = {static_cast<int32_t>(in.size()), static_cast<int32_t>(before)};
-    index.BindLevel(worker, level);
+    nodes.BindLevel(worker, level);
     worker.Bind("level_params", params.data(), {4});
     worker.Bind("work_in", in.data(), {static_cast<int64_t>(in.size())});
     worker.Bind("work_out", out.data(), {static_cast<int64_t>(out.size())});
     worker.Bind("counts", counts.data(), {2});
     worker.Call(score_);
     out.resize(counts[1]);
-    if (level > 0) nodes += static_cast<double>((out.size() - before) * kGroup);
+    if (level > 0) scored += static_cast<double>((out.size() - before) * kGroup);
   }
-  return nodes;
+  return scored;
 }
 
 // Returns how many keys the opened leaves have.
@@ -159,7 +157,8 @@ double TileOpener::ReadLeaves(Worker& worker, const SplatIndex& index, const Til
   return static_cast<double>(leaves.size()) * kPanel;
 }
 
-TileCost TileOpener::AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, double theta, Depth depth) {
+TileCost TileOpener::AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, const SplatNodes& nodes, double theta,
+                              Depth depth) {
   TileCost cost;
   if (near_start == 0) return cost;
   auto start = std::chrono::steady_clock::now();
@@ -169,7 +168,7 @@ TileCost TileOpener::AttendFar(Worker& worker, const Tile& tile, int64_t finite,
   const double threshold = theta > 0 ? theta * theta * static_cast<double>(finite) : kOpenAll;
   const auto rows = static_cast<double>(tile.rows());
   ClearWork();
-  if (theta != kReadAll) cost.nodes = rows * ScoreTree(worker, index, tile, units, index.basis(near_start), threshold);
+  if (theta != kReadAll) cost.nodes = rows * ScoreTree(worker, nodes, tile, units, threshold);
   cost.score_seconds = SecondsSince(start);
   start = std::chrono::steady_clock::now();
   cost.leaves = rows * ReadLeaves(worker, index, bounds, units, depth);

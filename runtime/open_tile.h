@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/index_store.h"
+#include "runtime/splat_nodes.h"
 #include "runtime/tile.h"
 
 namespace hsa {
@@ -51,9 +52,10 @@ class TileOpener {
   // The near field of the window whose near field starts at `near_start`.
   void AttendNear(Worker& worker, const Tile& tile, int64_t near_start, const RegionKeys& keys);
 
-  // The index before `near_start`, opened at `theta`; `finite` of the tile's queries count. With kProbe, nothing is summed and the state is void.
+  // The index before `near_start` by the nodes of the tile's head, opened at `theta`; `finite` of the tile's queries count. With kProbe leaves are not
+  // read, and the state is void.
   enum class Depth { kWhole, kProbe };
-  TileCost AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, double theta, Depth depth);
+  TileCost AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, const SplatNodes& nodes, double theta, Depth depth);
 
   // Every visible key, for queries of any windows of `regions`: the index before the first region, then the regions' own keys.
   void AttendAll(Worker& worker, const Tile& tile, std::span<const RegionKeys* const> regions);
@@ -69,8 +71,8 @@ class TileOpener {
   void AttendExceptions(Worker& worker, const TileBounds& bounds, int64_t before, const RegionKeys& keys);
   void ClearWork();
   VisibleUnits UnitsOf(const TileBounds& bounds, int64_t near_start, double theta) const;
-  double ScoreTree(Worker& worker, const SplatIndex& index, const Tile& tile, const VisibleUnits& units, const float* basis, double threshold);
-  void RootMass(Worker& worker, const SplatIndex& index, const VisibleUnits& units);
+  double ScoreTree(Worker& worker, const SplatNodes& nodes, const Tile& tile, const VisibleUnits& units, double threshold);
+  void RootMass(Worker& worker, const SplatNodes& nodes, const VisibleUnits& units);
   double ReadLeaves(Worker& worker, const SplatIndex& index, const TileBounds& bounds, const VisibleUnits& units, Depth depth);
 
   const Geometry& g_;

@@ -45,18 +45,16 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "gram",          // second moments, summed over rows
 
     // Nodes of one level, in groups of four, and of the next finer level
-    "basis",         // U in panels of 16 columns: the directions whose variances a node keeps
+    "reference",     // q₀: the query that nodes are seen from
     "node_mean",     // μ
     "node_value",    // v̄
     "node_var",      // mean variance of each band
-    "node_scalar",   // log2 n, β, τ, n
+    "node_scalar",   // log2 e (A − σ q₀·μ), log2 e A, 2 ln n, n
     "child_mean",
     "child_value",
     "child_var",
     "child_scalar",
     "level_params",  // first valid node, end of the valid nodes, groups of children per node
-    "true_mass",     // log2 Σ 2^{q·k} of each node for each of 16 samples
-    "child_mass",
 
     // Opening
     "tile_rows",     // queries of the tile that exist

@@ -14,6 +14,7 @@
 #include "runtime/choose_theta.h"
 #include "runtime/coverage.h"
 #include "runtime/element.h"
+#include "runtime/group_nodes.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
 #include "runtime/window.h"
@@ -39,7 +40,9 @@ int64_t WorkingBytes(const Job& job, std::span<const Block> blocks) {
   const int64_t builder = g.segment * (width * 4 + 16) * 4;  // rows, metric, its moved copy, panels
   const int64_t keys = KeyPanelBytes(g, g.segment + g.mini) * regions;
   const int64_t windows = (g.segment + g.window) * regions * g.group() * (g.padded_value_dim + 20) * 4;  // partial results of a group
-  return job.threads * (builder + static_cast<int64_t>(job.plan.header().arena_bytes())) + 2 * keys * g.kv_heads + windows + (int64_t{32} << 20);
+  const int64_t segments = blocks.empty() ? 0 : blocks.back().regions.back().segment;
+  const int64_t nodes = SplatNodes::Bytes(job.plan.graph(), g, segments + regions) * g.group();
+  return nodes + job.threads * (builder + static_cast<int64_t>(job.plan.header().arena_bytes())) + 2 * keys * g.kv_heads + windows + (int64_t{32} << 20);
 }
 
 }  // namespace
@@ -56,16 +59,15 @@ std::vector<Region> RegionsOf(const Geometry& g) {
   return regions;
 }
 
-std::vector<Block> BlocksOf(const Geometry& g, int64_t regions_per_block) {
+std::vector<Block> BlocksOf(const Geometry& g) {
   std::vector<Block> blocks;
   for (const Region& region : RegionsOf(g)) {
-    const int64_t number = region.segment / regions_per_block;
-    const int64_t begin = std::max(g.first_position(), region.first_window * g.window), end = std::min(g.keys, region.end_window * g.window);
-    // What is left at the end is too short for a sample of its own when it is not even one region.
-    const bool rest = !blocks.empty() && end - begin < g.segment / 2 && static_cast<int64_t>(blocks.back().regions.size()) <= regions_per_block;
-    if (blocks.empty() || (blocks.back().number != number && !rest)) blocks.push_back({number, {}, begin, begin});
+    // Two segments each, then four: whatever follows, an earlier block stays as it is.
+    const int64_t number = region.segment < 4 ? region.segment / 2 : 2 + (region.segment - 4) / 4;
+    const int64_t begin = std::max(g.first_position(), region.first_window * g.window);
+    if (blocks.empty() || blocks.back().number != number) blocks.push_back({number, {}, begin, begin});
     blocks.back().regions.push_back(region);
-    blocks.back().end = end;
+    blocks.back().end = std::min(g.keys, region.end_window * g.window);
   }
   return blocks;
 }
@@ -88,9 +90,6 @@ std::vector<RegionKeys> PackRegion(const Job& job, Workers& workers, const Index
 
 namespace {
 
-// How far apart regions may share a calibration: 32,768 positions from 131,072 keys on, less below it (docs/spec.md, "Calibration").
-int64_t RegionsPerBlock(const Geometry& g) { return std::clamp<int64_t>(g.keys / (4 * g.segment), 1, 4); }
-
 // Of one query head, over the blocks so far.
 struct HeadTotals {
   double near = 0;
@@ -110,6 +109,7 @@ class SplatRun {
         io_(job.program, g_, job.inputs, job.outputs),
         workers_([this] { return Worker(job_.program); }),
         attenders_([this] { return WindowAttender(job_, store_); }),
+        nodes_(job, store),
         progress_(job.options.progress, static_cast<double>(g_.heads) * g_.queries),
         heads_(g_.heads) {}
 
@@ -117,6 +117,7 @@ class SplatRun {
     for (const Block& block : blocks)
       if (absl::Status done = Attend(block, report); !done.ok()) return done;
     const auto threads = static_cast<double>(job_.threads);
+    report.seconds.index = store_.seconds() + nodes_.seconds();
     report.seconds.near = near_seconds_ / threads;
     report.seconds.calibrate = audit_seconds_ + wasted_seconds_ / threads;
     FillReads(report);
@@ -156,9 +157,11 @@ class SplatRun {
 
   // All query heads of a kv_head, over a block.
   void AttendGroup(const Block& block, const std::vector<std::vector<RegionKeys>>& keys, int64_t kv_head, std::span<const Audit> audits) {
+    nodes_.Build(workers_, kv_head, block, block.regions);
     std::vector<std::vector<Window>> windows;  // of each head
     std::vector<Window*> all;
-    for (int64_t i = 0; i < g_.group(); ++i) windows.push_back(WindowsOf(g_, kv_head * g_.group() + i, block.regions));
+    for (int64_t head = kv_head * g_.group(); head < (kv_head + 1) * g_.group(); ++head)
+      windows.push_back(WindowsOf(g_, head, block.regions, nodes_.of(head)));
     for (size_t w = 0; w < windows[0].size(); ++w)
       for (std::vector<Window>& of_head : windows) all.push_back(&of_head[w]);  // those that share keys back to back
     oneapi::tbb::parallel_for(size_t{0}, all.size(), [&](size_t i) {
@@ -275,6 +278,7 @@ class SplatRun {
   TileIo io_;
   Workers workers_;
   oneapi::tbb::enumerable_thread_specific<WindowAttender> attenders_;
+  GroupNodes nodes_;
   ProgressMeter progress_;
   std::vector<HeadTotals> heads_;
   std::vector<double> errors_;  // of all audited queries
@@ -285,8 +289,7 @@ class SplatRun {
 
 absl::Status RunSplats(const Job& job, RunReport& report) {
   const Geometry& g = job.geometry;
-  const int64_t regions_per_block = job.options.mode == Mode::kTheta ? 1 : RegionsPerBlock(g);
-  const std::vector<Block> blocks = BlocksOf(g, regions_per_block);
+  const std::vector<Block> blocks = BlocksOf(g);
   const int64_t segments = blocks.empty() ? 0 : blocks.back().regions.back().segment;
   int64_t memory = 0;
   if (const int64_t budget = job.options.memory_budget_bytes; budget > 0) {
@@ -296,8 +299,7 @@ absl::Status RunSplats(const Job& job, RunReport& report) {
                                                        " threads; the least that works is ", least, ", or give fewer --threads"));
     memory = std::max<int64_t>(1, budget - least);
   }
-  const int64_t mini_slots = job.options.mode == Mode::kBudget ? std::max(kProbedRegions, MostRegions(blocks)) : MostRegions(blocks);
-  absl::StatusOr<std::unique_ptr<IndexStore>> store = IndexStore::Create(job, segments, mini_slots, memory);
+  absl::StatusOr<std::unique_ptr<IndexStore>> store = IndexStore::Create(job, segments, MostRegions(blocks), memory);
   if (!store.ok()) return store.status();
   if ((*store)->scratch()) report.warnings.push_back(absl::StrCat("index: ", (*store)->bytes(), " bytes went to scratch, over --memory-budget"));
   if (!job.options.load_index.empty())
@@ -309,7 +311,6 @@ absl::Status RunSplats(const Job& job, RunReport& report) {
     theta = *std::move(chosen);
   }
   if (absl::Status done = SplatRun(job, **store, theta).Execute(blocks, report); !done.ok()) return done;
-  report.seconds.index = (*store)->seconds();
   if (!job.options.save_index.empty()) return (*store)->Save(job.options.save_index);
   return absl::OkStatus();
 }

@@ -23,7 +23,7 @@ struct Block {
 };
 
 std::vector<Region> RegionsOf(const Geometry& geometry);
-std::vector<Block> BlocksOf(const Geometry& geometry, int64_t regions_per_block);
+std::vector<Block> BlocksOf(const Geometry& geometry);
 
 // What the windows of a region read exactly, for every kv_head.
 std::vector<RegionKeys> PackRegion(const Job& job, Workers& workers, const IndexStore& store, const Region& region);

@@ -22,12 +22,12 @@ std::array<StatePart, 3> StateParts(const Geometry& g) {
 
 }  // namespace
 
-std::vector<Window> WindowsOf(const Geometry& g, int64_t head, std::span<const Region> regions) {
+std::vector<Window> WindowsOf(const Geometry& g, int64_t head, std::span<const Region> regions, const SplatNodes& nodes) {
   std::vector<Window> windows;
   for (size_t r = 0; r < regions.size(); ++r)
     for (int64_t w = regions[r].first_window; w < regions[r].end_window; ++w)
       windows.push_back({.head = head, .kv_head = head / g.group(), .begin = std::max(g.first_position(), w * g.window),
-                         .end = std::min(g.keys, (w + 1) * g.window), .near_start = g.NearStart(w * g.window), .region = static_cast<int64_t>(r)});
+                         .end = std::min(g.keys, (w + 1) * g.window), .near_start = g.NearStart(w * g.window), .region = static_cast<int64_t>(r), .nodes = &nodes});
   return windows;
 }
 
@@ -62,7 +62,7 @@ TileCost WindowAttender::AttendFar(Worker& worker, const TileIo& io, const Windo
     for (int64_t r = 0; r < tile.rows(); ++r)
       std::copy_n((window.*part.rows).begin() + (tile.position[r] - window.begin) * part.width, part.width, rows + r * part.width);
   }
-  return opener_.AttendFar(worker, tile, finite, window.near_start, theta, depth);
+  return opener_.AttendFar(worker, tile, finite, window.near_start, *window.nodes, theta, depth);
 }
 
 }  // namespace hsa

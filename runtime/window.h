@@ -24,6 +24,7 @@ struct Window {
   int64_t begin = 0, end = 0;  // key positions of its queries
   int64_t near_start = 0;
   int64_t region = 0;          // which of the block's
+  const SplatNodes* nodes = nullptr;  // of the head in the block
 
   // Once its near field is attended:
   std::vector<Tile> tiles;           // of all its queries
@@ -34,7 +35,7 @@ struct Window {
 };
 
 // The windows of `head` in the regions of a block.
-std::vector<Window> WindowsOf(const Geometry& geometry, int64_t head, std::span<const Region> regions);
+std::vector<Window> WindowsOf(const Geometry& geometry, int64_t head, std::span<const Region> regions, const SplatNodes& nodes);
 
 // Attends windows with a worker's buffers; one per thread.
 class WindowAttender {

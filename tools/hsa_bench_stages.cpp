@@ -7,6 +7,7 @@
 
 #include "runtime/index_builder.h"
 #include "runtime/memory_block.h"
+#include "runtime/splat_nodes.h"
 #include "runtime/tile.h"
 #include "tools/fail.h"
 #include "tools/hsa_bench.h"
@@ -15,7 +16,7 @@ namespace hsa::bench {
 namespace {
 
 constexpr Shape kShape{.dim = 64, .causal = true};
-constexpr int64_t kKeys = 8192, kLeafKeys = 16, kLeaves = kKeys / kLeafKeys, kGroup = 4, kSamples = 16, kPanel = 16;
+constexpr int64_t kKeys = 8192, kLeafKeys = 16, kLeaves = kKeys / kLeafKeys, kGroup = 4, kPanel = 16;
 
 // A built segment, the last tile of queries in the worker's buffers, and every port bound that the stages below read.
 class Segment {
@@ -46,23 +47,25 @@ class Segment {
   void LoadTile() {
     const Tile tile = Tile::Range(0, kKeys - geometry_.tile, kKeys);
     TileIo(program_, geometry_, inputs_, outputs_).Load(worker_, tile);
-    worker_.Bind("q_rows", k_.rows.data(), {geometry_.tile, geometry_.padded_head_dim});
+    nodes_->BindReference(worker_);
     Call(Find("query_bands"));
     std::fill_n(worker_.Buffer("log_z"), geometry_.tile, 14.0f);  // log2 of some 16,384 keys of score 0
   }
 
  private:
   void BuildIndex() {
-    const int64_t bytes = SplatIndex::Bytes(plan_.graph(), geometry_, DType::kF32, 1);
-    absl::StatusOr<MemoryBlock> memory = MemoryBlock::Anonymous(bytes);
+    absl::StatusOr<MemoryBlock> memory = MemoryBlock::Anonymous(SplatIndex::Bytes(geometry_, DType::kF32, 1));
     if (!memory.ok()) std::exit(Fail(1, "hsa-bench", memory.status()));
     memory_ = *std::move(memory);
-    index_ = std::make_unique<SplatIndex>(plan_.graph(), geometry_, DType::kF32, 1, memory_.data());
+    index_ = std::make_unique<SplatIndex>(geometry_, DType::kF32, 1, memory_.data());
+    nodes_ = std::make_unique<SplatNodes>(plan_.graph(), geometry_, 1);
     QueryGrams grams(program_, geometry_, inputs_.query);
     std::vector<int32_t> bad;
-    IndexBuilder(program_, geometry_, inputs_.query, inputs_.key, inputs_.value)
-        .Build(worker_, grams, *index_, Unit{.kv_head = 0, .begin = 0, .tokens = kKeys, .slot = 0, .mini = 0},
-               index_->identity_basis.data(), bad);
+    const Unit unit{.kv_head = 0, .begin = 0, .tokens = kKeys, .slot = 0, .mini = 0};
+    IndexBuilder(program_, geometry_, inputs_.key, inputs_.value).Build(worker_, grams, *index_, unit, bad);
+    const NodeBuilder builder(program_, geometry_, inputs_);
+    builder.SetReference(worker_, 0, 0, kKeys, *nodes_);
+    builder.Build(worker_, *index_, unit, *nodes_);
   }
 
   void ReadRows() {
@@ -91,16 +94,15 @@ class Segment {
     worker_.Bind("projection", projection_.data(), {kKeys});
     worker_.Bind("panel_k", panel_k_.data(), {kKeys / kPanel, d, kPanel});
     worker_.Bind("panel_v", panel_v_.data(), {kKeys / kPanel, kPanel, dv});
-    worker_.Bind("basis", index_->identity_basis.data(), {(d + 63) / 64 * 4, d, kPanel});
+    nodes_->BindReference(worker_);
     Call(Find("metric_rows"));
   }
 
   void BindOpening() {
     std::iota(work_in_.begin(), work_in_.end(), 0);
-    mass_.assign(kLeaves * kSamples, 4.0f);
     bounds_ = TileBounds::Of(geometry_, Tile::Range(0, kKeys - geometry_.tile, kKeys));
     bounds_.hi.fill(kKeys);
-    index_->BindNodes(worker_, 0, 0, kLeaves / kGroup);
+    nodes_->BindNodes(worker_, 0, 0, kLeaves / kGroup);
     index_->BindLeaves(worker_);
     bounds_.Bind(worker_, geometry_);
     worker_.Bind("level_params", level_params_.data(), {4});
@@ -108,7 +110,6 @@ class Segment {
     worker_.Bind("work_out", work_out_.data(), {kLeaves});
     worker_.Bind("counts", counts_.data(), {2});
     worker_.Bind("theta", &threshold_, {1});
-    worker_.Bind("true_mass", mass_.data(), {kLeaves / kGroup, kSamples, kGroup});
   }
 
   const Plan& plan_;
@@ -120,6 +121,7 @@ class Segment {
   Worker worker_;
   MemoryBlock memory_;
   std::unique_ptr<SplatIndex> index_;
+  std::unique_ptr<SplatNodes> nodes_;
   WideRows k_, v_;
   TileBounds bounds_;
   std::array<int32_t, kKeys> order_{};
@@ -128,7 +130,7 @@ class Segment {
   std::array<int32_t, 4> level_params_ = {0, std::numeric_limits<int32_t>::max(), 1, 0};
   float alpha_ = 0.5f;
   float threshold_ = 1e30f;  // above every residual: all nodes close, and their values are summed
-  std::vector<float> metric_, metric_x_, projection_, panel_k_, panel_v_, mass_;
+  std::vector<float> metric_, metric_x_, projection_, panel_k_, panel_v_;
 };
 
 struct StageCase {
@@ -160,8 +162,7 @@ void RegisterStages() {
   static const StageCase cases[] = {
       {"attend_leaves", kLeaves, 2 * tile * keys * (d + dv), 0},
       {"score_level", kLeaves / kGroup, 2 * tile * nodes * (d + bands + dv), 0},
-      {"fit_gain", kSamples, 2 * kSamples * nodes * (d + bands), 0},
-      {"leaf_moments", 0, 2 * keys * d * d, 0},  // Uᵀk; means and variances are a few per cent of it
+      {"leaf_moments", 0, 2 * keys * (3 * d + dv), 0},  // q₀·k, means, variances, values
       {"metric_rows", 0, 2 * keys * d * d, 0},
       {"principal_axis", 0, keys * (d + dv) * (1 + 5 * 4 + 2), 0},  // mean, five power iterations of two products, projections
       {"pack_panels", 0, 0, 2 * keys * (d + dv) * 4},               // read and written

@@ -1,4 +1,4 @@
-// Sums of rowᵀ row: over queries, for the metric in which keys are ordered; over deviations within leaves, for the bands.
+// Sums over queries: of rowᵀ row, for the metric in which keys are ordered, and of the rows, for the reference of a block.
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "passes/cpu/emitters.h"
@@ -54,23 +54,6 @@ void addFiniteRows(KernelEmitter& e, Value rows, Value bad, Value lo, Value hi, 
   });
 }
 
-// (k - μ)/√n of the live keys of a leaf, one row each; zeros behind them.
-void emitScaledDeviations(KernelEmitter& e, Value keys, Value order, Value leaf, Value count, Value nodeMean, Value deviation) {
-  Value group = arith::DivUIOp::create(e.b, leaf, e.index(kGroupNodes)), place = arith::RemUIOp::create(e.b, leaf, e.index(kGroupNodes));
-  Value weight = arith::DivFOp::create(e.b, e.f32s(1), e.sqrt(e.spread(count)));
-  Value live = e.toIndex(arith::FPToSIOp::create(e.b, e.b.getI32Type(), count)), slot = e.mulIndex(leaf, kPanelKeys);
-  e.forEach(e.params.paddedHeadDim, e.lanes(), [&](Value d) {
-    SmallVector<Value> means;
-    for (int64_t i = 0; i < e.lanes(); ++i) means.push_back(e.get(nodeMean, {group, e.addIndex(d, e.index(i)), place}));
-    Value mean = vector::FromElementsOp::create(e.b, e.f32Vector(), means);
-    e.forEach(e.index(0), live, 1, [&](Value i) {
-      Value row = e.toIndex(e.get(order, {e.addIndex(slot, i)}));
-      e.store(e.mul(e.sub(e.load(keys, {row, d}), mean), weight), deviation, {i, d});
-    });
-    e.forEach(live, e.index(kPanelKeys), 1, [&](Value i) { e.store(e.f32s(0), deviation, {i, d}); });
-  });
-}
-
 }  // namespace
 
 // gram is symmetric before and after.
@@ -91,20 +74,14 @@ void emitGram(KernelEmitter& e, ValueRange arguments) {
   mirrorGram(e, gram);
 }
 
-// deviation [17,D] is scratch.
-void emitLeafGram(KernelEmitter& e, ValueRange arguments) {
-  Value keys = arguments[0], order = arguments[1], nodeMean = arguments[2], nodeScalar = arguments[3];
-  Value gram = arguments[4], deviation = arguments[5];
-  Value leaves = arith::DivUIOp::create(e.b, e.dim(order, 0), e.index(kPanelKeys));
-  e.forEach(e.index(0), leaves, 1, [&](Value leaf) {
-    Value group = arith::DivUIOp::create(e.b, leaf, e.index(kGroupNodes)), place = arith::RemUIOp::create(e.b, leaf, e.index(kGroupNodes));
-    Value count = e.get(nodeScalar, {group, e.index(3), place});
-    e.when(arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, count, e.f32(0)), [&] {
-      emitScaledDeviations(e, keys, order, leaf, count, nodeMean, deviation);
-      addBlockToGram(e, deviation, e.index(0), kPanelKeys, gram);
+void emitAddRows(KernelEmitter& e, ValueRange arguments) {
+  Value rows = arguments[0], bad = arguments[1], sum = arguments[2];
+  e.forEach(e.index(0), e.dim(rows, 0), 1, [&](Value row) {
+    Value finite = arith::CmpIOp::create(e.b, arith::CmpIPredicate::eq, e.get(bad, {row}), e.i32(0));
+    e.when(finite, [&] {
+      e.forEach(e.params.paddedHeadDim, e.lanes(), [&](Value d) { e.store(e.add(e.load(sum, {d}), e.load(rows, {row, d})), sum, {d}); });
     });
   });
-  mirrorGram(e, gram);
 }
 
 }  // namespace hsa::ir

@@ -1,7 +1,11 @@
-// Moments of nodes: of a leaf from its keys, of every other node from its children.
+// Moments of nodes about a reference query: of a leaf from its keys, of every other node from its children (docs/spec.md, "Node").
+#include <cmath>
+#include <limits>
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "passes/cpu/emitters.h"
+#include "passes/cpu/node_batch.h"
 #include "passes/cpu/row_product.h"
 
 namespace hsa::ir {
@@ -10,7 +14,12 @@ using namespace mlir;  // NOLINT
 
 namespace {
 
-constexpr int64_t kSquares = kPanelKeys;  // row of the scratch [17,D] behind the deviations
+constexpr double kNoMass = -1e30;  // the shift of a sum without terms: finite, so that -inf - shift is no NaN
+
+// Arrays of one level.
+struct Level {
+  Value mean, value, var, scalar;
+};
 
 // Where a node stands in its level.
 struct Node {
@@ -20,114 +29,98 @@ Node nodeAt(KernelEmitter& e, Value id) {
   return {arith::DivUIOp::create(e.b, id, e.index(kGroupNodes)), arith::RemUIOp::create(e.b, id, e.index(kGroupNodes))};
 }
 
-// Arrays of one level.
-struct Level {
-  Value mean, value, var, scalar;
-};
-
-Value positive(KernelEmitter& e, Value x) { return arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, x, e.f32(0)); }
-
-// 1/n, and 0 for a node without keys: its moments become 0.
-Value inverseOf(KernelEmitter& e, Value n) { return e.select(positive(e, n), arith::DivFOp::create(e.b, e.f32(1), n), e.f32(0)); }
-
-// β and τ as long as nothing has fitted them.
-void setScalars(KernelEmitter& e, const Level& level, const Node& node, Value n) {
-  Value log = vector::ExtractOp::create(e.b, e.log2(e.spread(n)), ArrayRef<int64_t>{0});
-  Value scalars[] = {log, e.f32(1), e.f32(0), n};
-  for (int64_t which = 0; which < 4; ++which) e.set(scalars[which], level.scalar, {node.group, e.index(which), node.place});
+// 1/sum, and 0 for a node without keys: its moments become 0.
+Value inverseOf(KernelEmitter& e, Value sum) {
+  Value some = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, sum, e.f32(0));
+  return e.select(some, arith::DivFOp::create(e.b, e.f32(1), sum), e.f32(0));
 }
 
-// Row 16 of the scratch: Σ_r (Uᵀx_r)² of each rotated dimension, over the 16 rows of deviations.
-void emitRotatedSquares(KernelEmitter& e, Value basis, Value deviation) {
-  const int64_t tall = productRows(e), depth = e.params.paddedHeadDim;
-  forEachColumnBlock(e, e.index(0), depth, [&](Value column, int64_t vectors) {
-    SmallVector<Value> panel, lane, totals(vectors, e.f32s(0));
-    for (int64_t v = 0; v < vectors; ++v) {
-      Value c = columnOf(e, column, v);
-      panel.push_back(arith::DivUIOp::create(e.b, c, e.index(kPanelKeys)));
-      lane.push_back(arith::RemUIOp::create(e.b, c, e.index(kPanelKeys)));
-    }
-    totals = e.fold(e.index(0), e.index(kPanelKeys), tall, totals, [&](Value row, ValueRange carried) {
-      SmallVector<Value> zeros(tall * vectors, e.f32s(0)), squares(carried);
-      SmallVector<Value> sums = multiplyRows(
-          e, e.index(0), e.index(depth), vectors, zeros,
-          [&](int64_t r, Value d) { return e.get(deviation, {e.addIndex(row, e.index(r)), d}); },
-          [&](Value d, int64_t v) { return e.load(basis, {panel[v], d, lane[v]}); });
-      for (auto [i, sum] : llvm::enumerate(sums)) squares[i % vectors] = e.multiplyAdd(sum, sum, squares[i % vectors]);
-      return squares;
+Value log2Of(KernelEmitter& e, Value x) { return vector::ExtractOp::create(e.b, e.log2(e.spread(x)), ArrayRef<int64_t>{0}); }
+
+// Of one dimension.
+struct Moments {
+  Value mean, variance;
+};
+
+// Stores the mean of each dimension and the variance of each band, to which `within` adds what is known of the band; returns q₀·μ.
+Value emitBands(KernelEmitter& e, Value reference, const Level& level, const Node& node, function_ref<Moments(Value d)> momentsOf,
+                function_ref<Value(Value band)> within) {
+  const int64_t width = e.params.bandWidth();
+  e.forEach(e.index(e.params.headDim), e.index(e.params.paddedHeadDim), 1, [&](Value d) { e.set(e.f32(0), level.mean, {node.group, d, node.place}); });
+  return e.fold(e.index(0), e.index(e.params.bands), 1, {e.f32(0)}, [&](Value band, ValueRange carried) {
+    Value lo = e.minIndex(e.mulIndex(band, width), e.index(e.params.headDim));
+    Value hi = e.minIndex(e.addIndex(lo, e.index(width)), e.index(e.params.headDim));
+    SmallVector<Value> sums = e.fold(lo, hi, 1, {carried[0], e.f32(0)}, [&](Value d, ValueRange in) {
+      Moments moments = momentsOf(d);
+      e.set(moments.mean, level.mean, {node.group, d, node.place});
+      return SmallVector<Value>{e.multiplyAdd(e.get(reference, {d}), moments.mean, in[0]), e.add(in[1], moments.variance)};
     });
-    for (int64_t v = 0; v < vectors; ++v) e.store(totals[v], deviation, {e.index(kSquares), columnOf(e, column, v)});
-  });
-}
-
-// var_b = (within(b) + Σ_{c in b} squares_c / |b|) / n;  0 for a band without dimensions.
-void emitBandVariances(KernelEmitter& e, Value deviation, Value inverse, const Level& level, const Node& node,
-                       function_ref<Value(int64_t band)> within) {
-  for (int64_t band = 0; band < e.params.bands; ++band) {
-    const int64_t lo = std::min(band * e.params.bandWidth(), e.params.headDim);
-    const int64_t hi = std::min(lo + e.params.bandWidth(), e.params.headDim);
-    Value var = e.f32(0);
-    if (lo < hi) {
-      Value sum = e.fold(e.index(lo), e.index(hi), 1, {e.f32(0)}, [&](Value c, ValueRange carried) {
-        return SmallVector<Value>{e.add(carried[0], e.get(deviation, {e.index(kSquares), c}))};
-      })[0];
-      var = e.mul(e.multiplyAdd(sum, e.f32(1.0 / static_cast<double>(hi - lo)), within(band)), inverse);
-    }
-    e.set(var, level.var, {node.group, e.index(band), node.place});
-  }
-}
-
-// The slots of one leaf.
-struct Leaf {
-  Value order, slot, count;
-
-  Value row(KernelEmitter& e, Value i) const { return e.toIndex(e.get(order, {e.addIndex(slot, i)})); }
-};
-
-Leaf leafAt(KernelEmitter& e, Value order, Value id) {
-  Value slot = e.mulIndex(id, kPanelKeys);
-  Value count = e.fold(e.index(0), e.index(kPanelKeys), 1, {e.index(0)}, [&](Value i, ValueRange carried) {
-    Value live = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, e.get(order, {e.addIndex(slot, i)}), e.i32(0));
-    return SmallVector<Value>{e.addIndex(carried[0], arith::IndexCastUIOp::create(e.b, e.b.getIndexType(), live))};
+    Value dims = arith::SIToFPOp::create(e.b, e.b.getF32Type(), e.toI32(arith::SubIOp::create(e.b, hi, lo)));
+    e.set(e.multiplyAdd(sums[1], inverseOf(e, dims), within(band)), level.var, {node.group, band, node.place});
+    return SmallVector<Value>{sums[0]};
   })[0];
-  return {order, slot, count};
 }
 
-// Mean of the live rows in each block of columns.
-void forEachMeanBlock(KernelEmitter& e, Value rows, int64_t width, const Leaf& leaf, Value inverse,
-                      function_ref<void(Value column, ArrayRef<Value> means)> body) {
-  Value scale = e.spread(inverse);
-  forEachColumnBlock(e, e.index(0), width, [&](Value column, int64_t vectors) {
-    SmallVector<Value> zeros(vectors, e.f32s(0));
-    SmallVector<Value> means = e.fold(e.index(0), leaf.count, 1, zeros, [&](Value i, ValueRange carried) {
-      SmallVector<Value> sums(carried);
-      Value row = leaf.row(e, i);
-      for (int64_t v = 0; v < vectors; ++v) sums[v] = e.add(sums[v], e.load(rows, {row, columnOf(e, column, v)}));
-      return sums;
-    });
-    for (Value& mean : means) mean = e.mul(mean, scale);
-    body(column, means);
+// log2 of the mass that a query of length 0 from the reference sees, and what merging and scoring want to know beside it.
+void setScalars(KernelEmitter& e, const Level& level, const Node& node, Value logMass, Value product, Value n) {
+  Value constant = e.sub(logMass, e.mul(product, e.f32(e.params.logScale())));
+  Value c2 = e.max(e.mul(log2Of(e, n), e.f32(2 * M_LN2)), e.f32(0));
+  Value scalars[] = {constant, logMass, c2, n};
+  for (int64_t which : {kNodeConstant, kNodeLogMass, kNodeGainBound, kNodeCount})
+    e.set(scalars[which], level.scalar, {node.group, e.index(which), node.place});
+}
+
+// The 16 keys of a leaf as lanes: their weights, which add up to 1, log2 of their mass, and how many they are.
+struct LeafWeights {
+  SmallVector<Value> weights;
+  Value logMass, count;
+};
+
+LeafWeights emitLeafWeights(KernelEmitter& e, Value keys, Value positions, Value reference, Value leaf) {
+  const int64_t vectors = kPanelKeys / e.lanes();
+  auto laneOf = [&](int64_t v) { return e.index(v * e.lanes()); };
+  SmallVector<Value> zeros(vectors, e.f32s(0));
+  SmallVector<Value> scores = e.fold(e.index(0), e.index(e.params.headDim), 1, zeros, [&](Value d, ValueRange carried) {
+    SmallVector<Value> sums(carried);
+    Value q = e.spread(e.get(reference, {d}));
+    for (int64_t v = 0; v < vectors; ++v) sums[v] = e.multiplyAdd(q, e.widen(keys, {leaf, d, laneOf(v)}), sums[v]);
+    return sums;
   });
+  Value top = e.f32s(kNoMass), counts = e.f32s(0);
+  for (int64_t v = 0; v < vectors; ++v) {
+    Value live = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, e.load(positions, {leaf, laneOf(v)}), e.i32s(kPadPosition));
+    scores[v] = e.select(live, e.mul(scores[v], e.f32s(e.params.logScale())), e.f32s(-std::numeric_limits<double>::infinity()));
+    counts = e.add(counts, e.select(live, e.f32s(1), e.f32s(0)));
+    top = e.max(scores[v], top);
+  }
+  LeafWeights result;
+  Value max = e.reduceMax(top), sum = e.f32s(0);
+  for (Value score : scores) {
+    result.weights.push_back(e.exp2(e.sub(score, e.spread(max))));
+    sum = e.add(sum, result.weights.back());
+  }
+  Value total = e.reduceAdd(sum), inverse = e.spread(inverseOf(e, total));
+  for (Value& weight : result.weights) weight = e.mul(weight, inverse);
+  result.logMass = e.add(max, log2Of(e, total));
+  result.count = e.reduceAdd(counts);
+  return result;
 }
 
-// node_mean, and k - μ of each live key in the scratch, zeros behind them.
-void emitKeyDeviations(KernelEmitter& e, Value keys, const Leaf& leaf, Value inverse, const Level& level, const Node& node,
-                       Value deviation) {
-  forEachMeanBlock(e, keys, e.params.paddedHeadDim, leaf, inverse, [&](Value column, ArrayRef<Value> means) {
-    for (auto [v, mean] : llvm::enumerate(means))
-      for (int64_t i = 0; i < e.lanes(); ++i)
-        e.set(vector::ExtractOp::create(e.b, mean, ArrayRef<int64_t>{i}), level.mean,
-              {node.group, e.addIndex(columnOf(e, column, static_cast<int64_t>(v)), e.index(i)), node.place});
-    e.forEach(e.index(0), leaf.count, 1, [&](Value i) {
-      Value row = leaf.row(e, i);
-      for (auto [v, mean] : llvm::enumerate(means)) {
-        Value c = columnOf(e, column, static_cast<int64_t>(v));
-        e.store(e.sub(e.load(keys, {row, c}), mean), deviation, {i, c});
-      }
-    });
-    e.forEach(leaf.count, e.index(kPanelKeys), 1, [&](Value i) {
-      for (size_t v = 0; v < means.size(); ++v) e.store(e.f32s(0), deviation, {i, columnOf(e, column, static_cast<int64_t>(v))});
-    });
+Value sumOf(KernelEmitter& e, ArrayRef<Value> vectors) {
+  Value sum = vectors[0];
+  for (Value v : vectors.drop_front()) sum = e.add(sum, v);
+  return e.reduceAdd(sum);
+}
+
+// v̄ = Σ_j p_j v_j.
+void emitLeafValue(KernelEmitter& e, Value values, ArrayRef<Value> weights, Value leaf, const Level& level, const Node& node) {
+  SmallVector<Value> spread;
+  for (Value weight : weights)
+    for (int64_t lane = 0; lane < e.lanes(); ++lane) spread.push_back(e.spread(vector::ExtractOp::create(e.b, weight, ArrayRef<int64_t>{lane})));
+  e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value column) {
+    Value sum = e.f32s(0);
+    for (int64_t key = 0; key < kPanelKeys; ++key) sum = e.multiplyAdd(spread[key], e.widen(values, {leaf, e.index(key), column}), sum);
+    e.store(sum, level.value, {node.group, node.place, column});
   });
 }
 
@@ -135,98 +128,111 @@ void emitKeyDeviations(KernelEmitter& e, Value keys, const Leaf& leaf, Value inv
 struct Children {
   Level level;
   Value first, count;
+  Value share;  // scratch [4,4]: p of each child
 
-  // Σ over the groups of one vector of four, then over its lanes.
-  Value sum(KernelEmitter& e, function_ref<Value(GroupEmitter& four, Value group)> term) const {
+  Value scalar(GroupEmitter& four, int64_t which, Value i) const {
+    return four->load(level.scalar, {four->addIndex(first, i), four->index(which), four->index(0)});
+  }
+  // Σ over the groups of a vector of four, then over its lanes.
+  Value sum(KernelEmitter& e, function_ref<Value(GroupEmitter& four, Value i)> term) const {
     GroupEmitter four(e);
     Value total = e.fold(e.index(0), count, 1, {four->f32s(0)}, [&](Value i, ValueRange carried) {
-      return SmallVector<Value>{four->add(carried[0], term(four, e.addIndex(first, i)))};
+      return SmallVector<Value>{four->add(carried[0], term(four, i))};
     })[0];
     return four->reduceAdd(total);
   }
-  static Value counts(GroupEmitter& four, const Level& level, Value group) {
-    return four->load(level.scalar, {group, four->index(3), four->index(0)});
+  // Σ_c p_c x_c.
+  Value mean(KernelEmitter& e, function_ref<Value(GroupEmitter& four, Value i)> x) const {
+    return sum(e, [&](GroupEmitter& four, Value i) { return four->mul(four->load(share, {i, four->index(0)}), x(four, i)); });
   }
 };
 
-// node_mean, and √n_c (μ_c - μ) of each child in the scratch: squared, they weigh as many keys as the child has.
-void emitChildDeviations(KernelEmitter& e, const Children& children, Value inverse, const Level& level, const Node& node, Value deviation) {
-  e.forEach(kPanelKeys, 1,
-            [&](Value row) { e.forEach(e.params.paddedHeadDim, e.lanes(), [&](Value d) { e.store(e.f32s(0), deviation, {row, d}); }); });
+// Fills `share`; returns log2 of the mass of all children.
+Value emitShares(KernelEmitter& e, const Children& children) {
   GroupEmitter four(e);
-  e.forEach(e.params.paddedHeadDim, 1, [&](Value d) {
-    Value sum = children.sum(e, [&](GroupEmitter& in, Value group) {
-      return in->mul(in->load(children.level.mean, {group, d, in->index(0)}), Children::counts(in, children.level, group));
-    });
-    Value mean = e.mul(sum, inverse);
-    e.set(mean, level.mean, {node.group, d, node.place});
-    e.forEach(e.index(0), children.count, 1, [&](Value i) {
-      Value group = e.addIndex(children.first, i);
-      Value apart = four->sub(four->load(children.level.mean, {group, d, e.index(0)}), four->spread(mean));
-      Value weighted = four->mul(apart, four->sqrt(Children::counts(four, children.level, group)));
-      for (int64_t place = 0; place < kGroupNodes; ++place)
-        e.set(vector::ExtractOp::create(e.b, weighted, ArrayRef<int64_t>{place}), deviation,
-              {e.addIndex(e.mulIndex(i, kGroupNodes), e.index(place)), d});
-    });
+  Value max = four->reduceMax(e.fold(e.index(0), children.count, 1, {four->f32s(kNoMass)}, [&](Value i, ValueRange carried) {
+    return SmallVector<Value>{four->max(children.scalar(four, kNodeLogMass, i), carried[0])};
+  })[0]);
+  Value total = children.sum(e, [&](GroupEmitter& in, Value i) {
+    Value mass = in->exp2(in->sub(children.scalar(in, kNodeLogMass, i), in->spread(max)));
+    in->store(mass, children.share, {i, in->index(0)});
+    return mass;
   });
+  Value inverse = four->spread(inverseOf(e, total));
+  e.forEach(e.index(0), children.count, 1, [&](Value i) {
+    four->store(four->mul(four->load(children.share, {i, e.index(0)}), inverse), children.share, {i, e.index(0)});
+  });
+  return e.add(max, log2Of(e, total));
 }
 
-// v̄ = Σ n_c v̄_c / n.
-void emitChildValues(KernelEmitter& e, const Children& children, Value inverse, const Level& level, const Node& node) {
+// v̄ = Σ_c p_c v̄_c.
+void emitChildValues(KernelEmitter& e, const Children& children, const Level& level, const Node& node) {
   e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value column) {
     Value sum = e.fold(e.index(0), children.count, 1, {e.f32s(0)}, [&](Value i, ValueRange carried) {
       Value group = e.addIndex(children.first, i), total = carried[0];
       for (int64_t place = 0; place < kGroupNodes; ++place) {
-        Value count = e.spread(e.get(children.level.scalar, {group, e.index(3), e.index(place)}));
-        total = e.multiplyAdd(count, e.load(children.level.value, {group, e.index(place), column}), total);
+        Value share = e.spread(e.get(children.share, {i, e.index(place)}));
+        total = e.multiplyAdd(share, e.load(children.level.value, {group, e.index(place), column}), total);
       }
       return SmallVector<Value>{total};
     })[0];
-    e.store(e.mul(sum, e.spread(inverse)), level.value, {node.group, node.place, column});
+    e.store(sum, level.value, {node.group, node.place, column});
   });
 }
 
 }  // namespace
 
-// deviation [17,D] is scratch.
 void emitLeafMoments(KernelEmitter& e, ValueRange arguments) {
-  Value keys = arguments[0], values = arguments[1], order = arguments[2], basis = arguments[3], deviation = arguments[8];
+  Value keys = arguments[0], values = arguments[1], positions = arguments[2], reference = arguments[3];
   Level level{arguments[4], arguments[5], arguments[6], arguments[7]};
-  Value leaves = arith::DivUIOp::create(e.b, e.dim(order, 0), e.index(kPanelKeys));
-  e.forEach(e.index(0), leaves, 1, [&](Value id) {
-    Node node = nodeAt(e, id);
-    Leaf leaf = leafAt(e, order, id);
-    Value n = arith::SIToFPOp::create(e.b, e.b.getF32Type(), e.toI32(leaf.count)), inverse = inverseOf(e, n);
-    setScalars(e, level, node, n);
-    emitKeyDeviations(e, keys, leaf, inverse, level, node, deviation);
-    forEachMeanBlock(e, values, e.params.paddedValueDim, leaf, inverse, [&](Value column, ArrayRef<Value> means) {
-      for (auto [v, mean] : llvm::enumerate(means))
-        e.store(mean, level.value, {node.group, node.place, columnOf(e, column, static_cast<int64_t>(v))});
-    });
-    emitRotatedSquares(e, basis, deviation);
-    emitBandVariances(e, deviation, inverse, level, node, [&](int64_t) { return e.f32(0); });
+  e.forEach(e.index(0), e.dim(positions, 0), 1, [&](Value leaf) {
+    Node node = nodeAt(e, leaf);
+    LeafWeights p = emitLeafWeights(e, keys, positions, reference, leaf);
+    auto momentsOf = [&](Value d) -> Moments {
+      SmallVector<Value> k, terms;
+      for (int64_t v = 0; v < kPanelKeys / e.lanes(); ++v) {
+        k.push_back(e.widen(keys, {leaf, d, e.index(v * e.lanes())}));
+        terms.push_back(e.mul(p.weights[v], k[v]));
+      }
+      Value mean = sumOf(e, terms);
+      for (auto [v, term] : llvm::enumerate(terms)) {
+        Value apart = e.sub(k[v], e.spread(mean));
+        term = e.mul(p.weights[v], e.mul(apart, apart));
+      }
+      return {mean, sumOf(e, terms)};
+    };
+    Value product = emitBands(e, reference, level, node, momentsOf, [&](Value) { return e.f32(0); });
+    setScalars(e, level, node, p.logMass, product, p.count);
+    emitLeafValue(e, values, p.weights, leaf, level, node);
   });
 }
 
-// deviation [17,D] is scratch.
 void emitMergeMoments(KernelEmitter& e, ValueRange arguments) {
   Level finer{arguments[0], arguments[1], arguments[2], arguments[3]}, level{arguments[6], arguments[7], arguments[8], arguments[9]};
-  Value basis = arguments[4], deviation = arguments[10];
+  Value reference = arguments[4], share = arguments[10];
   Value fanout = e.toIndex(e.get(arguments[5], {e.index(2)}));
   e.forEach(e.index(0), e.mulIndex(e.dim(level.mean, 0), kGroupNodes), 1, [&](Value id) {
     Node node = nodeAt(e, id);
-    Children children{finer, arith::MulIOp::create(e.b, id, fanout), fanout};
-    Value n = children.sum(e, [&](GroupEmitter& four, Value group) { return Children::counts(four, finer, group); });
-    Value inverse = inverseOf(e, n);
-    setScalars(e, level, node, n);
-    emitChildDeviations(e, children, inverse, level, node, deviation);
-    emitChildValues(e, children, inverse, level, node);
-    emitRotatedSquares(e, basis, deviation);
-    emitBandVariances(e, deviation, inverse, level, node, [&](int64_t band) {
-      return children.sum(e, [&](GroupEmitter& four, Value group) {
-        return four->mul(four->load(finer.var, {group, e.index(band), e.index(0)}), Children::counts(four, finer, group));
+    Children children{finer, arith::MulIOp::create(e.b, id, fanout), fanout, share};
+    Value logMass = emitShares(e, children);
+    auto momentsOf = [&](Value d) -> Moments {
+      auto childMean = [&](GroupEmitter& four, Value i) {
+        return four->load(finer.mean, {four->addIndex(children.first, i), d, four->index(0)});
+      };
+      Value mean = children.mean(e, childMean);
+      return {mean, children.mean(e, [&](GroupEmitter& four, Value i) {
+                Value apart = four->sub(childMean(four, i), four->spread(mean));
+                return four->mul(apart, apart);
+              })};
+    };
+    Value product = emitBands(e, reference, level, node, momentsOf, [&](Value band) {
+      return children.mean(e, [&](GroupEmitter& four, Value i) {
+        return four->load(finer.var, {four->addIndex(children.first, i), band, four->index(0)});
       });
     });
+    Value n = children.sum(e, [&](GroupEmitter& four, Value i) { return children.scalar(four, kNodeCount, i); });
+    setScalars(e, level, node, logMass, product, n);
+    emitChildValues(e, children, level, node);
   });
 }
 

@@ -26,26 +26,21 @@ void emitLoadQuery(KernelEmitter& e, ValueRange arguments) {
   });
 }
 
-// bands[r, b] = σ² ‖(Uᵀq_r)_b‖². The rotation is a score batch: the columns of U are its keys.
+// bands[r, b] = σ² ‖(q_r − q₀)_b‖².
 void emitQueryBands(KernelEmitter& e, ValueRange arguments) {
-  Value query = arguments[0], basis = arguments[1], bands = arguments[2], rotated = arguments[3];
-  const double unit = e.params.scale * e.params.scale;
+  Value query = arguments[0], reference = arguments[1], bands = arguments[2];
+  const int64_t width = e.params.bandWidth();
   e.forEach(e.params.tileQueries, 1, [&](Value row) {
-    e.forEach(e.params.bands, 1, [&](Value band) { e.set(e.f32(0), bands, {row, band}); });
-  });
-  for (int64_t first = 0; first < e.params.headDim; first += kBatchKeys) {
-    Value panels = e.slice(basis, e.index(first / kPanelKeys), kBatchPanels);
-    callScoreBatch(e, query, panels, rotated, e.params.paddedHeadDim);
-    const int64_t count = std::min<int64_t>(kBatchKeys, e.params.headDim - first);
-    e.forEach(e.params.tileQueries, 1, [&](Value row) {
-      e.forEach(count, 1, [&](Value c) {
-        Value dimension = e.addIndex(c, e.index(first));
-        Value band = arith::DivUIOp::create(e.b, dimension, e.index(e.params.bandWidth()));
-        Value y = e.get(rotated, {row, c});
-        e.set(e.multiplyAdd(e.mul(y, y), e.f32(unit), e.get(bands, {row, band})), bands, {row, band});
-      });
+    e.forEach(e.params.bands, 1, [&](Value band) {
+      Value lo = e.minIndex(e.mulIndex(band, width), e.index(e.params.headDim));
+      Value hi = e.minIndex(e.addIndex(lo, e.index(width)), e.index(e.params.headDim));
+      Value sum = e.fold(lo, hi, 1, {e.f32(0)}, [&](Value d, ValueRange carried) {
+        Value apart = e.sub(e.get(query, {row, d}), e.get(reference, {d}));
+        return SmallVector<Value>{e.multiplyAdd(apart, apart, carried[0])};
+      })[0];
+      e.set(e.mul(sum, e.f32(e.params.scale * e.params.scale)), bands, {row, band});
     });
-  }
+  });
 }
 
 // o = acc / Σ, lse = ln 2 · (max + log2 Σ); 0 and -inf for a row that saw no key.

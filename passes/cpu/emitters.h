@@ -26,15 +26,12 @@ void emitStoreRows(KernelEmitter& e, ValueRange arguments);
 void emitPackPanels(KernelEmitter& e, ValueRange arguments);
 void emitPackLeaves(KernelEmitter& e, ValueRange arguments);
 
-// The index: emit_order.cpp (what the ordering of keys needs), emit_moments.cpp, emit_calibrate.cpp
+// The index: emit_gram.cpp and emit_order.cpp (what the ordering of keys needs), emit_moments.cpp
 void emitGram(KernelEmitter& e, ValueRange arguments);
+void emitAddRows(KernelEmitter& e, ValueRange arguments);
 void emitMetricRows(KernelEmitter& e, ValueRange arguments);
 void emitPrincipalAxis(KernelEmitter& e, ValueRange arguments);
 void emitLeafMoments(KernelEmitter& e, ValueRange arguments);
-void emitLeafGram(KernelEmitter& e, ValueRange arguments);
 void emitMergeMoments(KernelEmitter& e, ValueRange arguments);
-void emitLeafMass(KernelEmitter& e, ValueRange arguments);
-void emitMergeMass(KernelEmitter& e, ValueRange arguments);
-void emitFitGain(KernelEmitter& e, ValueRange arguments);
 
 }  // namespace hsa::ir

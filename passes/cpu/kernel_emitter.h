@@ -26,7 +26,6 @@ struct KernelParams {
 
   double logScale() const { return scale * 1.4426950408889634; }  // σ log2 e: a product times it is a score in log2 units
   int64_t bandWidth() const { return (headDim + bands - 1) / bands; }
-  int64_t basisPanels() const { return (paddedHeadDim + kBatchKeys - 1) / kBatchKeys * kBatchPanels; }
 };
 
 class KernelEmitter {
@@ -65,6 +64,7 @@ class KernelEmitter {
   // Indices and i32.
   Value addIndex(Value x, Value y);
   Value mulIndex(Value x, int64_t factor);
+  Value minIndex(Value x, Value y);
   Value toIndex(Value i32);
   Value toI32(Value index);
   Value spread(Value scalar);           // to all lanes

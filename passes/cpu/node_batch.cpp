@@ -13,21 +13,21 @@ using namespace mlir;  // NOLINT
 
 namespace {
 
-constexpr int64_t kScalars = 5;
+constexpr int64_t kScalars = 3;
 constexpr double kMostResidual = 1e30;  // a residual above it is an overflow or a NaN, never a reason to open
 
 Value loadGroup(KernelEmitter& e, Value memref, ValueRange at) {
   return vector::LoadOp::create(e.b, VectorType::get({kGroupNodes}, e.b.getF32Type()), memref, at);
 }
 
-// log2 n of one node, or -inf when its id is outside the valid range or its group behind the end of the list.
-Value validLogCount(KernelEmitter& e, const LevelNodes& level, Value group, Value inside, int64_t place) {
+// The constant of one node, or -inf when its id is outside the valid range or its group behind the end of the list.
+Value validConstant(KernelEmitter& e, const LevelNodes& level, Value group, Value inside, int64_t place) {
   Value id = e.toI32(e.addIndex(e.mulIndex(group, kGroupNodes), e.index(place)));
   Value notBefore = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, id, e.get(level.params, {e.index(0)}));
   Value before = arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, id, e.get(level.params, {e.index(1)}));
   Value valid = arith::AndIOp::create(e.b, inside, arith::AndIOp::create(e.b, notBefore, before));
-  Value logCount = e.get(level.scalar, {group, e.index(0), e.index(place)});
-  return e.select(valid, logCount, e.f32(-std::numeric_limits<double>::infinity()));
+  Value constant = e.get(level.scalar, {group, e.index(kNodeConstant), e.index(place)});
+  return e.select(valid, constant, e.f32(-std::numeric_limits<double>::infinity()));
 }
 
 // The second-order terms of 64 nodes, one vector of nodes at a time: rows run inside, so the nodes' numbers stay in registers.
@@ -35,7 +35,7 @@ void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Valu
   e.forEach(kBatchKeys, e.lanes(), [&](Value node) {
     auto scalar = [&](int64_t which) { return e.load(scalars, {e.index(which), node}); };
     Value panel = arith::DivUIOp::create(e.b, node, e.index(kPanelKeys)), place = arith::RemUIOp::create(e.b, node, e.index(kPanelKeys));
-    Value logCount = scalar(0), c = scalar(1), halfC2 = scalar(2), beta = scalar(3), tau = scalar(4);
+    Value constant = scalar(0), c = scalar(1), halfC2 = scalar(2);
     SmallVector<Value> variances;
     for (int64_t band = 0; band < e.params.bands; ++band)
       variances.push_back(e.load(var, {panel, e.index(band), place}));
@@ -44,17 +44,15 @@ void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Valu
       for (int64_t band = 0; band < e.params.bands; ++band)
         s2 = e.multiplyAdd(e.spread(e.get(queryBands, {row, e.index(band)})), variances[band], s2);
       Value s = e.sqrt(s2);
-      Value mass = e.add(e.load(scores, {row, node}), logCount), most = mass;
+      Value mass = e.add(e.load(scores, {row, node}), constant);
       if (e.params.order == 2) {
         Value small = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLE, s, c);
         Value gain = e.select(small, e.mul(s2, e.f32s(0.5)), e.sub(e.mul(s, c), halfC2));
-        Value corrected = e.add(mass, e.multiplyAdd(beta, gain, tau));
-        most = e.max(corrected, e.multiplyAdd(gain, e.f32s(M_LOG2E / e.params.logScale()), mass));
-        mass = corrected;
+        mass = e.multiplyAdd(gain, e.f32s(M_LOG2E / e.params.logScale()), mass);
       }
       e.store(mass, scores, {row, node});
       if (!logZ) return SmallVector<Value>{carried[0]};
-      Value share = e.exp2(e.sub(e.mul(most, e.f32s(e.params.logScale())), e.spread(e.get(logZ, {row}))));
+      Value share = e.exp2(e.sub(e.mul(mass, e.f32s(e.params.logScale())), e.spread(e.get(logZ, {row}))));
       Value r = e.mul(share, e.min(s, e.f32s(1)));
       Value r2 = e.mul(r, r);
       Value counts = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLT, r2, e.f32s(kMostResidual));
@@ -97,18 +95,15 @@ void gatherNodes(KernelEmitter& e, const LevelNodes& level, Value work, Value fi
     });
     Value node = e.mulIndex(slot, kGroupNodes);
     for (int64_t i = 0; i < kGroupNodes; ++i)
-      e.set(validLogCount(e, level, group, inside, i), batch.scalars, {e.index(0), e.addIndex(node, e.index(i))});
-    vector::StoreOp::create(e.b, loadGroup(e, level.scalar, {group, e.index(1), e.index(0)}), batch.scalars, ValueRange{e.index(3), node});
-    vector::StoreOp::create(e.b, loadGroup(e, level.scalar, {group, e.index(2), e.index(0)}), batch.scalars, ValueRange{e.index(4), node});
+      e.set(validConstant(e, level, group, inside, i), batch.scalars, {e.index(0), e.addIndex(node, e.index(i))});
+    vector::StoreOp::create(e.b, loadGroup(e, level.scalar, {group, e.index(kNodeGainBound), e.index(0)}), batch.scalars, ValueRange{e.index(1), node});
   });
-  // c = √(2 ln n); log2 n, β and τ in the units of a product, so that σ log2 e is applied once, to their sum.
+  // The constant in the units of a product, so that σ log2 e is applied once, to their sum; c and ½c².
   e.forEach(kBatchKeys, e.lanes(), [&](Value node) {
-    Value c2 = e.max(e.mul(e.load(batch.scalars, {e.index(0), node}), e.f32s(2 * M_LN2)), e.f32s(0));
+    Value c2 = e.load(batch.scalars, {e.index(1), node});
     e.store(e.sqrt(c2), batch.scalars, {e.index(1), node});
     e.store(e.mul(c2, e.f32s(0.5)), batch.scalars, {e.index(2), node});
-    const double unit = 1 / e.params.logScale();
-    for (auto [which, factor] : {std::pair{0, unit}, {3, M_LOG2E * unit}, {4, M_LOG2E * unit}})
-      e.store(e.mul(e.load(batch.scalars, {e.index(which), node}), e.f32s(factor)), batch.scalars, {e.index(which), node});
+    e.store(e.mul(e.load(batch.scalars, {e.index(0), node}), e.f32s(1 / e.params.logScale())), batch.scalars, {e.index(0), node});
   });
 }
 

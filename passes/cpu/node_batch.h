@@ -5,11 +5,19 @@
 
 namespace hsa::ir {
 
+// What a node keeps beside its mean, value and variances.
+enum NodeScalar : int64_t {
+  kNodeConstant,   // log2 e (A − σ q₀·μ): with σ log2 e q·μ, log2 M of order 0; -inf without keys
+  kNodeLogMass,    // log2 e A
+  kNodeGainBound,  // c² = 2 ln n
+  kNodeCount,      // n
+};
+
 // One level of the index. A group is four nodes; node id = 4 · group + place.
 struct LevelNodes {
   Value mean;    // [?,D,4]
   Value var;     // [?,bands,4]
-  Value scalar;  // [?,4,4]: log2 n, β, τ, n
+  Value scalar;  // [?,4,4]: a row for each NodeScalar
   Value params;  // [4] i32: first valid node, end of the valid nodes, groups of children per node, unused
 };
 
@@ -17,7 +25,7 @@ struct LevelNodes {
 struct NodeBatch {
   Value keys;     // [4,D,16]
   Value var;      // [4,bands,16]
-  Value scalars;  // [5,64]: log2 n (-inf where there is no node), c, ½c², β·log2 e, τ·log2 e; all but c in units of σ log2 e, as products are
+  Value scalars;  // [3,64]: the constant in units of σ log2 e, as products are (-inf where there is no node), c, ½c²
 };
 
 // Slot `slot` of 16 of a batch: group work[first + slot], or one that is there, and not `inside`, behind the end of the list; where its four

@@ -11,7 +11,12 @@ namespace {
 
 const GraphSpec kCausal = {.H = 2, .Hkv = 1, .D = 64, .Dv = 64, .mask = {.causal = true}, .units = kSmallUnits};
 const GraphSpec kSinks = {.H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1100, .sinks = 300}, .units = kSmallUnits};
-constexpr int64_t kWindow = kSmallUnits.window;
+
+// Where the block of the token begins: two segments, two, then four at a time.
+int64_t BlockBegin(int64_t token) {
+  const int64_t segment = token / kSmallUnits.segment;
+  return (segment < 4 ? segment / 2 * 2 : segment / 4 * 4) * kSmallUnits.segment;
+}
 
 struct Case {
   std::string name;
@@ -34,6 +39,11 @@ const Case kCases[] = {
     {"among_the_queries",  kCausal, 700,  1531, 1300},
     {"sliding_middle",     kSinks,  1500, 1500, 1024 + 128},
     {"sliding_boundary",   kSinks,  1100, 1500, 1280},
+    {"second_block",       kCausal, 2500, 3000, 2600},
+    {"start_of_a_block",   kCausal, 1500, 2600, 2048},
+    {"end_of_a_block",     kCausal, 2600, 2600, 2047},
+    {"large_block",        kCausal, 3500, 6000, 5500},
+    {"sliding_block",      kSinks,  2500, 3000, 2300},
 };
 
 class CausalityTest : public testing::TestWithParam<Case> {
@@ -58,8 +68,9 @@ INSTANTIATE_TEST_SUITE_P(Cases, CausalityTest, testing::ValuesIn(kCases), [](con
 TEST_P(CausalityTest, Exact) { Compare({.mode = Mode::kExact, .threads = 2}, GetParam().changed); }
 TEST_P(CausalityTest, ExactInShortSegments) { Compare({.mode = Mode::kExact, .segment_tokens = 100, .threads = 2}, GetParam().changed); }
 
-// Queries of one tile open nodes together, and of one window see the same index: its earlier rows may change, those before it may not.
-TEST_P(CausalityTest, Splats) { Compare({.mode = Mode::kTheta, .theta = 0.01, .threads = 2}, GetParam().changed / kWindow * kWindow); }
+// Queries of one block share a reference and a calibration: its earlier rows may change, those before it may not.
+TEST_P(CausalityTest, Splats) { Compare({.mode = Mode::kTheta, .theta = 0.1, .threads = 2}, BlockBegin(GetParam().changed)); }
+TEST_P(CausalityTest, Calibrated) { Compare({.mode = Mode::kTolerance, .tolerance = {0.3, 0.95}, .threads = 2}, BlockBegin(GetParam().changed)); }
 
 }  // namespace
 }  // namespace hsa::end_to_end

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "runtime/group_nodes.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
 #include "runtime/window.h"
@@ -18,7 +19,8 @@ using ir::reference::UnitKey;
 // Reads an index and worklists whose last slot holds the mini-segments of `region`.
 class Reader {
  public:
-  Reader(const Job& job, const IndexStore& store, const Region& region) : g_(job.geometry), store_(store), region_(region) {}
+  Reader(const Job& job, const IndexStore& store, const Region& region, std::span<const LevelArrays> levels)
+      : g_(job.geometry), store_(store), region_(region), levels_(levels) {}
 
   void Orders(GivenIndex& out) const {
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
@@ -28,27 +30,15 @@ class Reader {
     }
   }
 
-  void Bases(GivenIndex& out) const {
-    constexpr int64_t kPanel = 16;
-    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
-      const std::vector<float>& panels = store_.index(kv_head).learned_basis;
-      if (panels.empty()) continue;
-      std::vector<double>& basis = out.basis[kv_head];
-      for (int64_t r = 0; r < g_.head_dim; ++r)
-        for (int64_t c = 0; c < g_.head_dim; ++c) basis.push_back(panels[(c / kPanel * g_.padded_head_dim + r) * kPanel + c % kPanel]);
-    }
-  }
-
   // An opened leaf is in the worklist itself; of an opened node above, the groups of its children are.
   std::vector<NodeKey> Opened(const std::vector<std::vector<int32_t>>& worklists) const {
     std::vector<NodeKey> opened;
-    const auto levels = store_.index(0).levels();
     for (int32_t leaf : worklists[0]) opened.push_back(Node(0, leaf));
-    for (size_t level = 1; level < levels.size(); ++level)
+    for (size_t level = 1; level < levels_.size(); ++level)
       for (int32_t group : worklists[level]) {
         // On the level of mini-segments' roots, groups of the last slot are those roots: nobody opened a parent of theirs.
-        const bool root = level + 1 == levels.size() && group * 4 >= store_.mini_slot(region_.segment) * g_.minis_per_segment();
-        if (!root && group % levels[level].child_groups == 0) opened.push_back(Node(level, group / levels[level].child_groups));
+        const bool root = level + 1 == levels_.size() && group * 4 >= store_.mini_slot(region_.segment) * g_.minis_per_segment();
+        if (!root && group % levels_[level].child_groups == 0) opened.push_back(Node(level, group / levels_[level].child_groups));
       }
     return opened;
   }
@@ -64,7 +54,7 @@ class Reader {
   }
 
   NodeKey Node(size_t level, int64_t node) const {
-    const LevelArrays& l = store_.index(0).levels()[level];
+    const LevelArrays& l = levels_[level];
     const int64_t slot = node / l.nodes, inside = node % l.nodes;
     if (slot < store_.mini_slot(region_.segment)) return {{slot * g_.segment, g_.segment}, static_cast<int64_t>(level), inside};
     const int64_t per_mini = g_.mini / l.tokens;
@@ -74,6 +64,7 @@ class Reader {
   const Geometry& g_;
   const IndexStore& store_;
   const Region& region_;
+  const std::span<const LevelArrays> levels_;
 };
 
 }  // namespace
@@ -89,28 +80,38 @@ Decided DecideAndAttend(const Plan& plan, const oracle::Problem& p, double theta
   const Geometry& g = job.geometry;
 
   Decided decided;
-  const std::vector<Region> regions = RegionsOf(g);
-  absl::StatusOr<std::unique_ptr<IndexStore>> store = IndexStore::Create(job, regions.empty() ? 0 : regions.back().segment, /*regions=*/1, /*memory_bytes=*/0);
+  const std::vector<Block> blocks = BlocksOf(g);
+  size_t most_regions = 1;
+  for (const Block& block : blocks) most_regions = std::max(most_regions, block.regions.size());
+  absl::StatusOr<std::unique_ptr<IndexStore>> store =
+      IndexStore::Create(job, blocks.empty() ? 0 : blocks.back().regions.back().segment, static_cast<int64_t>(most_regions), /*memory_bytes=*/0);
   if (!store.ok()) throw std::runtime_error(store.status().ToString());
   Workers workers([&] { return Worker(job.program); });
   const TileIo io(job.program, g, inputs, outputs);
   WindowAttender attender(job, **store);
-  for (const Region& region : regions) {
-    (*store)->BuildRegion(workers, region.segment, region.minis);
-    const std::vector<RegionKeys> keys = PackRegion(job, workers, **store, region);
-    const Reader reader(job, **store, region);
-    reader.Orders(decided.index);
-    reader.Bases(decided.index);
-    for (int64_t head = 0; head < g.heads; ++head)
-      for (Window& window : WindowsOf(g, head, std::span(&region, 1))) {
-        attender.AttendNear(workers.local(), io, window, keys[window.kv_head]);
-        for (const Tile& tile : window.tiles) {
-          attender.AttendFar(workers.local(), io, window, tile, theta, TileOpener::Depth::kWhole);
-          io.Store(workers.local(), tile);
-          std::vector<NodeKey>& opened = decided.index.opened[TileKey{head, tile.position[0] / g.tile}];
-          if (window.near_start > 0) opened = reader.Opened(attender.opener().worklists());
+  GroupNodes nodes(job, **store);
+  for (const Block& block : blocks) {
+    for (const Region& region : block.regions) (*store)->BuildRegion(workers, region.segment, region.minis);
+    for (int64_t head = 0; head < g.heads; ++head) {
+      nodes.Build(workers, head / g.group(), block, block.regions);
+      for (const Region& region : block.regions) {
+        const std::vector<RegionKeys> keys = PackRegion(job, workers, **store, region);
+        const Reader reader(job, **store, region, nodes.of(head).levels());
+        reader.Orders(decided.index);
+        for (Window& window : WindowsOf(g, head, std::span(&region, 1), nodes.of(head))) {
+          attender.AttendNear(workers.local(), io, window, keys[window.kv_head]);
+          const int64_t w0 = window.begin / g.window * g.window;
+          std::vector<std::vector<int64_t>>& tiles = decided.index.tiles[{head, w0}];
+          for (const Tile& tile : window.tiles) {
+            attender.AttendFar(workers.local(), io, window, tile, theta, TileOpener::Depth::kWhole);
+            io.Store(workers.local(), tile);
+            std::vector<NodeKey>& opened = decided.index.opened[TileKey{head, w0, static_cast<int64_t>(tiles.size())}];
+            tiles.emplace_back(tile.positions().begin(), tile.positions().end());
+            if (window.near_start > 0) opened = reader.Opened(attender.opener().worklists());
+          }
         }
       }
+    }
   }
   decided.attended = {o.Values(), lse.Values(), {}};
   return decided;

@@ -49,30 +49,6 @@ TEST_P(OrderTest, GramLeavesBadRowsOut) {
   }
 }
 
-TEST_P(OrderTest, LeafGram) {
-  const Array<int32_t> order = RandomOrder(kLeaves);
-  const int64_t rows = std::accumulate(kLeaves.begin(), kLeaves.end(), int64_t{0}), groups = static_cast<int64_t>(kLeaves.size()) / 4;
-  const Array<float> keys = RandomRows(rows, d_, dp_);
-  Array<float> mean({groups, dp_, 4}), scalar({groups, 4, 4}), gram({dp_, dp_}), deviation({17, dp_});
-  Matrix wanted = Symmetric(gram);
-  for (size_t leaf = 0; leaf < kLeaves.size(); ++leaf) {
-    const auto group = static_cast<int64_t>(leaf) / 4, place = static_cast<int64_t>(leaf) % 4, n = kLeaves[leaf];
-    scalar(group, 3, place) = static_cast<float>(n);
-    for (int64_t d = 0; d < dp_; ++d) {
-      double sum = 0;
-      for (int64_t i = 0; i < n; ++i) sum += keys(order(static_cast<int64_t>(leaf) * 16 + i), d);
-      mean(group, d, place) = n > 0 ? static_cast<float>(sum / static_cast<double>(n)) : 0;
-    }
-    for (int64_t i = 0; i < n; ++i) {
-      std::vector<double> x(dp_);
-      for (int64_t d = 0; d < dp_; ++d) x[d] = keys(order(static_cast<int64_t>(leaf) * 16 + i), d) - mean(group, d, place);
-      AddOuter(wanted, x, 1.0 / static_cast<double>(n));
-    }
-  }
-  kernels_.Call("leaf_gram", {&keys, &order, &mean, &scalar, &gram, &deviation});
-  ExpectGram(gram, wanted);
-}
-
 TEST_P(OrderTest, MetricRows) {
   const Array<float> keys = RandomRows(80, d_, dp_), values = RandomRows(80, dv_, dvp_), metric = RandomRows(dp_, dp_, dp_);
   Array<float> alpha({1});

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <random>
 
@@ -42,14 +43,6 @@ class KernelTest : public ::testing::TestWithParam<KernelCase> {
     for (size_t i = 0; i < live.size(); ++i)
       for (int64_t j = 0; j < live[i]; ++j) order(static_cast<int64_t>(i) * 16 + j) = rows[next++];
     return order;
-  }
-  // U in panels of 16 columns: random, not orthogonal, which nothing relies on. Zero outside D × D.
-  Array<float> RandomBasis() {
-    Array<float> basis({(dp_ + 63) / 64 * 4, dp_, 16});  // whole batches of four panels
-    basis.Fill(0);
-    for (int64_t c = 0; c < d_; ++c)
-      for (int64_t d = 0; d < d_; ++d) basis(c / 16, d, c % 16) = Normal(0, 1 / std::sqrt(d_));
-    return basis;
   }
   // First and last dimension of a band.
   std::pair<int64_t, int64_t> Band(int64_t band) const {

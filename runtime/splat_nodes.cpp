@@ -1,0 +1,162 @@
+#include "runtime/splat_nodes.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <numeric>
+
+#include "kernels/tile_shape.h"
+
+namespace hsa {
+
+namespace {
+
+constexpr int64_t kScalars = 4, kAlignedFloats = 16;
+
+// Lays the levels out from `memory` on; returns how many floats they take. With a null memory it only adds up.
+int64_t Arrange(const format::Graph& graph, const Geometry& g, int64_t slots, float* memory, std::vector<LevelArrays>& levels) {
+  int64_t used = 0, finer = 0;
+  const auto take = [&](int64_t floats) {
+    float* piece = memory == nullptr ? nullptr : memory + used;
+    used += (floats + kAlignedFloats - 1) / kAlignedFloats * kAlignedFloats;
+    return piece;
+  };
+  for (uint32_t tokens : graph.splats().level_tokens()) {
+    LevelArrays level;
+    level.tokens = tokens;
+    level.nodes = g.segment / tokens;
+    level.groups = (slots * level.nodes + kGroupNodes - 1) / kGroupNodes;
+    level.child_groups = finer == 0 ? 1 : tokens / finer / kGroupNodes;
+    level.mean = take(level.groups * g.padded_head_dim * kGroupNodes);
+    level.value = take(level.groups * kGroupNodes * g.padded_value_dim);
+    level.var = take(level.groups * g.bands * kGroupNodes);
+    level.scalar = take(level.groups * kScalars * kGroupNodes);
+    levels.push_back(level);
+    finer = tokens;
+  }
+  return used;
+}
+
+// First group of a unit's nodes on a level, and how many groups are its own.
+int64_t FirstGroup(const Geometry& g, const LevelArrays& level, const Unit& unit) {
+  return (unit.slot * level.nodes + unit.mini * (g.mini / level.tokens)) / kGroupNodes;
+}
+int64_t GroupsOf(const LevelArrays& level, const Unit& unit) { return unit.tokens / level.tokens / kGroupNodes; }
+
+}  // namespace
+
+int64_t SplatNodes::Bytes(const format::Graph& graph, const Geometry& geometry, int64_t slots) {
+  std::vector<LevelArrays> levels;
+  return Arrange(graph, geometry, slots, nullptr, levels) * static_cast<int64_t>(sizeof(float));
+}
+
+SplatNodes::SplatNodes(const format::Graph& graph, const Geometry& geometry, int64_t slots)
+    : reference(geometry.padded_head_dim, 0.0f), geometry_(geometry), memory_(Bytes(graph, geometry, slots) / sizeof(float)) {
+  Arrange(graph, geometry, slots, memory_.data(), levels_);
+}
+
+void SplatNodes::BindNodes(Worker& worker, size_t level, int64_t first, int64_t count) const {
+  const LevelArrays& l = levels_[level];
+  const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim, bands = geometry_.bands;
+  worker.Bind("node_mean", l.mean + first * d * kGroupNodes, {count, d, kGroupNodes});
+  worker.Bind("node_value", l.value + first * kGroupNodes * dv, {count, kGroupNodes, dv});
+  worker.Bind("node_var", l.var + first * bands * kGroupNodes, {count, bands, kGroupNodes});
+  worker.Bind("node_scalar", l.scalar + first * kScalars * kGroupNodes, {count, kScalars, kGroupNodes});
+}
+
+void SplatNodes::BindChildren(Worker& worker, size_t level, int64_t first, int64_t count) const {
+  const LevelArrays& l = levels_[level];
+  const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim, bands = geometry_.bands;
+  worker.Bind("child_mean", l.mean + first * d * kGroupNodes, {count, d, kGroupNodes});
+  worker.Bind("child_value", l.value + first * kGroupNodes * dv, {count, kGroupNodes, dv});
+  worker.Bind("child_var", l.var + first * bands * kGroupNodes, {count, bands, kGroupNodes});
+  worker.Bind("child_scalar", l.scalar + first * kScalars * kGroupNodes, {count, kScalars, kGroupNodes});
+}
+
+NodeBuilder::NodeBuilder(const Program& program, const Geometry& geometry, const Inputs& inputs)
+    : geometry_(geometry),
+      query_(inputs.query),
+      reader_(program, inputs.query.dtype),
+      add_rows_(program.Find("add_rows")),
+      leaf_moments_(program.Find("leaf_moments", inputs.key.dtype)),
+      merge_moments_(program.Find("merge_moments")) {}
+
+void NodeBuilder::SetReference(Worker& worker, int64_t head, int64_t begin, int64_t end, SplatNodes& nodes) const {
+  const int64_t d = geometry_.padded_head_dim;
+  std::fill(nodes.reference.begin(), nodes.reference.end(), 0.0f);
+  std::vector<double> sum(d, 0.0);
+  std::vector<float> part(d);
+  int64_t finite = 0;
+  thread_local WideRows rows;
+  for (int64_t first = begin; first < end; first += geometry_.window) {
+    const int64_t count = std::min(geometry_.window, end - first);
+    rows.Resize(count, d);
+    reader_.Read(worker, query_, head, first - geometry_.first_position(), count, d, rows.rows.data(), rows.bad.data());
+    std::fill(part.begin(), part.end(), 0.0f);
+    worker.Bind("q_rows", rows.rows.data(), {count, d});
+    worker.Bind("bad_rows", rows.bad.data(), {count});
+    worker.Bind("reference", part.data(), {d});
+    worker.Call(add_rows_);
+    finite += count - std::accumulate(rows.bad.begin(), rows.bad.begin() + count, int64_t{0});
+    for (int64_t c = 0; c < d; ++c) sum[c] += part[c];
+  }
+  if (finite == 0) return;
+  for (int64_t c = 0; c < d; ++c) nodes.reference[c] = static_cast<float>(sum[c] / static_cast<double>(finite));
+}
+
+void NodeBuilder::Build(Worker& worker, const SplatIndex& index, const Unit& unit, SplatNodes& nodes) const {
+  nodes.BindReference(worker);
+  // Every level whose nodes come in whole groups; the root of the unit stands alone.
+  size_t level = 0;
+  for (; nodes.levels()[level].tokens * kGroupNodes <= unit.tokens; ++level) {
+    const LevelArrays& l = nodes.levels()[level];
+    const int64_t groups = GroupsOf(l, unit);
+    nodes.BindNodes(worker, level, FirstGroup(geometry_, l, unit), groups);
+    if (level == 0) {
+      index.BindLeaves(worker, FirstGroup(geometry_, l, unit) * kGroupNodes, groups * kGroupNodes);
+      worker.Call(leaf_moments_);
+      continue;
+    }
+    const std::array<int32_t, 4> params = {0, 0, static_cast<int32_t>(l.child_groups), 0};
+    worker.Bind("level_params", params.data(), {4});
+    nodes.BindChildren(worker, level - 1, FirstGroup(geometry_, nodes.levels()[level - 1], unit), groups * kGroupNodes * l.child_groups);
+    worker.Call(merge_moments_);
+  }
+  BuildRoot(worker, unit, level, nodes);
+}
+
+// A unit has one root, but nodes are made four at a time: it is made in a group of its own, beside three without keys, then put in its place.
+void NodeBuilder::BuildRoot(Worker& worker, const Unit& unit, size_t level, SplatNodes& nodes) const {
+  const LevelArrays &l = nodes.levels()[level], &finer = nodes.levels()[level - 1];
+  const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim, bands = geometry_.bands;
+  const int64_t child_groups = GroupsOf(finer, unit), all_groups = kGroupNodes * child_groups, first = FirstGroup(geometry_, finer, unit);
+  const auto padded = [&](const float* from, int64_t floats) {  // the real children, then empty ones
+    std::vector<float> out(all_groups * floats, 0.0f);
+    std::copy_n(from + first * floats, child_groups * floats, out.begin());
+    return out;
+  };
+  const std::vector<float> child_mean = padded(finer.mean, d * kGroupNodes), child_value = padded(finer.value, dv * kGroupNodes),
+                           child_var = padded(finer.var, bands * kGroupNodes);
+  std::vector<float> child_scalar = padded(finer.scalar, kScalars * kGroupNodes);
+  for (int64_t group = child_groups; group < all_groups; ++group)  // no keys: their constant and log-mass are -inf
+    std::fill_n(child_scalar.begin() + group * kScalars * kGroupNodes, 2 * kGroupNodes, -std::numeric_limits<float>::infinity());
+  std::vector<float> mean(d * kGroupNodes), value(dv * kGroupNodes), var(bands * kGroupNodes), scalar(kScalars * kGroupNodes);
+  worker.Bind("child_mean", child_mean.data(), {all_groups, d, kGroupNodes});
+  worker.Bind("child_value", child_value.data(), {all_groups, kGroupNodes, dv});
+  worker.Bind("child_var", child_var.data(), {all_groups, bands, kGroupNodes});
+  worker.Bind("child_scalar", child_scalar.data(), {all_groups, kScalars, kGroupNodes});
+  worker.Bind("node_mean", mean.data(), {1, d, kGroupNodes});
+  worker.Bind("node_value", value.data(), {1, kGroupNodes, dv});
+  worker.Bind("node_var", var.data(), {1, bands, kGroupNodes});
+  worker.Bind("node_scalar", scalar.data(), {1, kScalars, kGroupNodes});
+  const std::array<int32_t, 4> params = {0, 0, static_cast<int32_t>(child_groups), 0};
+  worker.Bind("level_params", params.data(), {4});
+  worker.Call(merge_moments_);
+  const int64_t node = unit.slot * l.nodes + unit.mini, group = node / kGroupNodes, place = node % kGroupNodes;
+  for (int64_t i = 0; i < d; ++i) l.mean[(group * d + i) * kGroupNodes + place] = mean[i * kGroupNodes];
+  for (int64_t b = 0; b < bands; ++b) l.var[(group * bands + b) * kGroupNodes + place] = var[b * kGroupNodes];
+  for (int64_t s = 0; s < kScalars; ++s) l.scalar[(group * kScalars + s) * kGroupNodes + place] = scalar[s * kGroupNodes];
+  std::copy_n(value.begin(), dv, l.value + (group * kGroupNodes + place) * dv);
+}
+
+}  // namespace hsa

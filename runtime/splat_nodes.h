@@ -1,0 +1,71 @@
+// The nodes of the tree as one query head sees them in one block: moments of the keys about the block's reference query (docs/spec.md, "Node").
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "runtime/huge_pages.h"
+#include "runtime/rows.h"
+#include "runtime/run.h"
+#include "runtime/splat_index.h"
+
+namespace hsa {
+
+// Nodes of one level, in groups of four.
+struct LevelArrays {
+  int64_t tokens = 0;        // slots of a node
+  int64_t nodes = 0;         // per segment slot; at the coarsest level 1, so four slots share a group
+  int64_t groups = 0;        // of all slots
+  int64_t child_groups = 0;  // groups of children of one node; at the finest level 1: the leaf
+  float* mean = nullptr;     // [groups, D, 4]
+  float* value = nullptr;    // [groups, 4, Dv]
+  float* var = nullptr;      // [groups, bands, 4]
+  float* scalar = nullptr;   // [groups, 4, 4]
+};
+
+class SplatNodes {
+ public:
+  // Bytes of the nodes of `slots` segment slots.
+  static int64_t Bytes(const format::Graph& graph, const Geometry& geometry, int64_t slots);
+
+  SplatNodes(const format::Graph& graph, const Geometry& geometry, int64_t slots);
+  SplatNodes(SplatNodes&&) = default;
+
+  std::span<const LevelArrays> levels() const { return levels_; }  // finest first; the last is a whole segment
+  size_t mini_level() const { return levels_.size() - 2; }         // whose nodes are whole mini-segments
+
+  // Binds the nodes of a level, all slots or those of one unit: groups [first, first + count).
+  void BindNodes(Worker& worker, size_t level, int64_t first, int64_t count) const;
+  void BindChildren(Worker& worker, size_t level, int64_t first, int64_t count) const;
+  void BindLevel(Worker& worker, size_t level) const { BindNodes(worker, level, 0, levels_[level].groups); }
+  void BindReference(Worker& worker) const { worker.Bind("reference", reference.data(), {geometry_.padded_head_dim}); }
+
+  std::vector<float> reference;  // q₀
+
+ private:
+  Geometry geometry_;
+  std::vector<float, HugePages<float>> memory_;
+  std::vector<LevelArrays> levels_;
+};
+
+// Fills the nodes of a head, unit by unit. One per thread.
+class NodeBuilder {
+ public:
+  NodeBuilder(const Program& program, const Geometry& geometry, const Inputs& inputs);
+
+  // q₀: the mean of the finite queries of `head` at positions [begin, end).
+  void SetReference(Worker& worker, int64_t head, int64_t begin, int64_t end, SplatNodes& nodes) const;
+  // Nodes of every level of `unit`, whose leaves are in `index`.
+  void Build(Worker& worker, const SplatIndex& index, const Unit& unit, SplatNodes& nodes) const;
+
+ private:
+  void BuildRoot(Worker& worker, const Unit& unit, size_t level, SplatNodes& nodes) const;
+
+  const Geometry& geometry_;
+  const TensorView& query_;
+  RowReader reader_;
+  Program::Stage add_rows_, leaf_moments_, merge_moments_;
+};
+
+}  // namespace hsa
