@@ -38,7 +38,7 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "visible_hi",    // last visible position of each query of a tile
 
     // Ordering a unit
-    "metric",        // L: LLᵀ = mean qqᵀ of earlier queries
+    "metric",        // L: LLᵀ = I + D E/tr E, E = mean qqᵀ of earlier queries
     "alpha",         // α: weight of the values in the metric
     "metric_x",      // [Lᵀk ; αv] of each live key
     "projection",    // each of them along the principal axis of its group

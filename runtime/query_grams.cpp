@@ -50,9 +50,10 @@ std::vector<float> QueryGrams::Metric(Worker& worker, int64_t kv_head, int64_t e
   std::vector<float> metric(d * d, 0.0f);
   for (int64_t i = 0; i < geometry_.head_dim; ++i) metric[i * d + i] = 1.0f;
   if (count < kLeastQueries) return metric;
-  sum /= static_cast<double>(count);
-  // A hair of the identity keeps the factor defined where some direction is never asked for.
-  sum.diagonal().array() += 1e-6 * sum.trace() / static_cast<double>(geometry_.head_dim) + 1e-30;
+  // Half of what a direction weighs is what queries ask of it, the other half is the same for all: a query that asks for something new finds its keys.
+  if (!(sum.trace() > 0)) return metric;
+  sum *= static_cast<double>(geometry_.head_dim) / sum.trace();
+  sum.diagonal().array() += 1.0;
   const Eigen::LLT<Eigen::MatrixXd> factor(sum);
   if (factor.info() != Eigen::Success) return metric;
   const Eigen::MatrixXd lower = factor.matrixL();

@@ -17,7 +17,7 @@ class QueryGrams {
   QueryGrams(const Program& program, const Geometry& geometry, const TensorView& query)
       : geometry_(geometry), query_(query), reader_(program, query.dtype), gram_(program.Find("gram")) {}
 
-  // L with LLᵀ = mean qqᵀ over the finite queries of kv_head's group that are earlier than a unit ending at `end` (docs/spec.md, "Tree of a
+  // L with LLᵀ = I + D E/tr E, E = mean qqᵀ over the finite queries of kv_head's group that are earlier than a unit ending at `end` (docs/spec.md, "Tree of a
   // unit"), [D, D] padded; the identity when there are fewer than 64. Thread-safe; a block is summed once and kept until Forget.
   std::vector<float> Metric(Worker& worker, int64_t kv_head, int64_t end);
 
