@@ -25,9 +25,9 @@ def Hsa_TileLoadQueryOp : Hsa_TileOp<"load_query", 1, 4> {
   let summary = "query = rows, zero behind the last; empty state";
   let description = "ins q_rows [?,D]; outs query [TQ,D], max [TQ], sum [TQ,16], acc [TQ,Dv]. Source: docs/spec.md, Partial.";
 }
-def Hsa_TileQueryBandsOp : Hsa_TileOp<"query_bands", 2, 1> {
-  let summary = "bands[r,b] = σ² ‖(q_r − q₀)_b‖²";
-  let description = "ins query, reference [D]; outs query_bands [TQ,bands]. Source: docs/spec.md, Node.";
+def Hsa_TileQueryBandsOp : Hsa_TileOp<"query_bands", 2, 2> {
+  let summary = "apart = q − q₀, bands[r,b] = σ² ‖apart[r]_b‖²";
+  let description = "ins query, reference [D]; outs query_bands [TQ,bands], query_apart [TQ,D]. Source: docs/spec.md, Node.";
 }
 def Hsa_TileFinishOp : Hsa_TileOp<"finish", 3, 2> {
   let summary = "o = acc/sum, lse = ln 2 (max + log2 sum); 0 and -inf where sum = 0";
@@ -51,15 +51,15 @@ def Hsa_TileStartMassOp : Hsa_TileOp<"start_mass", 2, 3> {
 }
 def Hsa_TileRootMassOp : Hsa_TileOp<"root_mass", 8, 7> {
   let summary = "Z += Σ M over the roots on the worklist";
-  let description = "ins query, query_bands, node_mean [G,D,4], node_var [G,bands,4], node_scalar [G,4,4], level_params [4], work_in, counts; outs mass_max, mass_sum, mass_acc and scratch: scores, key_batch, var_batch, scalar_batch. Source: docs/spec.md, Opening.";
+  let description = "ins query, query_bands, node_mean [G,D,4], node_var [G,bands,4], node_scalar [G,5,4], level_params [4], work_in, counts; outs mass_max, mass_sum, mass_acc and scratch: scores, key_batch, var_batch, scalar_batch. Source: docs/spec.md, Opening.";
 }
 def Hsa_TileLogMassOp : Hsa_TileOp<"log_mass", 3, 1> {
   let summary = "log_z = log2 Z; +inf behind the last query";
   let description = "ins mass_max, mass_sum, tile_rows [1]; outs log_z [TQ]. Source: docs/spec.md, Opening.";
 }
-def Hsa_TileScoreLevelOp : Hsa_TileOp<"score_level", 10, 11> {
-  let summary = "score the nodes on the worklist; open those with Σ r² > theta, close the others: state ∪= M v̄";
-  let description = "ins query, query_bands, node_mean, node_value [G,4,Dv], node_var, node_scalar, level_params, work_in, log_z, theta [1]; outs work_out, counts, max, sum, acc and scratch: scores, key_batch, value_batch, var_batch, scalar_batch, residual [64]. Source: docs/spec.md, Opening.";
+def Hsa_TileScoreLevelOp : Hsa_TileOp<"score_level", 12, 12> {
+  let summary = "score the nodes on the worklist; open those with Σ r² > theta, close the others: state ∪= M (v̄ + tr y)";
+  let description = "ins query, query_bands, node_mean, node_value [G,4,Dv], node_var, node_scalar, level_params, work_in, log_z, theta [1], query_apart [TQ,D], tilt [B,D,16]: σ Cᵀ in panels of 16 columns; outs work_out, counts, max, sum, acc and scratch: scores, key_batch, value_batch, var_batch, scalar_batch, residual [64], tilt_rows [TQ,Dv]. Source: docs/spec.md, Opening.";
 }
 
 // ---- rows that enter and leave
@@ -97,13 +97,13 @@ def Hsa_TileAddRowsOp : Hsa_TileOp<"add_rows", 2, 1> {
   let summary = "reference += Σ row over the finite rows";
   let description = "ins widened rows [?,D], bad_rows [?]; outs reference [D]. Source: docs/spec.md, Node.";
 }
-def Hsa_TileLeafMomentsOp : Hsa_TileOp<"leaf_moments", 4, 4> {
+def Hsa_TileLeafMomentsOp : Hsa_TileOp<"leaf_moments", 4, 8> {
   let summary = "A, μ, v̄ and band variances of each leaf about the reference";
-  let description = "ins leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], reference [D]; outs node_mean [G,D,4], node_value [G,4,Dv], node_var [G,bands,4], node_scalar [G,4,4]: log2 e (A − σ q₀·μ), log2 e A, 2 ln n, n. Source: docs/spec.md, Node.";
+  let description = "ins leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], reference [D]; outs node_mean [G,D,4], node_value [G,4,Dv], node_var [G,bands,4], node_scalar [G,5,4]: log2 e (A − σ q₀·μ), log2 e A, 2 ln n, n, trace; tilt_sum [D,Dv] += Σ p (k−μ)(v−v̄)ᵀ and tilt_traces [2] += traces over every fourth leaf; scratch: apart_k [D,16], apart_v [16,Dv]. Source: docs/spec.md, Node.";
 }
-def Hsa_TileMergeMomentsOp : Hsa_TileOp<"merge_moments", 6, 5> {
+def Hsa_TileMergeMomentsOp : Hsa_TileOp<"merge_moments", 6, 9> {
   let summary = "the same of nodes from their children";
-  let description = "ins child_mean, child_value, child_var, child_scalar, reference, level_params; outs node_mean, node_value, node_var, node_scalar, child_share [4,4] (scratch). Source: docs/spec.md, Node.";
+  let description = "ins child_mean, child_value, child_var, child_scalar, reference, level_params; outs node_mean, node_value, node_var, node_scalar, tilt_sum and tilt_traces (over all nodes) and scratch: child_share [4,4], apart_k, apart_v. Source: docs/spec.md, Node.";
 }
 
 // ---- what a plan runs

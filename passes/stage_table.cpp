@@ -22,21 +22,23 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"visible_lo", port, i32, {tq}},          {"visible_hi", port, i32, {tq}},
       // nodes of a level and of the finer level
       {"node_mean", port, f32, {any, d, nodes}},  {"node_value", port, f32, {any, nodes, dv}}, {"node_var", port, f32, {any, b, nodes}},
-      {"node_scalar", port, f32, {any, 4, nodes}}, {"level_params", port, i32, {4}},
+      {"node_scalar", port, f32, {any, 5, nodes}}, {"level_params", port, i32, {4}},
       {"child_mean", port, f32, {any, d, nodes}}, {"child_value", port, f32, {any, nodes, dv}}, {"child_var", port, f32, {any, b, nodes}},
-      {"child_scalar", port, f32, {any, 4, nodes}},
+      {"child_scalar", port, f32, {any, 5, nodes}},
       // building the index
       {"reference", port, f32, {d}}, {"metric", port, f32, {d, d}}, {"alpha", port, f32, {1}}, {"gram", port, f32, {d, d}},
       {"metric_x", port, f32, {any, d + dv}}, {"projection", port, f32, {any}}, {"axis", buffer, f32, {4, d + dv}}, {"child_share", buffer, f32, {4, nodes}},
+      {"apart_k", buffer, f32, {d, panel}}, {"apart_v", buffer, f32, {panel, dv}}, {"tilt_sum", port, f32, {d, dv}}, {"tilt_traces", port, f32, {2}},
       // opening
       {"work_in", port, i32, {any}}, {"work_out", port, i32, {any}}, {"counts", port, i32, {2}}, {"theta", port, f32, {1}}, {"tile_rows", port, i32, {1}},
       // a tile of queries and its state
-      {"query", buffer, f32, {tq, d}}, {"query_bands", buffer, f32, {tq, b}}, {"max", buffer, f32, {tq}}, {"sum", buffer, f32, {tq, 16}},
+      {"query", buffer, f32, {tq, d}}, {"query_bands", buffer, f32, {tq, b}}, {"query_apart", buffer, f32, {tq, d}},
+      {"tilt", port, f32, {p.tiltPanels(), d, panel}}, {"tilt_rows", buffer, f32, {tq, dv}}, {"max", buffer, f32, {tq}}, {"sum", buffer, f32, {tq, 16}},
       {"acc", buffer, f32, {tq, dv}}, {"mass_max", buffer, f32, {tq}}, {"mass_sum", buffer, f32, {tq, 16}}, {"mass_acc", buffer, f32, {tq, 16}},
       {"log_z", buffer, f32, {tq}}, {"o_rows", port, f32, {tq, dv}}, {"lse_row", port, f32, {tq}},
       // scratch of one batch
       {"scores", buffer, f32, {tq, kBatchKeys}}, {"key_batch", buffer, f32, {batch, d, panel}}, {"value_batch", buffer, f32, {batch, panel, dv}},
-      {"pos_batch", buffer, i32, {batch, panel}}, {"var_batch", buffer, f32, {batch, b, panel}}, {"scalar_batch", buffer, f32, {3, kBatchKeys}},
+      {"pos_batch", buffer, i32, {batch, panel}}, {"var_batch", buffer, f32, {batch, b, panel}}, {"scalar_batch", buffer, f32, {4, kBatchKeys}},
       {"residual", buffer, f32, {kBatchKeys}},
   };
 }
@@ -52,21 +54,22 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
       {"pack_panels", "segment", false, {"k_rows", "v_rows", "order"}, {"panel_k", "panel_v"}},
       // the nodes of one head about its reference
       {"add_rows", "rows", false, {"q_rows", "bad_rows"}, {"reference"}},
-      {"leaf_moments", "segment", true, {"leaf_k", "leaf_v", "leaf_pos", "reference"}, {"node_mean", "node_value", "node_var", "node_scalar"}},
+      {"leaf_moments", "segment", true, {"leaf_k", "leaf_v", "leaf_pos", "reference"},
+       {"node_mean", "node_value", "node_var", "node_scalar", "tilt_sum", "tilt_traces", "apart_k", "apart_v"}},
       {"merge_moments", "level", false, {"child_mean", "child_value", "child_var", "child_scalar", "reference", "level_params"},
-       {"node_mean", "node_value", "node_var", "node_scalar", "child_share"}},
+       {"node_mean", "node_value", "node_var", "node_scalar", "tilt_sum", "tilt_traces", "child_share", "apart_k", "apart_v"}},
       // a tile, from its queries to its output
       {"load_query", "tile", false, {"q_rows"}, {"query", "max", "sum", "acc"}},
       {"attend_panels", "tile", false, {"query", "panel_k", "panel_v", "panel_pos", "panel_bad", "panel_range", "visible_lo", "visible_hi"},
        {"max", "sum", "acc", "scores"}},
-      {"query_bands", "tile", false, {"query", "reference"}, {"query_bands"}},
+      {"query_bands", "tile", false, {"query", "reference"}, {"query_bands", "query_apart"}},
       {"start_mass", "tile", false, {"max", "sum"}, {"mass_max", "mass_sum", "mass_acc"}},
       {"root_mass", "level", false, {"query", "query_bands", "node_mean", "node_var", "node_scalar", "level_params", "work_in", "counts"},
        {"mass_max", "mass_sum", "mass_acc", "scores", "key_batch", "var_batch", "scalar_batch"}},
       {"log_mass", "tile", false, {"mass_max", "mass_sum", "tile_rows"}, {"log_z"}},
       {"score_level", "level", false,
-       {"query", "query_bands", "node_mean", "node_value", "node_var", "node_scalar", "level_params", "work_in", "log_z", "theta"},
-       {"work_out", "counts", "max", "sum", "acc", "scores", "key_batch", "value_batch", "var_batch", "scalar_batch", "residual"}},
+       {"query", "query_bands", "node_mean", "node_value", "node_var", "node_scalar", "level_params", "work_in", "log_z", "theta", "query_apart", "tilt"},
+       {"work_out", "counts", "max", "sum", "acc", "scores", "key_batch", "value_batch", "var_batch", "scalar_batch", "residual", "tilt_rows"}},
       {"attend_leaves", "tile", true, {"query", "leaf_k", "leaf_v", "leaf_pos", "work_in", "counts", "visible_lo", "visible_hi"},
        {"max", "sum", "acc", "scores", "key_batch", "value_batch", "pos_batch"}},
       {"finish", "tile", false, {"max", "sum", "acc"}, {"o_rows", "lse_row"}},

@@ -11,6 +11,7 @@ GroupNodes::GroupNodes(const Job& job, const IndexStore& store)
 
 void GroupNodes::Build(Workers& workers, int64_t kv_head, const Block& block, std::span<const Region> regions) {
   const auto start = std::chrono::steady_clock::now();
+  for (SplatNodes& nodes : nodes_) nodes.ClearTilt();
   std::vector<Unit> units;
   for (int64_t s = 0; s < regions.back().segment; ++s) units.push_back(store_.SegmentUnit(kv_head, s));
   for (const Region& region : regions)
@@ -21,9 +22,16 @@ void GroupNodes::Build(Workers& workers, int64_t kv_head, const Block& block, st
       builder_.SetReference(workers.local(), kv_head * heads + i, block.begin, block.end, nodes_[i]);
     });
     // Heads inside: they read the same leaves.
+    const int64_t segments = regions.back().segment;
+    std::vector<std::vector<TiltSums>> tilt(heads, std::vector<TiltSums>(segments));
     oneapi::tbb::parallel_for(int64_t{0}, count * heads, [&](int64_t i) {
       const TraceScope scope(job_.options.trace, "nodes", "index");
-      builder_.Build(workers.local(), store_.index(kv_head), units[i / heads], nodes_[i % heads]);
+      TiltSums sums = builder_.Build(workers.local(), store_.index(kv_head), units[i / heads], nodes_[i % heads]);
+      if (i / heads < segments) tilt[i % heads][i / heads] = std::move(sums);
+    });
+    oneapi::tbb::parallel_for(int64_t{0}, heads, [&](int64_t i) {
+      for (const Region& region : regions)
+        nodes_[i].SetTilt(region.segment, std::span(tilt[i]).first(region.segment), job_.plan.graph().scale());
     });
   }
   seconds_ += SecondsSince(start);

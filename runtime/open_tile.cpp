@@ -6,7 +6,6 @@
 namespace hsa {
 
 namespace {
-constexpr int64_t kGroup = 4, kPanel = 16, kBatchPanels = 4;
 constexpr double kOpenAll = -1;  // below every residual
 
 int64_t RoundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
@@ -47,13 +46,13 @@ void TileOpener::AttendPanels(Worker& worker, const KeyPanels& panels, const Til
 void TileOpener::AttendExceptions(Worker& worker, const TileBounds& bounds, int64_t before, const RegionKeys& keys) {
   const std::vector<int32_t>& positions = keys.exception_positions;
   const auto count = std::lower_bound(positions.begin(), positions.end(), before) - positions.begin();
-  AttendPanels(worker, keys.exceptions, bounds.Before(before), 0, RoundUp(count, kPanel) / kPanel);
+  AttendPanels(worker, keys.exceptions, bounds.Before(before), 0, RoundUp(count, kPanelKeys) / kPanelKeys);
 }
 
 void TileOpener::AttendNear(Worker& worker, const Tile& tile, int64_t near_start, const RegionKeys& keys) {
   const TileBounds bounds = TileBounds::Of(g_, tile);
   AttendExceptions(worker, bounds, near_start, keys);
-  AttendPanels(worker, keys.natural, bounds, (near_start - keys.first) / kPanel, RoundUp(bounds.most_hi + 1 - keys.first, kPanel) / kPanel);
+  AttendPanels(worker, keys.natural, bounds, (near_start - keys.first) / kPanelKeys, RoundUp(bounds.most_hi + 1 - keys.first, kPanelKeys) / kPanelKeys);
 }
 
 VisibleUnits TileOpener::UnitsOf(const TileBounds& bounds, int64_t near_start, double theta) const {
@@ -70,7 +69,7 @@ VisibleUnits TileOpener::UnitsOf(const TileBounds& bounds, int64_t near_start, d
     if (!hidden(s * g_.segment, (s + 1) * g_.segment)) units.exact_leaves.push_back({s * leaves, leaves});
   }
   for (int64_t m = 0; m < minis && !whole(segments * g_.segment + m * g_.mini); ++m) {
-    const int64_t begin = segments * g_.segment + m * g_.mini, count = g_.mini / kPanel;
+    const int64_t begin = segments * g_.segment + m * g_.mini, count = g_.mini / kPanelKeys;
     units.first_mini = m + 1;
     if (!hidden(begin, begin + g_.mini)) units.exact_leaves.push_back({units.mini_slot * leaves + m * count, count});
   }
@@ -87,7 +86,7 @@ void TileOpener::RootMass(Worker& worker, const SplatNodes& nodes, const Visible
   const auto add = [&](size_t level, int64_t first, int64_t end) {
     if (first >= end) return;
     std::vector<int32_t>& work = work_[level + 1];
-    for (int64_t group = first / kGroup; group * kGroup < end; ++group) work.push_back(static_cast<int32_t>(group));
+    for (int64_t group = first / kGroupNodes; group * kGroupNodes < end; ++group) work.push_back(static_cast<int32_t>(group));
     const std::array<int32_t, 4> params = {static_cast<int32_t>(first), static_cast<int32_t>(end), 0, 0};
     const std::array<int32_t, 2> counts = {static_cast<int32_t>(work.size()), 0};
     nodes.BindLevel(worker, level);
@@ -126,8 +125,9 @@ double TileOpener::ScoreTree(Worker& worker, const SplatNodes& nodes, const Tile
       params[1] = static_cast<int32_t>(mini_base + units.end_mini);
     }
     const size_t before = out.size();
-    out.resize(before + in.size() * kGroup * l.child_groups);
+    out.resize(before + in.size() * kGroupNodes * l.child_groups);
     std::array<int32_t, 2> counts = {static_cast<int32_t>(in.size()), static_cast<int32_t>(before)};
+    nodes.BindTilt(worker, units.end_segment, level);
     nodes.BindLevel(worker, level);
     worker.Bind("level_params", params.data(), {4});
     worker.Bind("work_in", in.data(), {static_cast<int64_t>(in.size())});
@@ -135,7 +135,7 @@ double TileOpener::ScoreTree(Worker& worker, const SplatNodes& nodes, const Tile
     worker.Bind("counts", counts.data(), {2});
     worker.Call(score_);
     out.resize(counts[1]);
-    if (level > 0) scored += static_cast<double>((out.size() - before) * kGroup);
+    if (level > 0) scored += static_cast<double>((out.size() - before) * kGroupNodes);
   }
   return scored;
 }
@@ -154,7 +154,7 @@ double TileOpener::ReadLeaves(Worker& worker, const SplatIndex& index, const Til
     worker.Bind("counts", counts.data(), {2});
     worker.Call(leaves_);
   }
-  return static_cast<double>(leaves.size()) * kPanel;
+  return static_cast<double>(leaves.size()) * kPanelKeys;
 }
 
 TileCost TileOpener::AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, const SplatNodes& nodes, double theta,
@@ -184,8 +184,8 @@ void TileOpener::AttendAll(Worker& worker, const Tile& tile, std::span<const Reg
   AttendExceptions(worker, bounds, first, *regions.front());
   for (size_t r = 0; r < regions.size(); ++r) {
     const KeyPanels& own = regions[r]->natural;
-    const int64_t end = r + 1 < regions.size() ? (regions[r + 1]->first - regions[r]->first) / kPanel : own.panels;  // the next one starts inside of it
-    AttendPanels(worker, own, bounds, 0, std::min(end, RoundUp(bounds.most_hi + 1 - regions[r]->first, kPanel) / kPanel));
+    const int64_t end = r + 1 < regions.size() ? (regions[r + 1]->first - regions[r]->first) / kPanelKeys : own.panels;  // the next one starts inside of it
+    AttendPanels(worker, own, bounds, 0, std::min(end, RoundUp(bounds.most_hi + 1 - regions[r]->first, kPanelKeys) / kPanelKeys));
   }
 }
 

@@ -49,11 +49,14 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "node_mean",     // μ
     "node_value",    // v̄
     "node_var",      // mean variance of each band
-    "node_scalar",   // log2 e (A − σ q₀·μ), log2 e A, 2 ln n, n
+    "node_scalar",   // log2 e (A − σ q₀·μ), log2 e A, 2 ln n, n, Σ_d var_d
     "child_mean",
     "child_value",
     "child_var",
     "child_scalar",
+    "tilt_sum",      // Σ p (k − μ)(v − v̄)ᵀ over nodes of a level
+    "tilt_traces",   // Σ of their traces, and of what their children had of them
+    "tilt",          // σ Cᵀ of a level in panels of 16 columns
     "level_params",  // first valid node, end of the valid nodes, groups of children per node
 
     // Opening

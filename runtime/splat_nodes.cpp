@@ -11,7 +11,7 @@ namespace hsa {
 
 namespace {
 
-constexpr int64_t kScalars = 4, kAlignedFloats = 16;
+constexpr int64_t kScalars = 5, kAlignedFloats = 16;
 
 // Lays the levels out from `memory` on; returns how many floats they take. With a null memory it only adds up.
 int64_t Arrange(const format::Graph& graph, const Geometry& g, int64_t slots, float* memory, std::vector<LevelArrays>& levels) {
@@ -51,7 +51,8 @@ int64_t SplatNodes::Bytes(const format::Graph& graph, const Geometry& geometry, 
 }
 
 SplatNodes::SplatNodes(const format::Graph& graph, const Geometry& geometry, int64_t slots)
-    : reference(geometry.padded_head_dim, 0.0f), geometry_(geometry), memory_(Bytes(graph, geometry, slots) / sizeof(float)) {
+    : reference(geometry.padded_head_dim, 0.0f), geometry_(geometry), memory_(Bytes(graph, geometry, slots) / sizeof(float)),
+      no_tilt_(tilt_floats(), 0.0f) {
   Arrange(graph, geometry, slots, memory_.data(), levels_);
 }
 
@@ -71,6 +72,33 @@ void SplatNodes::BindChildren(Worker& worker, size_t level, int64_t first, int64
   worker.Bind("child_value", l.value + first * kGroupNodes * dv, {count, kGroupNodes, dv});
   worker.Bind("child_var", l.var + first * bands * kGroupNodes, {count, bands, kGroupNodes});
   worker.Bind("child_scalar", l.scalar + first * kScalars * kGroupNodes, {count, kScalars, kGroupNodes});
+}
+
+// C of the leaves is their sum over their traces; above, a node's keys lean as its children do, by the children's tilt, and as the children do about it:
+// C = (W C_finer + Σ p (μ_c − μ)(v̄_c − v̄)ᵀ) / Σ trace, W what the children had of the traces (docs/spec.md, "Node").
+void SplatNodes::SetTilt(int64_t segment, std::span<const TiltSums> segments, double scale) {
+  const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim;
+  std::vector<std::vector<float>>& panels = tilt_[segment];
+  panels.assign(levels_.size(), std::vector<float>(tilt_floats(), 0.0f));
+  std::vector<double> tilt(d * dv, 0.0);
+  for (size_t level = 0; level < levels_.size(); ++level) {
+    std::vector<double> sum(d * dv, 0.0);
+    double trace = 0, within = 0;
+    for (const TiltSums& of_segment : segments) {
+      const TiltSum& part = of_segment[level];
+      for (int64_t i = 0; i < d * dv; ++i) sum[i] += part.matrix[i];
+      trace += part.traces[0], within += part.traces[1];
+    }
+    for (int64_t i = 0; i < d * dv; ++i) tilt[i] = trace > 0 ? (within * tilt[i] + sum[i]) / trace : 0;
+    for (int64_t r = 0; r < d; ++r)
+      for (int64_t c = 0; c < dv; ++c) panels[level][(c / kPanelKeys * d + r) * kPanelKeys + c % kPanelKeys] = static_cast<float>(scale * tilt[r * dv + c]);
+  }
+}
+
+void SplatNodes::BindTilt(Worker& worker, int64_t segment, size_t level) const {
+  const auto found = tilt_.find(segment);
+  const std::vector<float>& panels = found == tilt_.end() ? no_tilt_ : found->second[level];
+  worker.Bind("tilt", panels.data(), {tilt_floats() / geometry_.padded_head_dim / kPanelKeys, geometry_.padded_head_dim, int64_t{kPanelKeys}});
 }
 
 NodeBuilder::NodeBuilder(const Program& program, const Geometry& geometry, const Inputs& inputs)
@@ -104,7 +132,15 @@ void NodeBuilder::SetReference(Worker& worker, int64_t head, int64_t begin, int6
   for (int64_t c = 0; c < d; ++c) nodes.reference[c] = static_cast<float>(sum[c] / static_cast<double>(finite));
 }
 
-void NodeBuilder::Build(Worker& worker, const SplatIndex& index, const Unit& unit, SplatNodes& nodes) const {
+void NodeBuilder::BindSum(Worker& worker, TiltSum& tilt) const {
+  const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim;
+  tilt.matrix.assign(d * dv, 0.0f);
+  worker.Bind("tilt_sum", tilt.matrix.data(), {d, dv});
+  worker.Bind("tilt_traces", tilt.traces.data(), {2});
+}
+
+TiltSums NodeBuilder::Build(Worker& worker, const SplatIndex& index, const Unit& unit, SplatNodes& nodes) const {
+  TiltSums tilt(nodes.levels().size());
   nodes.BindReference(worker);
   // Every level whose nodes come in whole groups; the root of the unit stands alone.
   size_t level = 0;
@@ -112,6 +148,7 @@ void NodeBuilder::Build(Worker& worker, const SplatIndex& index, const Unit& uni
     const LevelArrays& l = nodes.levels()[level];
     const int64_t groups = GroupsOf(l, unit);
     nodes.BindNodes(worker, level, FirstGroup(geometry_, l, unit), groups);
+    BindSum(worker, tilt[level]);
     if (level == 0) {
       index.BindLeaves(worker, FirstGroup(geometry_, l, unit) * kGroupNodes, groups * kGroupNodes);
       worker.Call(leaf_moments_);
@@ -122,11 +159,12 @@ void NodeBuilder::Build(Worker& worker, const SplatIndex& index, const Unit& uni
     nodes.BindChildren(worker, level - 1, FirstGroup(geometry_, nodes.levels()[level - 1], unit), groups * kGroupNodes * l.child_groups);
     worker.Call(merge_moments_);
   }
-  BuildRoot(worker, unit, level, nodes);
+  BuildRoot(worker, unit, level, nodes, tilt[level]);
+  return tilt;
 }
 
 // A unit has one root, but nodes are made four at a time: it is made in a group of its own, beside three without keys, then put in its place.
-void NodeBuilder::BuildRoot(Worker& worker, const Unit& unit, size_t level, SplatNodes& nodes) const {
+void NodeBuilder::BuildRoot(Worker& worker, const Unit& unit, size_t level, SplatNodes& nodes, TiltSum& tilt) const {
   const LevelArrays &l = nodes.levels()[level], &finer = nodes.levels()[level - 1];
   const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim, bands = geometry_.bands;
   const int64_t child_groups = GroupsOf(finer, unit), all_groups = kGroupNodes * child_groups, first = FirstGroup(geometry_, finer, unit);
@@ -151,6 +189,7 @@ void NodeBuilder::BuildRoot(Worker& worker, const Unit& unit, size_t level, Spla
   worker.Bind("node_scalar", scalar.data(), {1, kScalars, kGroupNodes});
   const std::array<int32_t, 4> params = {0, 0, static_cast<int32_t>(child_groups), 0};
   worker.Bind("level_params", params.data(), {4});
+  BindSum(worker, tilt);
   worker.Call(merge_moments_);
   const int64_t node = unit.slot * l.nodes + unit.mini, group = node / kGroupNodes, place = node % kGroupNodes;
   for (int64_t i = 0; i < d; ++i) l.mean[(group * d + i) * kGroupNodes + place] = mean[i * kGroupNodes];

@@ -1,10 +1,13 @@
 // The nodes of the tree as one query head sees them in one block: moments of the keys about the block's reference query (docs/spec.md, "Node").
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
+#include "kernels/tile_shape.h"
 #include "runtime/huge_pages.h"
 #include "runtime/rows.h"
 #include "runtime/run.h"
@@ -21,8 +24,15 @@ struct LevelArrays {
   float* mean = nullptr;     // [groups, D, 4]
   float* value = nullptr;    // [groups, 4, Dv]
   float* var = nullptr;      // [groups, bands, 4]
-  float* scalar = nullptr;   // [groups, 4, 4]
+  float* scalar = nullptr;   // [groups, 5, 4]
 };
+
+// How the values of a level lean with its keys: Σ p (k − μ)(v − v̄)ᵀ over some nodes, Σ of their traces, and what their children had of these.
+struct TiltSum {
+  std::vector<float> matrix;  // [D, Dv]
+  std::array<float, 2> traces{};
+};
+using TiltSums = std::vector<TiltSum>;  // of each level
 
 class SplatNodes {
  public:
@@ -41,12 +51,22 @@ class SplatNodes {
   void BindLevel(Worker& worker, size_t level) const { BindNodes(worker, level, 0, levels_[level].groups); }
   void BindReference(Worker& worker) const { worker.Bind("reference", reference.data(), {geometry_.padded_head_dim}); }
 
+  // The tilt of each level for windows whose near field starts in `segment`, from the sums over each of the segments before it.
+  void SetTilt(int64_t segment, std::span<const TiltSums> segments, double scale);
+  void ClearTilt() { tilt_.clear(); }
+  // A tile whose near field starts in `segment` reads it; 0 where SetTilt was not called.
+  void BindTilt(Worker& worker, int64_t segment, size_t level) const;
+
   std::vector<float> reference;  // q₀
 
  private:
+  int64_t tilt_floats() const { return (geometry_.padded_value_dim + kBatchKeys - 1) / kBatchKeys * kBatchKeys * geometry_.padded_head_dim; }
+
   Geometry geometry_;
   std::vector<float, HugePages<float>> memory_;
   std::vector<LevelArrays> levels_;
+  std::map<int64_t, std::vector<std::vector<float>>> tilt_;  // of each level, by segment
+  std::vector<float> no_tilt_;
 };
 
 // Fills the nodes of a head, unit by unit. One per thread.
@@ -56,11 +76,12 @@ class NodeBuilder {
 
   // q₀: the mean of the finite queries of `head` at positions [begin, end).
   void SetReference(Worker& worker, int64_t head, int64_t begin, int64_t end, SplatNodes& nodes) const;
-  // Nodes of every level of `unit`, whose leaves are in `index`.
-  void Build(Worker& worker, const SplatIndex& index, const Unit& unit, SplatNodes& nodes) const;
+  // Nodes of every level of `unit`, whose leaves are in `index`; returns what they tell of the tilt.
+  TiltSums Build(Worker& worker, const SplatIndex& index, const Unit& unit, SplatNodes& nodes) const;
 
  private:
-  void BuildRoot(Worker& worker, const Unit& unit, size_t level, SplatNodes& nodes) const;
+  void BuildRoot(Worker& worker, const Unit& unit, size_t level, SplatNodes& nodes, TiltSum& tilt) const;
+  void BindSum(Worker& worker, TiltSum& tilt) const;
 
   const Geometry& geometry_;
   const TensorView& query_;

@@ -14,6 +14,7 @@ using namespace mlir;  // NOLINT
 
 namespace {
 
+constexpr int64_t kTiltLeaves = 4;  // every so many leaves tell the tilt of their level: 2,048 keys a segment, for D × Dv numbers
 constexpr double kNoMass = -1e30;  // the shift of a sum without terms: finite, so that -inf - shift is no NaN
 
 // Arrays of one level.
@@ -42,12 +43,17 @@ struct Moments {
   Value mean, variance;
 };
 
-// Stores the mean of each dimension and the variance of each band, to which `within` adds what is known of the band; returns q₀·μ.
-Value emitBands(KernelEmitter& e, Value reference, const Level& level, const Node& node, function_ref<Moments(Value d)> momentsOf,
+// Of one node: q₀·μ, its trace Σ_d var_d, and what of that its parts already had.
+struct Totals {
+  Value product, trace, within;
+};
+
+// Stores the mean of each dimension and the variance of each band, to which `within` adds what is known of the band.
+Totals emitBands(KernelEmitter& e, Value reference, const Level& level, const Node& node, function_ref<Moments(Value d)> momentsOf,
                 function_ref<Value(Value band)> within) {
   const int64_t width = e.params.bandWidth();
   e.forEach(e.index(e.params.headDim), e.index(e.params.paddedHeadDim), 1, [&](Value d) { e.set(e.f32(0), level.mean, {node.group, d, node.place}); });
-  return e.fold(e.index(0), e.index(e.params.bands), 1, {e.f32(0)}, [&](Value band, ValueRange carried) {
+  SmallVector<Value> totals = e.fold(e.index(0), e.index(e.params.bands), 1, {e.f32(0), e.f32(0), e.f32(0)}, [&](Value band, ValueRange carried) {
     Value lo = e.minIndex(e.mulIndex(band, width), e.index(e.params.headDim));
     Value hi = e.minIndex(e.addIndex(lo, e.index(width)), e.index(e.params.headDim));
     SmallVector<Value> sums = e.fold(lo, hi, 1, {carried[0], e.f32(0)}, [&](Value d, ValueRange in) {
@@ -56,17 +62,51 @@ Value emitBands(KernelEmitter& e, Value reference, const Level& level, const Nod
       return SmallVector<Value>{e.multiplyAdd(e.get(reference, {d}), moments.mean, in[0]), e.add(in[1], moments.variance)};
     });
     Value dims = arith::SIToFPOp::create(e.b, e.b.getF32Type(), e.toI32(arith::SubIOp::create(e.b, hi, lo)));
-    e.set(e.multiplyAdd(sums[1], inverseOf(e, dims), within(band)), level.var, {node.group, band, node.place});
-    return SmallVector<Value>{sums[0]};
-  })[0];
+    Value known = within(band);
+    e.set(e.multiplyAdd(sums[1], inverseOf(e, dims), known), level.var, {node.group, band, node.place});
+    Value knownTrace = e.mul(known, dims);
+    return SmallVector<Value>{sums[0], e.add(carried[1], e.add(sums[1], knownTrace)), e.add(carried[2], knownTrace)};
+  });
+  return {totals[0], totals[1], totals[2]};
 }
 
+// Scratch and sums of the tilt: Σ_j p_j (k_j − μ)(v_j − v̄)ᵀ over the parts j of a node, keys or children.
+struct Tilt {
+  Value apartK;  // [D,16]: p_j (k_j − μ)
+  Value apartV;  // [16,Dv]: v_j − v̄
+  Value sum;     // [D,Dv]
+  Value traces;  // [2]: Σ of the nodes' traces, and of what their parts already had
+
+  void clear(KernelEmitter& e) const {
+    e.forEach(e.params.paddedHeadDim, 1, [&](Value d) { e.forEach(kPanelKeys, e.lanes(), [&](Value j) { e.store(e.f32s(0), apartK, {d, j}); }); });
+    e.forEach(kPanelKeys, 1, [&](Value j) { e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) { e.store(e.f32s(0), apartV, {j, c}); }); });
+  }
+  void add(KernelEmitter& e, const Totals& totals) const {
+    const int64_t tall = productRows(e);
+    e.forEach(e.params.paddedHeadDim, tall, [&](Value d) {
+      forEachColumnBlock(e, e.index(0), e.params.paddedValueDim, [&](Value column, int64_t vectors) {
+        auto at = [&](int64_t r, int64_t v) { return SmallVector<Value>{e.addIndex(d, e.index(r)), columnOf(e, column, v)}; };
+        SmallVector<Value> sums;
+        for (int64_t r = 0; r < tall; ++r)
+          for (int64_t v = 0; v < vectors; ++v) sums.push_back(e.load(sum, at(r, v)));
+        sums = multiplyRows(
+            e, e.index(0), e.index(kPanelKeys), vectors, sums, [&](int64_t r, Value j) { return e.get(apartK, {e.addIndex(d, e.index(r)), j}); },
+            [&](Value j, int64_t v) { return e.load(apartV, {j, columnOf(e, column, v)}); });
+        for (int64_t r = 0; r < tall; ++r)
+          for (int64_t v = 0; v < vectors; ++v) e.store(sums[r * vectors + v], sum, at(r, v));
+      });
+    });
+    e.set(e.add(e.get(traces, {e.index(0)}), totals.trace), traces, {e.index(0)});
+    e.set(e.add(e.get(traces, {e.index(1)}), totals.within), traces, {e.index(1)});
+  }
+};
+
 // log2 of the mass that a query of length 0 from the reference sees, and what merging and scoring want to know beside it.
-void setScalars(KernelEmitter& e, const Level& level, const Node& node, Value logMass, Value product, Value n) {
-  Value constant = e.sub(logMass, e.mul(product, e.f32(e.params.logScale())));
+void setScalars(KernelEmitter& e, const Level& level, const Node& node, Value logMass, const Totals& totals, Value n) {
+  Value constant = e.sub(logMass, e.mul(totals.product, e.f32(e.params.logScale())));
   Value c2 = e.max(e.mul(log2Of(e, n), e.f32(2 * M_LN2)), e.f32(0));
-  Value scalars[] = {constant, logMass, c2, n};
-  for (int64_t which : {kNodeConstant, kNodeLogMass, kNodeGainBound, kNodeCount})
+  Value scalars[] = {constant, logMass, c2, n, totals.trace};
+  for (int64_t which : {kNodeConstant, kNodeLogMass, kNodeGainBound, kNodeCount, kNodeTrace})
     e.set(scalars[which], level.scalar, {node.group, e.index(which), node.place});
 }
 
@@ -112,8 +152,8 @@ Value sumOf(KernelEmitter& e, ArrayRef<Value> vectors) {
   return e.reduceAdd(sum);
 }
 
-// v̄ = Σ_j p_j v_j.
-void emitLeafValue(KernelEmitter& e, Value values, ArrayRef<Value> weights, Value leaf, const Level& level, const Node& node) {
+// v̄ = Σ_j p_j v_j, and v_j − v̄ in the scratch of the tilt.
+void emitLeafValue(KernelEmitter& e, Value values, ArrayRef<Value> weights, Value leaf, const Level& level, const Node& node, const Tilt& tilt) {
   SmallVector<Value> spread;
   for (Value weight : weights)
     for (int64_t lane = 0; lane < e.lanes(); ++lane) spread.push_back(e.spread(vector::ExtractOp::create(e.b, weight, ArrayRef<int64_t>{lane})));
@@ -121,6 +161,7 @@ void emitLeafValue(KernelEmitter& e, Value values, ArrayRef<Value> weights, Valu
     Value sum = e.f32s(0);
     for (int64_t key = 0; key < kPanelKeys; ++key) sum = e.multiplyAdd(spread[key], e.widen(values, {leaf, e.index(key), column}), sum);
     e.store(sum, level.value, {node.group, node.place, column});
+    e.forEach(kPanelKeys, 1, [&](Value key) { e.store(e.sub(e.widen(values, {leaf, key, column}), sum), tilt.apartV, {key, column}); });
   });
 }
 
@@ -165,8 +206,8 @@ Value emitShares(KernelEmitter& e, const Children& children) {
   return e.add(max, log2Of(e, total));
 }
 
-// v̄ = Σ_c p_c v̄_c.
-void emitChildValues(KernelEmitter& e, const Children& children, const Level& level, const Node& node) {
+// v̄ = Σ_c p_c v̄_c, and v̄_c − v̄ in the scratch of the tilt.
+void emitChildValues(KernelEmitter& e, const Children& children, const Level& level, const Node& node, const Tilt& tilt) {
   e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value column) {
     Value sum = e.fold(e.index(0), children.count, 1, {e.f32s(0)}, [&](Value i, ValueRange carried) {
       Value group = e.addIndex(children.first, i), total = carried[0];
@@ -177,6 +218,10 @@ void emitChildValues(KernelEmitter& e, const Children& children, const Level& le
       return SmallVector<Value>{total};
     })[0];
     e.store(sum, level.value, {node.group, node.place, column});
+    e.forEach(e.index(0), e.mulIndex(children.count, kGroupNodes), 1, [&](Value c) {
+      Node child = nodeAt(e, e.addIndex(e.mulIndex(children.first, kGroupNodes), c));
+      e.store(e.sub(e.load(children.level.value, {child.group, child.place, column}), sum), tilt.apartV, {c, column});
+    });
   });
 }
 
@@ -185,6 +230,8 @@ void emitChildValues(KernelEmitter& e, const Children& children, const Level& le
 void emitLeafMoments(KernelEmitter& e, ValueRange arguments) {
   Value keys = arguments[0], values = arguments[1], positions = arguments[2], reference = arguments[3];
   Level level{arguments[4], arguments[5], arguments[6], arguments[7]};
+  Tilt tilt{arguments[10], arguments[11], arguments[8], arguments[9]};
+  tilt.clear(e);
   e.forEach(e.index(0), e.dim(positions, 0), 1, [&](Value leaf) {
     Node node = nodeAt(e, leaf);
     LeafWeights p = emitLeafWeights(e, keys, positions, reference, leaf);
@@ -196,20 +243,25 @@ void emitLeafMoments(KernelEmitter& e, ValueRange arguments) {
       }
       Value mean = sumOf(e, terms);
       for (auto [v, term] : llvm::enumerate(terms)) {
-        Value apart = e.sub(k[v], e.spread(mean));
-        term = e.mul(p.weights[v], e.mul(apart, apart));
+        Value apart = e.sub(k[v], e.spread(mean)), weighted = e.mul(p.weights[v], apart);
+        e.store(weighted, tilt.apartK, {d, e.index(static_cast<int64_t>(v) * e.lanes())});
+        term = e.mul(weighted, apart);
       }
       return {mean, sumOf(e, terms)};
     };
-    Value product = emitBands(e, reference, level, node, momentsOf, [&](Value) { return e.f32(0); });
-    setScalars(e, level, node, p.logMass, product, p.count);
-    emitLeafValue(e, values, p.weights, leaf, level, node);
+    Totals totals = emitBands(e, reference, level, node, momentsOf, [&](Value) { return e.f32(0); });
+    setScalars(e, level, node, p.logMass, totals, p.count);
+    emitLeafValue(e, values, p.weights, leaf, level, node, tilt);
+    Value sampled = arith::CmpIOp::create(e.b, arith::CmpIPredicate::eq, arith::RemUIOp::create(e.b, leaf, e.index(kTiltLeaves)), e.index(0));
+    e.when(sampled, [&] { tilt.add(e, totals); });
   });
 }
 
 void emitMergeMoments(KernelEmitter& e, ValueRange arguments) {
   Level finer{arguments[0], arguments[1], arguments[2], arguments[3]}, level{arguments[6], arguments[7], arguments[8], arguments[9]};
-  Value reference = arguments[4], share = arguments[10];
+  Value reference = arguments[4], share = arguments[12];
+  Tilt tilt{arguments[13], arguments[14], arguments[10], arguments[11]};
+  tilt.clear(e);
   Value fanout = e.toIndex(e.get(arguments[5], {e.index(2)}));
   e.forEach(e.index(0), e.mulIndex(e.dim(level.mean, 0), kGroupNodes), 1, [&](Value id) {
     Node node = nodeAt(e, id);
@@ -222,17 +274,19 @@ void emitMergeMoments(KernelEmitter& e, ValueRange arguments) {
       Value mean = children.mean(e, childMean);
       return {mean, children.mean(e, [&](GroupEmitter& four, Value i) {
                 Value apart = four->sub(childMean(four, i), four->spread(mean));
+                four->store(four->mul(four->load(share, {i, four->index(0)}), apart), tilt.apartK, {d, four->mulIndex(i, kGroupNodes)});
                 return four->mul(apart, apart);
               })};
     };
-    Value product = emitBands(e, reference, level, node, momentsOf, [&](Value band) {
+    Totals totals = emitBands(e, reference, level, node, momentsOf, [&](Value band) {
       return children.mean(e, [&](GroupEmitter& four, Value i) {
         return four->load(finer.var, {four->addIndex(children.first, i), band, four->index(0)});
       });
     });
     Value n = children.sum(e, [&](GroupEmitter& four, Value i) { return children.scalar(four, kNodeCount, i); });
-    setScalars(e, level, node, logMass, product, n);
-    emitChildValues(e, children, level, node);
+    setScalars(e, level, node, logMass, totals, n);
+    emitChildValues(e, children, level, node, tilt);
+    tilt.add(e, totals);
   });
 }
 

@@ -26,17 +26,19 @@ void emitLoadQuery(KernelEmitter& e, ValueRange arguments) {
   });
 }
 
-// bands[r, b] = σ² ‖(q_r − q₀)_b‖².
+// apart[r] = q_r − q₀, bands[r, b] = σ² ‖apart[r]_b‖².
 void emitQueryBands(KernelEmitter& e, ValueRange arguments) {
-  Value query = arguments[0], reference = arguments[1], bands = arguments[2];
+  Value query = arguments[0], reference = arguments[1], bands = arguments[2], apart = arguments[3];
   const int64_t width = e.params.bandWidth();
   e.forEach(e.params.tileQueries, 1, [&](Value row) {
+    e.forEach(e.params.paddedHeadDim, e.lanes(),
+              [&](Value d) { e.store(e.sub(e.load(query, {row, d}), e.load(reference, {d})), apart, {row, d}); });
     e.forEach(e.params.bands, 1, [&](Value band) {
       Value lo = e.minIndex(e.mulIndex(band, width), e.index(e.params.headDim));
       Value hi = e.minIndex(e.addIndex(lo, e.index(width)), e.index(e.params.headDim));
       Value sum = e.fold(lo, hi, 1, {e.f32(0)}, [&](Value d, ValueRange carried) {
-        Value apart = e.sub(e.get(query, {row, d}), e.get(reference, {d}));
-        return SmallVector<Value>{e.multiplyAdd(apart, apart, carried[0])};
+        Value x = e.get(apart, {row, d});
+        return SmallVector<Value>{e.multiplyAdd(x, x, carried[0])};
       })[0];
       e.set(e.mul(sum, e.f32(e.params.scale * e.params.scale)), bands, {row, band});
     });

@@ -61,16 +61,28 @@ void gatherValues(KernelEmitter& e, Value nodeValue, Value work, Value first, Va
   });
 }
 
+// rows[r] = apart[r] · tilt: how the values of the level lean for query r. A product of the tile with the columns of the tilt, as with keys.
+void emitTiltRows(KernelEmitter& e, Value apart, Value tilt, Value rows, Value product) {
+  for (int64_t first = 0; first < e.params.paddedValueDim; first += kBatchKeys) {
+    callScoreBatch(e, apart, e.slice(tilt, e.index(first / kPanelKeys), kBatchPanels), product, e.params.paddedHeadDim);
+    const int64_t count = std::min<int64_t>(kBatchKeys, e.params.paddedValueDim - first);
+    e.forEach(e.params.tileQueries, 1, [&](Value row) {
+      e.forEach(count, e.lanes(), [&](Value c) { e.store(e.load(product, {row, c}), rows, {row, e.addIndex(c, e.index(first))}); });
+    });
+  }
+}
+
 }  // namespace
 
 void emitScoreLevel(KernelEmitter& e, ValueRange arguments) {
   Value query = arguments[0], bands = arguments[1];
   LevelNodes level{arguments[2], arguments[4], arguments[5], arguments[6]};
-  Value nodeValue = arguments[3], work = arguments[7], logZ = arguments[8], theta = arguments[9];
-  Value workOut = arguments[10], counts = arguments[11];
-  TileState state{arguments[12], arguments[13], arguments[14]};
-  Value scores = arguments[15], valueBatch = arguments[17], residual = arguments[20];
-  NodeBatch batch{arguments[16], arguments[18], arguments[19]};
+  Value nodeValue = arguments[3], work = arguments[7], logZ = arguments[8], theta = arguments[9], apart = arguments[10], tilt = arguments[11];
+  Value workOut = arguments[12], counts = arguments[13];
+  TileState state{arguments[14], arguments[15], arguments[16]};
+  Value scores = arguments[17], valueBatch = arguments[19], residual = arguments[22], tiltRows = arguments[23];
+  NodeBatch batch{arguments[18], arguments[20], arguments[21]};
+  if (e.params.order == 2) emitTiltRows(e, apart, tilt, tiltRows, scores);
   Value count = e.toIndex(e.get(counts, {e.index(0)}));
   Value threshold = e.get(theta, {e.index(0)});
   e.forEach(e.index(0), count, kBatchGroups, [&](Value first) {
@@ -83,6 +95,7 @@ void emitScoreLevel(KernelEmitter& e, ValueRange arguments) {
       gatherValues(e, nodeValue, work, first, count, valueBatch);
       callSoftmaxBatch(e, scores, state, e.params.paddedValueDim);
       callValueBatch(e, scores, valueBatch, state.acc);
+      if (e.params.order == 2) callTiltBatch(e, scores, batch, tiltRows, state.acc);
     });
   });
 }

@@ -13,7 +13,7 @@ using namespace mlir;  // NOLINT
 
 namespace {
 
-constexpr int64_t kScalars = 3;
+constexpr int64_t kScalars = 4;
 constexpr double kMostResidual = 1e30;  // a residual above it is an overflow or a NaN, never a reason to open
 
 Value loadGroup(KernelEmitter& e, Value memref, ValueRange at) {
@@ -96,7 +96,8 @@ void gatherNodes(KernelEmitter& e, const LevelNodes& level, Value work, Value fi
     Value node = e.mulIndex(slot, kGroupNodes);
     for (int64_t i = 0; i < kGroupNodes; ++i)
       e.set(validConstant(e, level, group, inside, i), batch.scalars, {e.index(0), e.addIndex(node, e.index(i))});
-    vector::StoreOp::create(e.b, loadGroup(e, level.scalar, {group, e.index(kNodeGainBound), e.index(0)}), batch.scalars, ValueRange{e.index(1), node});
+    for (auto [row, which] : {std::pair{1, kNodeGainBound}, {3, kNodeTrace}})
+      vector::StoreOp::create(e.b, loadGroup(e, level.scalar, {group, e.index(which), e.index(0)}), batch.scalars, ValueRange{e.index(row), node});
   });
   // The constant in the units of a product, so that σ log2 e is applied once, to their sum; c and ½c².
   e.forEach(kBatchKeys, e.lanes(), [&](Value node) {
@@ -104,6 +105,23 @@ void gatherNodes(KernelEmitter& e, const LevelNodes& level, Value work, Value fi
     e.store(e.sqrt(c2), batch.scalars, {e.index(1), node});
     e.store(e.mul(c2, e.f32s(0.5)), batch.scalars, {e.index(2), node});
     e.store(e.mul(e.load(batch.scalars, {e.index(0), node}), e.f32s(1 / e.params.logScale())), batch.scalars, {e.index(0), node});
+  });
+}
+
+// acc[r] += (Σ_j w_rj tr_j) y_r.
+void callTiltBatch(KernelEmitter& e, Value weights, const NodeBatch& batch, Value tiltRows, Value acc) {
+  GainTypes t = gainTypes(e);
+  MemRefType values = e.blockType({e.params.tileQueries, e.params.paddedValueDim}, e.b.getF32Type());
+  e.call("tilt_batch", {t.scores, t.scalars, values, values}, {weights, batch.scalars, tiltRows, acc}, [](KernelEmitter& in, ValueRange a) {
+    in.forEach(in.params.tileQueries, 1, [&](Value row) {
+      Value share = in.fold(in.index(0), in.index(kBatchKeys), in.lanes(), {in.f32s(0)}, [&](Value node, ValueRange carried) {
+        return SmallVector<Value>{in.multiplyAdd(in.load(a[0], {row, node}), in.load(a[1], {in.index(3), node}), carried[0])};
+      })[0];
+      Value total = in.spread(in.reduceAdd(share));
+      in.forEach(in.params.paddedValueDim, in.lanes(), [&](Value c) {
+        in.store(in.multiplyAdd(total, in.load(a[2], {row, c}), in.load(a[3], {row, c})), a[3], {row, c});
+      });
+    });
   });
 }
 

@@ -11,13 +11,14 @@ enum NodeScalar : int64_t {
   kNodeLogMass,    // log2 e A
   kNodeGainBound,  // c² = 2 ln n
   kNodeCount,      // n
+  kNodeTrace,      // Σ_d var_d
 };
 
 // One level of the index. A group is four nodes; node id = 4 · group + place.
 struct LevelNodes {
   Value mean;    // [?,D,4]
   Value var;     // [?,bands,4]
-  Value scalar;  // [?,4,4]: a row for each NodeScalar
+  Value scalar;  // [?,5,4]: a row for each NodeScalar
   Value params;  // [4] i32: first valid node, end of the valid nodes, groups of children per node, unused
 };
 
@@ -25,7 +26,7 @@ struct LevelNodes {
 struct NodeBatch {
   Value keys;     // [4,D,16]
   Value var;      // [4,bands,16]
-  Value scalars;  // [3,64]: the constant in units of σ log2 e, as products are (-inf where there is no node), c, ½c²
+  Value scalars;  // [4,64]: the constant in units of σ log2 e, as products are (-inf where there is no node), c, ½c², the trace
 };
 
 // Slot `slot` of 16 of a batch: group work[first + slot], or one that is there, and not `inside`, behind the end of the list; where its four
@@ -42,5 +43,8 @@ void gatherNodes(KernelEmitter& e, const LevelNodes& level, Value work, Value fi
 // With `log_z` also residual[j] = Σ_r r_j(q_r)², where a row whose residual is not a number counts 0.
 void callNodeScores(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores);
 void callNodeResiduals(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores, Value logZ, Value residual);
+
+// What the first-order values of closed nodes add to acc beside their means: weights [TQ,64] times traces, along the tilt of the level [TQ,Dv].
+void callTiltBatch(KernelEmitter& e, Value weights, const NodeBatch& batch, Value tiltRows, Value acc);
 
 }  // namespace hsa::ir
