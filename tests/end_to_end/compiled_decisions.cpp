@@ -28,17 +28,6 @@ class Reader {
     }
   }
 
-  void Bases(GivenIndex& out) const {
-    constexpr int64_t kPanel = 16;
-    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
-      const std::vector<float>& panels = store_.index(kv_head).learned_basis;
-      if (panels.empty()) continue;
-      std::vector<double>& basis = out.basis[kv_head];
-      for (int64_t r = 0; r < g_.head_dim; ++r)
-        for (int64_t c = 0; c < g_.head_dim; ++c) basis.push_back(panels[(c / kPanel * g_.padded_head_dim + r) * kPanel + c % kPanel]);
-    }
-  }
-
   // An opened leaf is in the worklist itself; of an opened node above, the groups of its children are.
   std::vector<NodeKey> Opened(const std::vector<std::vector<int32_t>>& worklists) const {
     std::vector<NodeKey> opened;
@@ -100,15 +89,17 @@ Decided DecideAndAttend(const Plan& plan, const oracle::Problem& p, double theta
     const std::vector<RegionKeys> keys = PackRegion(job, workers, **store, region);
     const Reader reader(job, **store, region);
     reader.Orders(decided.index);
-    reader.Bases(decided.index);
     for (int64_t head = 0; head < g.heads; ++head)
       for (Window& window : WindowsOf(g, head, std::span(&region, 1))) {
         attender.AttendNear(workers.local(), io, window, keys[window.kv_head]);
+        const int64_t window_start = window.begin / g.window * g.window;
+        std::vector<std::vector<int64_t>>& tiles = decided.index.tiles[{head, window_start}];
         for (const Tile& tile : window.tiles) {
           attender.AttendFar(workers.local(), io, window, tile, theta, TileOpener::Depth::kWhole);
           io.Store(workers.local(), tile);
-          std::vector<NodeKey>& opened = decided.index.opened[TileKey{head, tile.position[0] / g.tile}];
+          std::vector<NodeKey>& opened = decided.index.opened[TileKey{head, window_start, static_cast<int64_t>(tiles.size())}];
           if (window.near_start > 0) opened = reader.Opened(attender.opener().worklists());
+          tiles.emplace_back(tile.positions().begin(), tile.positions().end());
         }
       }
   }
