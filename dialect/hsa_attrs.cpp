@@ -83,8 +83,15 @@ int64_t ConfigAttr::getNodeCount(int64_t keys) const {
 }
 
 int64_t ConfigAttr::getTileCount(int64_t queries, int64_t keys) const {
-  if (queries == 0) return 0;
-  return llvm::divideFloorSigned(keys - 1, getTileQueries()) - llvm::divideFloorSigned(keys - queries, getTileQueries()) + 1;
+  // Tiles of neighbours stand at multiples of their size; those by content hold as many queries as they can, in every window anew.
+  const int64_t cut = getQueryOrder() == QueryOrder::Position ? getTileQueries() : getWindowTokens();
+  int64_t tiles = 0;
+  for (int64_t begin = keys - queries; begin < keys;) {
+    const int64_t end = std::min(keys, (llvm::divideFloorSigned(begin, cut) + 1) * cut);
+    tiles += llvm::divideCeilSigned(end - begin, getTileQueries());
+    begin = end;
+  }
+  return tiles;
 }
 
 }  // namespace hsa::ir

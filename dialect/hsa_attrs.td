@@ -28,22 +28,22 @@ def Hsa_QueryOrder : I32EnumAttr<"QueryOrder", "which queries of a window share 
 def Hsa_ConfigAttr : Hsa_Attr<"Config", "config"> {
   let summary = "how an attention is computed by splats";
   let description = [{
-    order              terms of a node's log-mass: 0 (mean only) or 2 (with band variances, β, τ)
+    order              terms of a node's log-mass: 0 (mean only) or 2 (with band variances)
     theta              opening threshold when the run asks for none: root-mean-square residual of a tile
     tolerance          ε: a run that asks for nothing calibrates θ so that a query's relative error stays below it …
     confidence         … with at least this probability. Without theta and tolerance: 0.05 at 0.95
     nearSinkTokens     first keys of the sequence, always in the near field
     windowTokens       query positions that share a near field and an index: a whole number of tiles and of mini-segments
-    tileQueries        query positions that share a selection
+    tileQueries        queries of a window, at most, that open nodes together
     leafTokens         keys of a leaf, a power of two; miniSegmentTokens is this times a power of 4, segmentTokens that times 4, 8 or 16
-    bands              groups of rotated dimensions that share a variance
+    bands              groups of dimensions that share a variance
     queryOrder         which queries of a window share a tile: `position` (neighbours) or `content` (those that look at the same keys)
     Levels: leafTokens, 4·leafTokens, … , miniSegmentTokens and, in segments, segmentTokens.
     Constraints: config_c1 order is 0 or 2;  config_c2 theta ≥ 0;  config_c3 nearSinkTokens ≥ 0;  config_c4 a window is a whole number of
     tiles;  config_c5 leafTokens is a power of two;  config_c6 miniSegmentTokens is leafTokens times a power of 4, at least 4;
     config_c7 segmentTokens is miniSegmentTokens times 4, 8 or 16: nodes come in groups of four;  config_c8 a window is a whole number of mini-segments;  config_c9 bands ≥ 1;
     config_c10 tolerance is in (0, 1);  config_c11 confidence is in (0, 1); both or neither are given.
-    Source: docs/spec.md "Units, near field and index", "Tree of a unit", "Node". Tests: tests/dialect/attrs.mlir
+    Source: docs/spec.md "Units, near field and index", "Query tiles", "Tree of a unit", "Node". Tests: tests/dialect/attrs.mlir
   }];
   let parameters = (ins DefaultValuedParameter<"int64_t", "2">:$order,
                         OptionalParameter<"::mlir::FloatAttr">:$theta,
@@ -66,7 +66,7 @@ def Hsa_ConfigAttr : Hsa_Attr<"Config", "config"> {
     ::llvm::SmallVector<int64_t> getLevelTokens(int64_t unitTokens) const;
     // S: nodes of all units of `keys` keys.
     int64_t getNodeCount(int64_t keys) const;
-    // T: tiles of `queries` queries that stand at the end of `keys` keys; tile 0 holds the first query.
+    // T: tiles of one head's `queries` queries, which stand at the end of `keys` keys.
     int64_t getTileCount(int64_t queries, int64_t keys) const;
   }];
 }

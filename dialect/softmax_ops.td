@@ -4,15 +4,15 @@
 include "dialect/operands.td"
 
 def Hsa_SummarizeOp : Hsa_StageOp<"summarize", [Pure]> {
-  let summary = "the splat index of the keys: a tree of nodes per unit and kv_head";
+  let summary = "the index of the keys: their order in every unit, per kv_head";
   let description = [{
-    Orders the live keys of every unit by balanced bisection in the metric x = [Lᵀk ; α v], cuts the slots into nodes, and gives each node
-    n = live keys, μ = mean k, v̄ = mean v, var_b = mean variance of Uᵀk in band b, and β, τ fitted to 16 earlier queries.
+    Orders the live keys of every unit by balanced bisection in the metric x = [Lᵀk ; α v]; runs of slots are the nodes of its tree. What a node
+    weighs depends on who looks: the ops that read the index say it, per query head and block.
     Shapes: query [H,N,D], key [Hkv,M,D], value [Hkv,M,Dv], index of Hkv kv_heads × M keys × D × Dv.
     Constraints: summarize_c1 query and key agree on D;  summarize_c2 key and value agree on Hkv;  summarize_c3 key and value agree on M;
     summarize_c4 Hkv divides H;  summarize_c5 one element type;
     summarize_c6 index is Hkv x M x D x Dv;  summarize_c7 scale is finite.
-    Source: docs/spec.md "Tree of a unit", "Node". Tests: tests/dialect/summarize.mlir
+    Source: docs/spec.md "Tree of a unit". Tests: tests/dialect/summarize.mlir
   }];
   let arguments = (ins Hsa_InputTensor:$query, Hsa_InputTensor:$key, Hsa_InputTensor:$value, Hsa_MaskAttr:$mask, F64Attr:$scale, Hsa_ConfigAttr:$config);
   let results = (outs Hsa_IndexType:$index);
@@ -23,12 +23,14 @@ def Hsa_SummarizeOp : Hsa_StageOp<"summarize", [Pure]> {
 def Hsa_ScoreOp : Hsa_StageOp<"score", [Pure]> {
   let summary = "log-mass of every node as every query sees it";
   let description = [{
-    score[h,i,s] = log n_s + σ q·μ_s + β_s·gain_s(q) + τ_s  (order 0: log n_s + σ q·μ_s),  q = query[h,i],  s in kv_head ⌊h·Hkv/H⌋
+    score[h,i,s] = log M_s(q) = A_s + σ (q − q₀)·μ_s + gain_s(q)  (order 0: without the gain),  q = query[h,i],  s in kv_head ⌊h·Hkv/H⌋
+    q₀ is the mean of the finite queries of the head in the block of q; A_s, μ_s and the variances in the gain are those of the live keys of s weighted by
+    e^{σ q₀·k}.
     −∞ where s has no live key, or its unit is not in the index of the query's window, or the mask hides a key of the unit from some query of
     the tile (a sliding window: such a unit is read key by key). Natural logarithm. Nodes s in the order of !hsa.index.
     Shapes: query [H,N,D], index of Hkv kv_heads × M keys × D, score [H,N,S], S = config.getNodeCount(M).
     Constraints: score_c1 query and index agree on D;  score_c2 Hkv divides H;  score_c3 score is [H,N,S];  score_c4 scale is finite.
-    Source: docs/spec.md "Node", "Units, near field and index". Tests: tests/dialect/score.mlir
+    Source: docs/spec.md "Node", "Query tiles", "Units, near field and index". Tests: tests/dialect/score.mlir
   }];
   let arguments = (ins Hsa_InputTensor:$query, Hsa_IndexType:$index, Hsa_MaskAttr:$mask, F64Attr:$scale, Hsa_ConfigAttr:$config);
   let results = (outs Hsa_F32Tensor3:$score);
@@ -40,10 +42,11 @@ def Hsa_SelectOp : Hsa_StageOp<"select", [Pure]> {
   let summary = "which nodes every tile opens";
   let description = [{
     From the roots down, node s of a tile is opened when  mean_q r_s(q)² > θ²  over the tile's finite queries,
-    r_s(q) = max(M_s, M_s at β=1, τ=0)·min(1, s_s(q)) / Z(q),  Z(q) = near mass + Σ_roots M(q);  then its children are candidates.
+    r_s(q) = M_s(q)·min(1, s_s(q)) / Z(q),  Z(q) = near mass + Σ_roots M(q);  then its children are candidates.
     θ = 0 opens every node that has mass. In a unit that the mask hides partly from the tile, every node with a live key is opened; none where
     no query of the tile sees any key of the unit.
-    Shapes: query [H,N,D], score [H,N,S], near of H × N × Dv, open [H,T,S], T = config.getTileCount(N, M).
+    Shapes: query [H,N,D], score [H,N,S], near of H × N × Dv, open [H,T,S], T = config.getTileCount(N, M): tiles window by window, in the
+    order of docs/spec.md "Query tiles".
     Constraints: select_c1 query and index agree on D;  select_c2 Hkv divides H;  select_c3 open is [H,T,S];  select_c4 scale is finite;
     select_c5 score is [H,N,S];  select_c6 near is H x N x Dv;  select_c7 theta ≥ 0.
     Source: docs/spec.md "Opening". Tests: tests/dialect/select.mlir
@@ -82,7 +85,7 @@ def Hsa_AttendExactOp : Hsa_StageOp<"attend_exact", [Pure, AttrSizedOperandSegme
 def Hsa_AttendSplatsOp : Hsa_StageOp<"attend_splats", [Pure]> {
   let summary = "attention over the cut: closed nodes by their mass, opened leaves key by key";
   let description = [{
-    The partial of every query over its index: e^{score} and e^{score}·v̄ of every closed node whose parent is open (or that is a root),
+    The partial of every query over its index: e^{score} and e^{score}·v̄ (weighted by e^{σ q₀·k} as in hsa.score) of every closed node whose parent is open (or that is a root),
     and e^{σ q·k}, e^{σ q·k}·v of every visible live key of the opened leaves.
     Shapes: query [H,N,D], key [Hkv,M,D], value [Hkv,M,Dv], score [H,N,S], open [H,T,S], partial of H × N × Dv.
     Constraints: attend_splats_c1 query and key agree on D;  attend_splats_c2 key and value agree on Hkv;  attend_splats_c3 key and value agree on M;

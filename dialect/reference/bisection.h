@@ -1,4 +1,4 @@
-// docs/spec.md "Tree of a unit": in which order the keys of a unit lie.
+// docs/spec.md "Tree of a unit": the metric of its keys, and the order that bisection in it gives.
 #pragma once
 
 #include "dialect/reference/layout.h"

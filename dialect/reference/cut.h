@@ -1,7 +1,8 @@
-// docs/spec.md "Node" and "Opening" for one tile of one query head, in float64.
+// docs/spec.md "Opening" for one tile of one query head, in float64.
 #pragma once
 
 #include "dialect/reference/layout.h"
+#include "dialect/reference/nodes.h"
 #include "dialect/reference/partial.h"
 #include "dialect/reference/splat_tree.h"
 
@@ -11,17 +12,18 @@ namespace hsa::ir::reference {
 struct Tile {
   const Tensor& query;
   const SplatIndex& index;
+  const Splats& splats;  // of its head and block
   const Layout& layout;
   double scale;
-  int64_t head;
-  int64_t number;  // as in TileKey
+  TileKey key;
+  std::vector<int64_t> queries;  // their numbers i
 
-  Range queries() const { return layout.queriesOf(number); }
-  const std::vector<Tree>& trees() const { return index.trees[kvHead()]; }
-  int64_t kvHead() const { return head * int64_t(index.trees.size()) / query.shape[0]; }
+  std::span<const double> row(size_t n) const { return query.row(key.head, queries[n]); }
+  int64_t kvHead() const { return key.head * index.kvHeads() / query.shape[0]; }
+  Offset offset(size_t n) const { return offsetOf(row(n), splats.reference, layout.config().getBands()); }
 };
 
-// scores[i − first query] [S]: log-mass of every node for every query of the tile.
+// scores[n] [S]: log-mass of every node for query n of the tile.
 void scoreTile(const Tile& tile, std::span<const std::span<double>> scores);
 
 // One flag per node. `near` is of all queries; given decisions and `candidates` as in Interpret.

@@ -7,7 +7,7 @@ namespace hsa::ir::reference {
 
 // Whether key j, finite or not, is in the near field of query i.
 static bool isNear(const Layout& layout, int64_t i, int64_t j, bool finite) {
-  return j < layout.config().getNearSinkTokens() || !finite || j >= layout.nearStart(layout.tileOf(i));
+  return j < layout.config().getNearSinkTokens() || !finite || j >= layout.nearStart(layout.windowOf(i));
 }
 
 Partial attendExact(const Tensor& query, const Tensor& key, const Tensor& value, const Layout& layout, Field field, double scale,

@@ -7,7 +7,7 @@ using namespace mlir;
 
 namespace hsa::ir::reference {
 
-llvm::Error evaluateBlock(Block& block, Frame& frame) {
+llvm::Error evaluateBlock(mlir::Block& block, Frame& frame) {
   for (Operation& op : block.without_terminator()) {
     auto stage = dyn_cast<ReferenceOp>(op);
     if (!stage)

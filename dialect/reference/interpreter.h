@@ -26,17 +26,18 @@ struct NodeKey {
 
 struct TileKey {
   int64_t head = 0;
-  int64_t tile = 0;  // ⌊position of its queries / tileQueries⌋, positions as key positions
+  int64_t window = 0;  // w0, the key position where the window of its queries starts
+  int64_t tile = 0;    // number within the window, from 0 over the tiles that hold queries
   auto operator<=>(const TileKey&) const = default;
 };
 
-// What compiled code decided, to be used in place of the interpreter's own decisions. What is absent, the interpreter decides itself. Moments,
-// β, τ, scores, masses and residuals are its own in any case.
+// What compiled code decided, to be used in place of the interpreter's own decisions. What is absent, the interpreter decides itself. References,
+// moments, scores, masses and residuals are its own in any case.
 struct GivenIndex {
   // Slot → key (its number in the sequence) or −1, per (kv_head, unit).
   std::map<std::pair<int64_t, UnitKey>, std::vector<int64_t>> slots;
-  // U per kv_head: [D,D] row-major, its columns the basis vectors.
-  std::map<int64_t, std::vector<double>> basis;
+  // The tiles of a (head, w0), in order: the key positions of their queries.
+  std::map<std::pair<int64_t, int64_t>, std::vector<std::vector<int64_t>>> tiles;
   // The opened nodes of a tile. A unit that the mask hides partly is opened by the rule of hsa.select, whatever is given.
   std::map<TileKey, std::vector<NodeKey>> opened;
 };

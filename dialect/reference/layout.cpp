@@ -6,6 +6,9 @@
 
 namespace hsa::ir::reference {
 
+// Segments of a block in a row, where the sequence has several times as many.
+static constexpr int64_t kMostRegions = 4;
+
 Layout::Layout(int64_t queries, int64_t keys, MaskAttr mask, ConfigAttr config)
     : queryCount(queries), keyCount(keys), maskAttr(mask), configAttr(config) {
   if (!config) return;
@@ -22,6 +25,7 @@ Layout::Layout(int64_t queries, int64_t keys, MaskAttr mask, ConfigAttr config)
       firstScore += nodes;
       allUnits.push_back(std::move(unit));
     }
+  allBlocks = cutIntoBlocks();
 }
 
 bool Layout::sees(int64_t i, int64_t j) const {
@@ -29,24 +33,47 @@ bool Layout::sees(int64_t i, int64_t j) const {
   return (!causal() || j <= p) && (window == 0 || j > p - window || j < maskAttr.getSinkTokens());
 }
 
-int64_t Layout::tileOf(int64_t i) const { return llvm::divideFloorSigned(position(i), configAttr.getTileQueries()); }
-
-int64_t Layout::firstTile() const { return tileOf(0); }
-
-Range Layout::queriesOf(int64_t tile) const {
-  const int64_t begin = tile * configAttr.getTileQueries() - position(0);
-  return {std::max<int64_t>(begin, 0), std::min(begin + configAttr.getTileQueries(), queryCount)};
+int64_t Layout::windowOf(int64_t i) const {
+  return llvm::divideFloorSigned(position(i), configAttr.getWindowTokens()) * configAttr.getWindowTokens();
 }
 
-int64_t Layout::nearStart(int64_t tile) const {
-  const int64_t mini = configAttr.getMiniSegmentTokens(), window = configAttr.getWindowTokens();
-  if (!causal()) return keyCount / mini * mini;
-  const int64_t windowStart = llvm::divideFloorSigned(tile * configAttr.getTileQueries(), window) * window;
-  return std::max<int64_t>(0, windowStart - mini);
+std::vector<Window> Layout::windows() const {
+  std::vector<Window> windows;
+  for (int64_t i = 0; i < queryCount; ++i) {
+    if (windows.empty() || windows.back().start != windowOf(i)) windows.push_back({windowOf(i), {i, i}});
+    windows.back().queries.end = i + 1;
+  }
+  return windows;
 }
 
-std::vector<int64_t> Layout::indexOf(int64_t tile) const {
-  const int64_t start = nearStart(tile), segment = configAttr.getSegmentTokens();
+std::vector<Block> Layout::cutIntoBlocks() const {
+  const int64_t segment = configAttr.getSegmentTokens();
+  const auto segmentOf = [&](const Window& window) { return llvm::divideFloorSigned(nearStart(window.start), segment); };
+  std::vector<Block> regions;  // a region is a block of one segment
+  for (const Window& window : windows()) {
+    if (regions.empty() || segmentOf(regions.back().windows[0]) != segmentOf(window)) regions.emplace_back();
+    regions.back().windows.push_back(window);
+  }
+  const int64_t regionsOfBlock = std::clamp<int64_t>(keyCount / (kMostRegions * segment), 1, kMostRegions);
+  const auto blockOf = [&](const Block& region) { return llvm::divideFloorSigned(segmentOf(region.windows[0]), regionsOfBlock); };
+  std::vector<Block> blocks;
+  for (size_t r = 0; r < regions.size(); ++r) {
+    const Range queries = regions[r].queries();
+    const bool isRest = r + 1 == regions.size() && queries.end - queries.begin < segment / 2;
+    const bool joins = r > 0 && (isRest || blockOf(regions[r]) == blockOf(regions[r - 1]));
+    if (!joins) blocks.emplace_back();
+    blocks.back().windows.insert(blocks.back().windows.end(), regions[r].windows.begin(), regions[r].windows.end());
+  }
+  return blocks;
+}
+
+int64_t Layout::nearStart(int64_t windowStart) const {
+  const int64_t mini = configAttr.getMiniSegmentTokens();
+  return causal() ? windowStart : keyCount / mini * mini;
+}
+
+std::vector<int64_t> Layout::indexOf(int64_t windowStart) const {
+  const int64_t start = nearStart(windowStart), segment = configAttr.getSegmentTokens();
   const int64_t segmentsEnd = start / segment * segment;
   std::vector<int64_t> seen;
   for (size_t u = 0; u < allUnits.size(); ++u) {
@@ -57,13 +84,13 @@ std::vector<int64_t> Layout::indexOf(int64_t tile) const {
   return seen;
 }
 
-Sight Layout::sight(int64_t tile, const Unit& unit) const {
+Sight Layout::sight(std::span<const int64_t> tile, const Unit& unit) const {
   const int64_t window = maskAttr.getSlidingWindow();
   if (window == 0) return Sight::kEntirely;
-  const Range queries = queriesOf(tile);
+  const auto [earliest, latest] = std::minmax_element(tile.begin(), tile.end());
   // A query sees the sink prefix and the keys after p − window: the earliest query sees most, the latest least. The prefix makes no unit whole.
-  if (unit.key.firstToken > position(queries.end - 1) - window) return Sight::kEntirely;
-  const bool seesSome = unit.key.firstToken < maskAttr.getSinkTokens() || unit.end() - 1 > position(queries.begin) - window;
+  if (unit.key.firstToken > position(*latest) - window) return Sight::kEntirely;
+  const bool seesSome = unit.key.firstToken < maskAttr.getSinkTokens() || unit.end() - 1 > position(*earliest) - window;
   return seesSome ? Sight::kPartly : Sight::kNotAtAll;
 }
 

@@ -4,6 +4,7 @@
 #include "dialect/hsa_dialect.h"
 #include "dialect/reference/interpreter.h"
 
+#include <span>
 #include <vector>
 
 namespace hsa::ir::reference {
@@ -27,7 +28,20 @@ struct Range {
   int64_t begin = 0, end = 0;
 };
 
-// The geometry of `queries` queries at the end of `keys` keys. Everything but units, tiles and the near field works without a config.
+// The queries of a window that exist.
+struct Window {
+  int64_t start = 0;  // w0
+  Range queries;      // their numbers i
+};
+
+// Windows in a row whose queries have one reference.
+struct Block {
+  std::vector<Window> windows;
+
+  Range queries() const { return {windows.front().queries.begin, windows.back().queries.end}; }
+};
+
+// The geometry of `queries` queries at the end of `keys` keys. Only sees() and position() work without a config.
 class Layout {
  public:
   Layout(int64_t queries, int64_t keys, MaskAttr mask, ConfigAttr config);
@@ -35,32 +49,34 @@ class Layout {
   int64_t queries() const { return queryCount; }
   int64_t keys() const { return keyCount; }
   const std::vector<Unit>& units() const { return allUnits; }
+  const std::vector<Block>& blocks() const { return allBlocks; }
   ConfigAttr config() const { return configAttr; }
   bool causal() const { return maskAttr.getCausal(); }
+  int64_t tileCount() const { return configAttr.getTileCount(queryCount, keyCount); }
 
   // Position of query i among the keys.
   int64_t position(int64_t i) const { return keyCount - queryCount + i; }
   bool sees(int64_t i, int64_t j) const;
 
-  // Tiles that hold queries are [firstTile, firstTile + tileCount).
-  int64_t firstTile() const;
-  int64_t tileCount() const { return configAttr.getTileCount(queryCount, keyCount); }
-  int64_t tileOf(int64_t i) const;
-  Range queriesOf(int64_t tile) const;  // numbers i of its queries
-
-  // Keys from here on are near to the queries of the tile.
-  int64_t nearStart(int64_t tile) const;
-  // Units (numbers in units()) of the index that the tile's window sees: segments, then the mini-segments after them.
-  std::vector<int64_t> indexOf(int64_t tile) const;
-  // How much of the unit the sliding window shows to the queries of the tile, at least partly what the sink prefix shows of it; of a unit in
-  // indexOf(tile), causality shows everything.
-  Sight sight(int64_t tile, const Unit& unit) const;
+  // w0 of the window that query i is in.
+  int64_t windowOf(int64_t i) const;
+  // Keys from here on are near to the queries of the window at w0.
+  int64_t nearStart(int64_t windowStart) const;
+  // Units (numbers in units()) of the index that the window at w0 sees: segments, then the mini-segments after them.
+  std::vector<int64_t> indexOf(int64_t windowStart) const;
+  // How much of the unit the sliding window shows to the queries `tile` (their numbers), at least partly what the sink prefix shows of it; of a
+  // unit in the index of their window, causality shows everything.
+  Sight sight(std::span<const int64_t> tile, const Unit& unit) const;
 
  private:
+  std::vector<Window> windows() const;
+  std::vector<Block> cutIntoBlocks() const;
+
   const int64_t queryCount, keyCount;
   const MaskAttr maskAttr;
   const ConfigAttr configAttr;
   std::vector<Unit> allUnits;
+  std::vector<Block> allBlocks;
 };
 
 }  // namespace hsa::ir::reference

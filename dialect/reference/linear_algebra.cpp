@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <utility>
 
 namespace hsa::ir::reference {
 
@@ -20,46 +19,6 @@ std::vector<double> applyTransposed(const Matrix& a, std::span<const double> x) 
   for (int64_t i = 0; i < a.size; ++i)
     for (int64_t j = 0; j < a.size; ++j) y[j] += a(i, j) * x[i];
   return y;
-}
-
-// One Jacobi rotation of rows and columns p and q of `a` that makes a(p,q) zero; `vectors` follows.
-static void rotate(Matrix& a, Matrix& vectors, int64_t p, int64_t q) {
-  const double theta = (a(q, q) - a(p, p)) / (2 * a(p, q));
-  const double t = (theta >= 0 ? 1 : -1) / (std::abs(theta) + std::hypot(theta, 1.0));
-  const double c = 1 / std::hypot(t, 1.0), s = t * c;
-  for (int64_t i = 0; i < a.size; ++i) {
-    const double ip = a(i, p), iq = a(i, q);
-    a(i, p) = c * ip - s * iq, a(i, q) = s * ip + c * iq;
-  }
-  for (int64_t i = 0; i < a.size; ++i) {
-    const double pi = a(p, i), qi = a(q, i);
-    a(p, i) = c * pi - s * qi, a(q, i) = s * pi + c * qi;
-  }
-  for (int64_t i = 0; i < a.size; ++i) {
-    const double ip = vectors(i, p), iq = vectors(i, q);
-    vectors(i, p) = c * ip - s * iq, vectors(i, q) = s * ip + c * iq;
-  }
-}
-
-Matrix eigenvectors(Matrix a) {
-  Matrix vectors = Matrix::identity(a.size);
-  double norm = std::sqrt(dot(a.values, a.values));
-  for (int sweep = 0; sweep < 60; ++sweep) {
-    double offDiagonal = 0;
-    for (int64_t p = 0; p < a.size; ++p)
-      for (int64_t q = p + 1; q < a.size; ++q) offDiagonal += a(p, q) * a(p, q);
-    if (std::sqrt(offDiagonal) <= 1e-15 * norm) break;
-    for (int64_t p = 0; p < a.size; ++p)
-      for (int64_t q = p + 1; q < a.size; ++q)
-        if (a(p, q) != 0) rotate(a, vectors, p, q);
-  }
-  std::vector<int64_t> order(a.size);
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](int64_t x, int64_t y) { return std::pair(-a(x, x), x) < std::pair(-a(y, y), y); });
-  Matrix sorted = Matrix::zero(a.size);
-  for (int64_t i = 0; i < a.size; ++i)
-    for (int64_t j = 0; j < a.size; ++j) sorted(i, j) = vectors(i, order[j]);
-  return sorted;
 }
 
 Matrix cholesky(const Matrix& a) {

@@ -23,9 +23,6 @@ double dot(std::span<const double> a, std::span<const double> b);
 // Aᵀ x.
 std::vector<double> applyTransposed(const Matrix& a, std::span<const double> x);
 
-// The columns of the result are the eigenvectors of symmetric `a` by descending eigenvalue. Cyclic Jacobi.
-Matrix eigenvectors(Matrix a);
-
 // L, lower triangular, with LLᵀ = a for positive semi-definite `a`; a direction without variance gets a zero column.
 Matrix cholesky(const Matrix& a);
 

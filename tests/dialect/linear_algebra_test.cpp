@@ -20,23 +20,6 @@ Matrix RandomSemiDefinite(int64_t size, int64_t rank, uint64_t seed) {
   return m;
 }
 
-TEST(EigenvectorsTest, DiagonalizeInDescendingOrder) {
-  for (int64_t size : {1, 2, 7, 64}) {
-    const Matrix a = RandomSemiDefinite(size, size, 7), u = eigenvectors(a);
-    double last = INFINITY;
-    for (int64_t c = 0; c < size; ++c) {
-      std::vector<double> column(size), image(size, 0);
-      for (int64_t i = 0; i < size; ++i) column[i] = u(i, c);
-      for (int64_t i = 0; i < size; ++i)
-        for (int64_t j = 0; j < size; ++j) image[i] += a(i, j) * column[j];
-      const double eigenvalue = dot(column, image);
-      for (int64_t i = 0; i < size; ++i) EXPECT_NEAR(image[i], eigenvalue * column[i], 1e-10 * double(size));
-      EXPECT_LE(eigenvalue, last + 1e-10);
-      last = eigenvalue;
-    }
-  }
-}
-
 // Fewer queries than dimensions leave directions without variance.
 TEST(CholeskyTest, ReproducesAlsoASingularMatrix) {
   for (int64_t rank : {3, 12}) {

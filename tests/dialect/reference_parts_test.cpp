@@ -1,9 +1,12 @@
-// The parts of the reference one by one: moments, order, calibration, merge.
+// The parts of the reference one by one: order, moments, gain, merge.
+#include <algorithm>
+#include <cmath>
 #include <random>
 #include <set>
 
+#include "dialect/reference/linear_algebra.h"
+#include "dialect/reference/nodes.h"
 #include "dialect/reference/partial.h"
-#include "dialect/reference/splat_tree.h"
 #include "gtest/gtest.h"
 
 namespace hsa::ir::reference {
@@ -17,122 +20,110 @@ Tensor Random(std::vector<int64_t> shape, uint64_t seed) {
   return tensor;
 }
 
-class SummarizeTest : public testing::Test {
+class IndexTest : public testing::Test {
  protected:
   static constexpr int64_t kHeads = 4, kKvHeads = 2, kQueries = 300, kKeys = 470, kDim = 10, kValueDim = 6;
   static constexpr double kScale = 0.3;
 
-  SummarizeTest() {
+  IndexTest() {
     context.loadDialect<HsaDialect>();
     key.values[20 * kDim] = NAN;  // key 20 of kv_head 0 is not live
-    config = ConfigAttr::get(&context, /*order=*/2, mlir::FloatAttr(), /*nearSinkTokens=*/4, /*windowTokens=*/64, /*tileQueries=*/16,
-                             /*leafTokens=*/4, /*miniSegmentTokens=*/64, /*segmentTokens=*/256, /*bands=*/4,
-                             mlir::FloatAttr(), mlir::FloatAttr(), QueryOrder::Position);
+    const ConfigAttr config =
+        ConfigAttr::get(&context, /*order=*/2, mlir::FloatAttr(), /*nearSinkTokens=*/4, /*windowTokens=*/64, /*tileQueries=*/16,
+                        /*leafTokens=*/4, /*miniSegmentTokens=*/64, /*segmentTokens=*/256, /*bands=*/4, mlir::FloatAttr(), mlir::FloatAttr(),
+                        QueryOrder::Position);
     layout.emplace(kQueries, kKeys, MaskAttr::get(&context, true, 0, 0), config);
-    index = summarize(query, key, value, *layout, kScale, nullptr);
+    index = summarize(query, std::make_shared<Tensor>(key), std::make_shared<Tensor>(value), *layout, nullptr);
   }
 
   mlir::MLIRContext context;
-  ConfigAttr config;
   Tensor query = Random({kHeads, kQueries, kDim}, 1), key = Random({kKvHeads, kKeys, kDim}, 2), value = Random({kKvHeads, kKeys, kValueDim}, 3);
   std::optional<Layout> layout;
   SplatIndex index;
 };
 
 // A group of n keys leaves ⌈n/2⌉ on the left of every cut, so a leaf never overflows and each live key has one slot.
-TEST_F(SummarizeTest, EveryLiveKeyHasOneSlot) {
+TEST_F(IndexTest, EveryLiveKeyHasOneSlot) {
+  int64_t seen = 0;
   for (int64_t kvHead = 0; kvHead < kKvHeads; ++kvHead)
     for (size_t u = 0; u < layout->units().size(); ++u) {
       const Unit& unit = layout->units()[u];
       const Tree& tree = index.trees[kvHead][u];
-      if (tree.slots.empty()) continue;
+      if (tree.empty()) continue;
+      ++seen;
       std::multiset<int64_t> found, wanted;
-      for (int64_t j : tree.slots)
+      for (int64_t j : tree)
         if (j >= 0) found.insert(j);
       for (int64_t j = unit.key.firstToken; j < unit.end(); ++j)
         if (j >= 4 && !(kvHead == 0 && j == 20)) wanted.insert(j);
       EXPECT_EQ(found, wanted);
-      EXPECT_EQ(tree.nodes.back().keys, int64_t(wanted.size()));
+      const auto keysOfLeaf = [&](int64_t leaf) { return std::count_if(&tree[4 * leaf], &tree[4 * leaf] + 4, [](int64_t j) { return j >= 0; }); };
       for (int64_t n = 0; n + 1 < unit.nodes(0); n += 2) {
-        const int64_t left = tree.nodes[n].keys, right = tree.nodes[n + 1].keys;
+        const int64_t left = keysOfLeaf(n), right = keysOfLeaf(n + 1);
         EXPECT_TRUE(left == right || left == right + 1) << "leaves of " << left << " and " << right;
       }
     }
+  EXPECT_EQ(seen, kKvHeads * 7);  // the segment, its mini-segments but the last, and three behind it
 }
 
-TEST_F(SummarizeTest, NodesHaveThePlainMomentsOfTheirKeys) {
-  const int64_t u = 0, kvHead = 0;  // the first segment, in its own basis
+TEST_F(IndexTest, NodesHaveTheTiltedMomentsOfTheirKeys) {
+  const int64_t u = 0, head = 1, kvHead = 0;
   const Unit& unit = layout->units()[u];
-  const Tree& tree = index.trees[kvHead][u];
   ASSERT_EQ(unit.key, (UnitKey{0, 256}));
-  for (int64_t level = 0; level < unit.levels(); ++level)
-    for (int64_t n = 0; n < unit.nodes(level); ++n) {
-      const Node& node = tree.nodes[unit.firstNode[level] + n];
-      std::vector<int64_t> keys;
-      for (int64_t s = n * unit.levelTokens[level]; s < (n + 1) * unit.levelTokens[level]; ++s)
-        if (tree.slots[s] >= 0) keys.push_back(tree.slots[s]);
-      ASSERT_EQ(node.keys, int64_t(keys.size()));
-      std::vector<double> mean(kDim, 0), rotatedMean(kDim, 0), rotatedSquare(kDim, 0);
-      for (int64_t j : keys) {
-        const std::vector<double> rotated = applyTransposed(*tree.basis, key.row(kvHead, j));
-        for (int64_t d = 0; d < kDim; ++d) {
-          mean[d] += key.row(kvHead, j)[d] / double(keys.size());
-          rotatedMean[d] += rotated[d] / double(keys.size());
-          rotatedSquare[d] += rotated[d] * rotated[d] / double(keys.size());
-        }
+  const Block& block = layout->blocks().back();
+  const Splats splats = splatsOf(query, index, *layout, head, block, kScale);
+  std::vector<double> reference(kDim, 0);
+  for (int64_t i = block.queries().begin; i < block.queries().end; ++i)
+    for (int64_t d = 0; d < kDim; ++d) reference[d] += query.row(head, i)[d] / double(block.queries().end - block.queries().begin);
+  for (int64_t d = 0; d < kDim; ++d) ASSERT_NEAR(splats.reference[d], reference[d], 1e-12);
+
+  int64_t number = 0;
+  for (int64_t size : {4, 16, 64, 256})
+    for (int64_t begin = 0; begin < 256; begin += size) {
+      const Node& node = splats.nodes[u][number++];
+      double mass = 0, keys = 0;
+      std::vector<double> first(kDim, 0), second(kDim, 0), firstValue(kValueDim, 0);
+      for (int64_t s = begin; s < begin + size; ++s) {
+        const int64_t j = index.trees[kvHead][u][s];
+        if (j < 0) continue;
+        const auto k = key.row(kvHead, j), v = value.row(kvHead, j);
+        const double weight = std::exp(kScale * dot(reference, k));
+        ++keys, mass += weight;
+        for (int64_t d = 0; d < kDim; ++d) first[d] += weight * k[d], second[d] += weight * k[d] * k[d];
+        for (int64_t d = 0; d < kValueDim; ++d) firstValue[d] += weight * v[d];
       }
-      for (int64_t d = 0; d < kDim; ++d) ASSERT_NEAR(node.mean[d], mean[d], 1e-12);
+      ASSERT_EQ(node.keys, keys);
+      ASSERT_NEAR(node.logMass, std::log(mass), 1e-12);
+      for (int64_t d = 0; d < kDim; ++d) ASSERT_NEAR(node.mean[d], first[d] / mass, 1e-12);
+      for (int64_t d = 0; d < kValueDim; ++d) ASSERT_NEAR(node.valueMean[d], firstValue[d] / mass, 1e-12);
       // Bands of ⌈10/4⌉ = 3, 3, 3 and 1 dimensions.
       for (int64_t b = 0; b < 4; ++b) {
         double variance = 0;
-        const int64_t begin = 3 * b, end = std::min<int64_t>(begin + 3, kDim);
-        for (int64_t d = begin; d < end; ++d) variance += (rotatedSquare[d] - rotatedMean[d] * rotatedMean[d]) / double(end - begin);
+        const int64_t end = std::min<int64_t>(3 * b + 3, kDim);
+        for (int64_t d = 3 * b; d < end; ++d) variance += (second[d] / mass - first[d] / mass * first[d] / mass) / double(end - 3 * b);
         ASSERT_NEAR(node.variance[b], variance, 1e-12);
       }
     }
+  EXPECT_EQ(number, int64_t(splats.nodes[u].size()));
 }
 
-TEST_F(SummarizeTest, BasesAreOrthonormalAndStartWithTheIdentity) {
-  const Matrix& basis = *index.trees[0][0].basis;
-  for (int64_t a = 0; a < kDim; ++a)
-    for (int64_t b = 0; b < kDim; ++b) {
-      double product = 0;
-      for (int64_t d = 0; d < kDim; ++d) product += basis(d, a) * basis(d, b);
-      EXPECT_NEAR(product, a == b, 1e-12);
-    }
-  for (size_t u = 0; u < layout->units().size(); ++u) {
-    const Tree& tree = index.trees[1][u];
-    if (tree.slots.empty()) continue;
-    const bool isBefore = layout->units()[u].key.tokens == 64 && layout->units()[u].end() <= 256;
-    EXPECT_EQ(tree.basis == index.identity.get(), isBefore) << "unit at " << layout->units()[u].key.firstToken;
-  }
+TEST_F(IndexTest, TheReferenceIsTheMeanOfFiniteQueries) {
+  Tensor some = Random({1, 4, 3}, 5);
+  some.row(0, 2)[1] = INFINITY;
+  const std::vector<double> mean = referenceOf(some, 0, {1, 4});
+  for (int64_t d = 0; d < 3; ++d) EXPECT_DOUBLE_EQ(mean[d], (some.row(0, 1)[d] + some.row(0, 3)[d]) / 2);
+  EXPECT_EQ(referenceOf(some, 0, {2, 3}), std::vector<double>(3, 0));
 }
 
-// The fit of a whole segment, written out once more from docs/spec.md.
-TEST_F(SummarizeTest, CalibrationIsTheFormula) {
-  const int64_t u = 0, kvHead = 1;
-  const Tree& tree = index.trees[kvHead][u];
-  const Node& root = tree.nodes.back();
-  const int64_t offset = kKeys - kQueries, begin = offset, end = 256;  // earlier queries: from the first one to the end of the unit
-  std::vector<double> h, rest;
-  for (int64_t t = 0; t < 16; ++t) {
-    const int64_t position = begin + int64_t(std::floor((double(t) + 0.5) * double(end - begin) / 16));
-    const auto q = query.row(2 * kvHead + t % 2, position - offset);
-    double mass = 0, first = kScale * dot(q, root.mean) + std::log(double(root.keys));
-    for (int64_t j : tree.slots)
-      if (j >= 0) mass += std::exp(kScale * dot(q, key.row(kvHead, j)));
-    const std::vector<double> rotated = applyTransposed(*tree.basis, q);
-    double s2 = 0;
-    for (int64_t d = 0; d < kDim; ++d) s2 += kScale * kScale * root.variance[d / 3] * rotated[d] * rotated[d];
-    const double s = std::sqrt(s2), c = std::sqrt(2 * std::log(double(root.keys)));
-    h.push_back(s <= c ? s2 / 2 : s * c - c * c / 2);
-    rest.push_back(std::log(mass) - first - h.back());
-  }
-  double meanH = 0, meanRest = 0, meanProduct = 0, meanSquare = 0;
-  for (int t = 0; t < 16; ++t) meanH += h[t] / 16, meanRest += rest[t] / 16, meanProduct += h[t] * rest[t] / 16, meanSquare += h[t] * h[t] / 16;
-  const double b = (meanProduct - meanH * meanRest) / (meanSquare - meanH * meanH + 0.1 + 0.05 * meanH * meanH);
-  EXPECT_NEAR(root.beta, std::clamp(1 + b, 0.0, 2.0), 1e-9);
-  EXPECT_NEAR(root.tau, meanRest - b * meanH, 1e-9);
+// By hand: q − q₀ = (0.2, −0.2), and s² = 2²·0.25·0.08.
+TEST(LogMassTest, IsTheExpansionAboutTheReference) {
+  const Node node{/*keys=*/2, /*logMass=*/0.7, /*mean=*/{3, 1}, /*valueMean=*/{}, /*variance=*/{0.25}};
+  const std::vector<double> q = {0.3, 0.1}, reference = {0.1, 0.3};
+  const Offset offset = offsetOf(q, reference, 1);
+  EXPECT_NEAR(offset.bandNorms[0], 0.08, 1e-15);
+  EXPECT_NEAR(spread(node, offset, 2), 4 * 0.25 * 0.08, 1e-15);
+  EXPECT_NEAR(logMass(node, offset, 2, /*order=*/0), 0.7 + 2 * (0.2 * 3 - 0.2 * 1), 1e-14);
+  EXPECT_NEAR(logMass(node, offset, 2, /*order=*/2), 0.7 + 2 * (0.2 * 3 - 0.2 * 1) + 0.04, 1e-14);
 }
 
 TEST(GainTest, IsContinuousAndGrowsLinearlyBeyondItsCorner) {

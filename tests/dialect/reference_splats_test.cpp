@@ -28,7 +28,7 @@ const Case kCases[] = {
     {"every_position",       {2, 2,   390, 390, 32, 32,  {true, 0, 0}}},        // N = M: the first tiles see no unit
     {"not_causal",           {4, 1,   70,  600, 64, 32}},
     {"not_causal_ragged",    {1, 1,   1,   257, 33, 32}},                       // D is a multiple of no band
-    {"few_queries",          {8, 1,   3,   330, 32, 32,  {true, 0, 0}}},        // too few for the metric and for β, τ
+    {"few_queries",          {8, 1,   3,   330, 32, 32,  {true, 0, 0}}},        // too few for the metric
     {"sliding",              {2, 1,   300, 700, 32, 32,  {true, 300, 0}}},      // units seen entirely, partly and not at all
     {"sliding_with_sinks",   {2, 1,   300, 700, 32, 32,  {true, 150, 70}}},     // the prefix reaches into the second mini-segment
 };
@@ -87,13 +87,13 @@ TEST_P(ReferenceSplatsTest, AnyCutCountsEachVisibleKeyOnce) {
   }
 }
 
-// The future changes no bit: rows before the window of the first changed token stay.
+// The future changes no bit: rows before the block of the first changed token stay. Blocks are segments here, and a short rest.
 TEST_P(ReferenceSplatsTest, TheFutureChangesNothing) {
   oracle::Problem p = oracle::RandomProblem(GetParam().spec, /*seed=*/7);
   if (!p.mask.causal) return;  // there is no future
   AttentionModule module(AttentionText(p, Config(0.02)), Form::kFused);
   const oracle::Result before = module.Run("attention", Inputs(p));
-  const int64_t changed = p.M - p.N / 3, first = std::max<int64_t>(0, changed / 64 * 64 - (p.M - p.N));
+  const int64_t changed = p.M - p.N / 3, segment = changed / 256 * 256, block = p.M - segment < 128 ? segment - 256 : segment;
   for (int64_t h = 0; h < p.Hkv; ++h)
     for (int64_t c = changed * p.D; c < p.M * p.D; ++c) p.k[h * p.M * p.D + c] *= -2;
   for (int64_t h = 0; h < p.H; ++h)
@@ -101,7 +101,28 @@ TEST_P(ReferenceSplatsTest, TheFutureChangesNothing) {
       for (int64_t d = 0; d < p.D; ++d) p.q[(h * p.N + i) * p.D + d] += 1;
   const oracle::Result after = module.Run("attention", Inputs(p));
   for (int64_t h = 0; h < p.H; ++h)
-    for (int64_t i = 0; i < first; ++i) ASSERT_EQ(before.lse[h * p.N + i], after.lse[h * p.N + i]) << "head " << h << " query " << i;
+    for (int64_t i = 0; i < block - (p.M - p.N); ++i) ASSERT_EQ(before.lse[h * p.N + i], after.lse[h * p.N + i]) << "head " << h << " query " << i;
+}
+
+// A query that is the reference itself sees the true mass and the true mean of every closed node: nothing is opened, and nothing is lost. Another
+// one, not finite, is no part of the reference.
+TEST(ReferenceSplatsTest, TheReferenceSeesExactly) {
+  for (int order : {0, 2})
+    for (bool second : {false, true}) {
+      SCOPED_TRACE(testing::Message() << "order " << order << " queries " << 1 + second);
+      oracle::Problem p = oracle::RandomProblem({4, 2, second ? 2 : 1, 390, 32, 48, {true, 0, 0}}, /*seed=*/7);
+      for (int64_t h = 0; second && h < p.H; ++h) p.q[(h * 2 + 1) * p.D + 3] = NAN;
+      std::vector<Candidate> candidates;
+      const oracle::Result is = AttentionModule(AttentionText(p, Config(1e-6, order)), Form::kFused).Run("attention", Inputs(p), nullptr, &candidates);
+      const oracle::Result wanted = oracle::Attend(p);
+      for (int64_t h = 0; h < p.H; ++h) {
+        const int64_t row = h * p.N;
+        EXPECT_LE(oracle::RelL2(std::span(is.o).subspan(row * p.Dv, p.Dv), std::span(wanted.o).subspan(row * p.Dv, p.Dv)), 1e-12) << "head " << h;
+        EXPECT_NEAR(is.lse[row], wanted.lse[row], 1e-12) << "head " << h;
+      }
+      ASSERT_EQ(candidates.size(), size_t(4 * 3));  // the roots of a segment and two mini-segments, per head
+      for (const Candidate& c : candidates) EXPECT_FALSE(c.opened);
+    }
 }
 
 // What the interpreter decided, handed back to it, gives the same; and it opens exactly what exceeds θ.
@@ -124,8 +145,22 @@ TEST(GivenIndexTest, OwnDecisionsReplay) {
   EXPECT_EQ(own.size(), again.size());
 }
 
+// Queries of a tile decide together: dealt out another way, they open other nodes. Any way is exact at θ = 0.
+TEST(GivenIndexTest, TilesAreUsed) {
+  const oracle::Problem p = oracle::RandomProblem({1, 1, 64, 320, 32, 32, {true, 0, 0}}, /*seed=*/7);
+  AttentionModule some(AttentionText(p, Config(0.02)), Form::kFused), all(AttentionText(p, Config(0)), Form::kFused);
+  AttentionModule neighbours(AttentionText(p, Config(0.02) + ", queryOrder = position"), Form::kFused);
+  GivenIndex given;
+  for (int64_t t = 0; t < 4; ++t)
+    for (int64_t n = 0; n < 16; ++n) given.tiles[{0, 256}].resize(4), given.tiles[{0, 256}][t].push_back(256 + 16 * t + n);
+  const oracle::Result byPosition = neighbours.Run("attention", Inputs(p));
+  EXPECT_NE(some.Run("attention", Inputs(p)).o, byPosition.o);
+  EXPECT_EQ(some.Run("attention", Inputs(p), &given).o, byPosition.o);
+  ExpectAgree(all.Run("attention", Inputs(p), &given), oracle::Attend(p), 1e-12);
+}
+
 // A given order is used: in the order of the sequence, leaves are runs of neighbours, and closed nodes mix other keys.
-TEST(GivenIndexTest, SlotsAndBasisAreUsed) {
+TEST(GivenIndexTest, SlotsAreUsed) {
   const oracle::Problem p = oracle::RandomProblem({1, 1, 64, 320, 32, 32, {true, 0, 0}}, /*seed=*/7);
   GivenIndex given;
   std::vector<int64_t> slots(64, -1);
@@ -136,9 +171,6 @@ TEST(GivenIndexTest, SlotsAndBasisAreUsed) {
   for (int64_t u = 0; u < 4; ++u)
     for (int64_t s = 0; s < 64; ++s) given.slots[{0, {0, 256}}].push_back(u == 0 && s < 4 ? -1 : u * 64 + s);
   EXPECT_NE(some.Run("attention", Inputs(p), &given).o, some.Run("attention", Inputs(p)).o);
-  for (int64_t r = 0; r < 32; ++r)
-    for (int64_t c = 0; c < 32; ++c) given.basis[0].push_back(r + c == 31);  // the dimensions in reverse order
-  ExpectAgree(all.Run("attention", Inputs(p), &given), oracle::Attend(p), 1e-12);
 }
 
 // Smaller θ reads more and errs less; at the largest, nothing is opened and the roots alone stay within a tenth on this problem.

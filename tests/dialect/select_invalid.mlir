@@ -18,10 +18,28 @@ func.func @select_c2(%q: tensor<4x?x8xf32>, %i: !hsa.index<3x?x8x6>, %s: tensor<
 
 // -----
 
-// 64 queries at the end of 1030 keys lie in the tiles at 960 and at 1024.
+// 64 queries at the end of 1030 keys lie in two windows.
 func.func @select_c3(%q: tensor<4x64x8xf32>, %i: !hsa.index<2x1030x8x6>, %s: tensor<4x?x?xf32>, %n: !hsa.partial<4x?x6>) {
   // expected-error @below {{select_c3: open is 'tensor<4x1x85xi1>' but the operands want 'tensor<4x2x85xi1>'}}
   %o = hsa.select %q, %i, %s, %n {theta = 0.01 : f64, mask = #hsa.mask<causal = true>, scale = 0.25 : f64, config = #hsa.config<>} : (tensor<4x64x8xf32>, !hsa.index<2x1030x8x6>, tensor<4x?x?xf32>, !hsa.partial<4x?x6>) -> tensor<4x1x85xi1>
+  return
+}
+
+// -----
+
+// By content a tile does not care where its queries stand: 64 queries are one.
+func.func @select_c3_content(%q: tensor<4x64x8xf32>, %i: !hsa.index<2x1000x8x6>, %s: tensor<4x?x?xf32>, %n: !hsa.partial<4x?x6>) {
+  // expected-error @below {{select_c3: open is 'tensor<4x2x0xi1>' but the operands want 'tensor<4x1x0xi1>'}}
+  %o = hsa.select %q, %i, %s, %n {theta = 0.01 : f64, mask = #hsa.mask<causal = true>, scale = 0.25 : f64, config = #hsa.config<>} : (tensor<4x64x8xf32>, !hsa.index<2x1000x8x6>, tensor<4x?x?xf32>, !hsa.partial<4x?x6>) -> tensor<4x2x0xi1>
+  return
+}
+
+// -----
+
+// By position they lie in the tiles at 896 and at 960.
+func.func @select_c3_position(%q: tensor<4x64x8xf32>, %i: !hsa.index<2x1000x8x6>, %s: tensor<4x?x?xf32>, %n: !hsa.partial<4x?x6>) {
+  // expected-error @below {{select_c3: open is 'tensor<4x1x0xi1>' but the operands want 'tensor<4x2x0xi1>'}}
+  %o = hsa.select %q, %i, %s, %n {theta = 0.01 : f64, mask = #hsa.mask<causal = true>, scale = 0.25 : f64, config = #hsa.config<queryOrder = position>} : (tensor<4x64x8xf32>, !hsa.index<2x1000x8x6>, tensor<4x?x?xf32>, !hsa.partial<4x?x6>) -> tensor<4x1x0xi1>
   return
 }
 

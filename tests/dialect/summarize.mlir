@@ -1,5 +1,5 @@
 // RUN: hsa-opt %s | hsa-opt | FileCheck %s
-// Queries of the group give the metric and the calibration.
+// Queries of the group give the metric.
 // CHECK-LABEL: func @summarize
 // CHECK: hsa.summarize %{{.*}} -> !hsa.index<2x?x8x6>
 func.func @summarize(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>) {

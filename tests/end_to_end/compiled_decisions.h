@@ -7,7 +7,7 @@
 namespace hsa::end_to_end {
 
 struct Decided {
-  ir::reference::GivenIndex index;  // order of every unit that some window sees, U, and the opened nodes of every tile
+  ir::reference::GivenIndex index;  // order of every unit that some window sees, the tiles of every window, and the nodes that each opened
   Attended attended;                // the run itself
 };
 

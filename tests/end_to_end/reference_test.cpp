@@ -102,11 +102,11 @@ const Case kCases[] = {
     {"causal_coarse",       kCausal,   700,  2537, 0.1},
     {"causal",              kCausal,   700,  2537, 0.02},
     {"causal_fine",         kCausal,   700,  2537, 0.004},
-    {"causal_all",          kCausal,   1500, 1500, 0.02},  // windows before the first segment use the identity as U
+    {"causal_all",          kCausal,   1500, 1500, 0.02},  // the first windows see no unit
     {"causal_bf16",         kCausal,   700,  2537, 0.02, DType::kBF16},
     {"causal_f16",          kCausal,   300,  1700, 0.02, DType::kF16},
     {"few_queries",         kCausal,   33,   2537, 0.02},  // no metric
-    {"fewest_queries",      kCausal,   7,    2537, 0.02},  // no β, τ
+    {"fewest_queries",      kCausal,   7,    2537, 0.02},
     {"none",                kNone,     333,  1900, 0.02},
     {"sliding_order_0",     kSliding,  700,  2200, 0.02},
     {"sinks",               kSinks,    700,  2700, 0.02},
