@@ -13,7 +13,7 @@ namespace hsa::ir::reference {
 // With fewer queries than this, the metric would describe them rather than their distribution: L = I.
 static constexpr int64_t kLeastQueries = 64;
 
-// L of docs/spec.md, LLᵀ = mean of qqᵀ over the finite earlier queries of the group.
+// L of docs/spec.md, LLᵀ = I + D·E/tr E, E = mean of qqᵀ over the finite earlier queries of the group.
 static Matrix queryFactor(const Tensor& query, int64_t kvHeads, const Layout& layout, const Unit& unit, int64_t kvHead) {
   const int64_t group = query.shape[0] / kvHeads, dim = query.shape[2], first = layout.position(0);
   const int64_t begin = layout.causal() ? std::max(first, unit.end() - layout.config().getSegmentTokens()) : first;
@@ -29,7 +29,11 @@ static Matrix queryFactor(const Tensor& query, int64_t kvHeads, const Layout& la
         for (int64_t c = 0; c < dim; ++c) second(r, c) += q[r] * q[c];
     }
   if (count < kLeastQueries) return Matrix::identity(dim);
-  for (double& entry : second.values) entry /= double(count);
+  double trace = 0;
+  for (int64_t d = 0; d < dim; ++d) trace += second(d, d);
+  if (!(trace > 0)) return Matrix::identity(dim);
+  for (double& entry : second.values) entry *= double(dim) / trace;
+  for (int64_t d = 0; d < dim; ++d) second(d, d) += 1;
   return cholesky(second);
 }
 

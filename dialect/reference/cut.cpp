@@ -143,8 +143,10 @@ void attendTile(const Tile& tile, const Tensor& key, const Tensor& value, std::s
         const int64_t number = unit.firstNode[level] + node, size = unit.levelTokens[level];
         if (tile.splats.nodes[u][number].keys == 0) continue;
         if (!open[unit.firstScore + number]) {
+          const Tilt& tilt = tile.splats.tilts.at(tile.layout.segmentOf(tile.key.window))[level];
           for (size_t n = 0; n < tile.queries.size(); ++n)
-            partial.add(tile.key.head, tile.queries[n], scores[n][unit.firstScore + number], tile.splats.nodes[u][number].valueMean);
+            partial.add(tile.key.head, tile.queries[n], scores[n][unit.firstScore + number],
+                        valueOf(tile.splats.nodes[u][number], tilt, tile.offset(n), tile.scale, tile.layout.config().getOrder()));
         } else if (level == 0) {
           attendLeaf(tile, slots.subspan(node * size, size), key, value, partial);
         } else {

@@ -6,9 +6,6 @@
 
 namespace hsa::ir::reference {
 
-// Segments of a block in a row, where the sequence has several times as many.
-static constexpr int64_t kMostRegions = 4;
-
 Layout::Layout(int64_t queries, int64_t keys, MaskAttr mask, ConfigAttr config)
     : queryCount(queries), keyCount(keys), maskAttr(mask), configAttr(config) {
   if (!config) return;
@@ -46,23 +43,17 @@ std::vector<Window> Layout::windows() const {
   return windows;
 }
 
+int64_t Layout::segmentOf(int64_t windowStart) const { return llvm::divideFloorSigned(nearStart(windowStart), configAttr.getSegmentTokens()); }
+
 std::vector<Block> Layout::cutIntoBlocks() const {
-  const int64_t segment = configAttr.getSegmentTokens();
-  const auto segmentOf = [&](const Window& window) { return llvm::divideFloorSigned(nearStart(window.start), segment); };
-  std::vector<Block> regions;  // a region is a block of one segment
-  for (const Window& window : windows()) {
-    if (regions.empty() || segmentOf(regions.back().windows[0]) != segmentOf(window)) regions.emplace_back();
-    regions.back().windows.push_back(window);
-  }
-  const int64_t regionsOfBlock = std::clamp<int64_t>(keyCount / (kMostRegions * segment), 1, kMostRegions);
-  const auto blockOf = [&](const Block& region) { return llvm::divideFloorSigned(segmentOf(region.windows[0]), regionsOfBlock); };
+  const auto blockOf = [&](const Window& window) {
+    const int64_t segment = segmentOf(window.start);
+    return segment < 4 ? segment / 2 : 2 + (segment - 4) / 4;
+  };
   std::vector<Block> blocks;
-  for (size_t r = 0; r < regions.size(); ++r) {
-    const Range queries = regions[r].queries();
-    const bool isRest = r + 1 == regions.size() && queries.end - queries.begin < segment / 2;
-    const bool joins = r > 0 && (isRest || blockOf(regions[r]) == blockOf(regions[r - 1]));
-    if (!joins) blocks.emplace_back();
-    blocks.back().windows.insert(blocks.back().windows.end(), regions[r].windows.begin(), regions[r].windows.end());
+  for (const Window& window : windows()) {
+    if (blocks.empty() || blockOf(blocks.back().windows[0]) != blockOf(window)) blocks.emplace_back();
+    blocks.back().windows.push_back(window);
   }
   return blocks;
 }

@@ -62,6 +62,8 @@ class Layout {
   int64_t windowOf(int64_t i) const;
   // Keys from here on are near to the queries of the window at w0.
   int64_t nearStart(int64_t windowStart) const;
+  // The segment in which that key lies: its region.
+  int64_t segmentOf(int64_t windowStart) const;
   // Units (numbers in units()) of the index that the window at w0 sees: segments, then the mini-segments after them.
   std::vector<int64_t> indexOf(int64_t windowStart) const;
   // How much of the unit the sliding window shows to the queries `tile` (their numbers), at least partly what the sink prefix shows of it; of a

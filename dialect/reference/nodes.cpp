@@ -8,6 +8,8 @@
 
 namespace hsa::ir::reference {
 
+static constexpr int64_t kTiltLeaves = 4;  // every so many leaves tell the tilt of their level
+
 // Band b is the dimensions [b·w, (b+1)·w) that exist, w = ⌈D/bands⌉.
 static Range bandOf(int64_t band, int64_t bands, int64_t dim) {
   const int64_t width = (dim + bands - 1) / bands;
@@ -57,11 +59,12 @@ static Node nodeOf(const std::vector<int64_t>& keys, const SplatIndex& index, in
   if (keys.empty()) return {};
   const auto [weights, logMass] = weightsOf(keys, *index.key, kvHead, reference, scale);
   Node node{int64_t(keys.size()), logMass, weightedMean(*index.key, kvHead, keys, weights), weightedMean(*index.value, kvHead, keys, weights),
-            std::vector<double>(bands, 0)};
+            std::vector<double>(bands, 0), 0};
   const int64_t dim = index.key->shape[2];
   std::vector<double> deviation(dim);
   for (size_t n = 0; n < keys.size(); ++n) {
     for (int64_t d = 0; d < dim; ++d) deviation[d] = index.key->row(kvHead, keys[n])[d] - node.mean[d];
+    node.trace += weights[n] * dot(deviation, deviation);
     for (int64_t b = 0; b < bands; ++b) {
       const Range band = bandOf(b, bands, dim);
       if (band.begin < band.end) node.variance[b] += weights[n] * squaredNorm(deviation, band) / double(band.end - band.begin);
@@ -70,13 +73,60 @@ static Node nodeOf(const std::vector<int64_t>& keys, const SplatIndex& index, in
   return node;
 }
 
+// tilt += weight (v − v̄)(k − μ)ᵀ
+static void addLean(Tilt& tilt, double weight, std::span<const double> key, std::span<const double> value, const Node& node) {
+  for (size_t c = 0; c < value.size(); ++c)
+    for (size_t d = 0; d < key.size(); ++d) tilt[c * key.size() + d] += weight * (value[c] - node.valueMean[c]) * (key[d] - node.mean[d]);
+}
+
+// C of every level over the segments before `segment`, from the leaves up.
+static std::vector<Tilt> tiltsOf(const Splats& splats, const SplatIndex& index, const Layout& layout, int64_t kvHead, int64_t segment, double scale) {
+  const int64_t leaf = layout.config().getLeafTokens(), size = index.key->shape[2] * index.value->shape[2];
+  const std::vector<int64_t> levels = [&] {
+    const auto tokens = layout.config().getLevelTokens(layout.config().getSegmentTokens());
+    return std::vector<int64_t>(tokens.begin(), tokens.end());
+  }();
+  std::vector<Tilt> tilts(levels.size(), Tilt(size, 0));
+  for (size_t level = 0; level < levels.size(); ++level) {
+    Tilt& tilt = tilts[level];
+    double trace = 0, within = 0;
+    for (size_t u = 0; u < layout.units().size(); ++u) {
+      const Unit& unit = layout.units()[u];
+      if (unit.key.tokens != layout.config().getSegmentTokens() || unit.end() > segment * unit.key.tokens) continue;
+      for (int64_t n = 0; n < unit.nodes(int64_t(level)); ++n) {
+        const Node& node = splats.nodes[u][unit.firstNode[level] + n];
+        if (node.keys == 0 || (level == 0 && n % kTiltLeaves != 0)) continue;
+        trace += node.trace;
+        if (level == 0) {
+          std::vector<int64_t> keys;
+          for (int64_t slot = n * leaf; slot < (n + 1) * leaf; ++slot)
+            if (const int64_t j = index.trees[kvHead][u][slot]; j >= 0) keys.push_back(j);
+          const std::vector<double> weights = weightsOf(keys, *index.key, kvHead, splats.reference, scale).first;
+          for (size_t i = 0; i < keys.size(); ++i) addLean(tilt, weights[i], index.key->row(kvHead, keys[i]), index.value->row(kvHead, keys[i]), node);
+          continue;
+        }
+        const int64_t fanOut = levels[level] / levels[level - 1];
+        for (int64_t c = n * fanOut; c < (n + 1) * fanOut; ++c) {
+          const Node& child = splats.nodes[u][unit.firstNode[level - 1] + c];
+          if (child.keys == 0) continue;
+          const double share = std::exp(child.logMass - node.logMass);
+          within += share * child.trace;
+          addLean(tilt, share, child.mean, child.valueMean, node);
+        }
+      }
+    }
+    for (int64_t i = 0; i < size; ++i) tilt[i] = trace > 0 ? (tilt[i] + (level > 0 ? within * tilts[level - 1][i] : 0)) / trace : 0;
+  }
+  return tilts;
+}
+
 Splats splatsOf(const Tensor& query, const SplatIndex& index, const Layout& layout, int64_t head, const Block& block, double scale) {
   const int64_t kvHead = head * index.kvHeads() / query.shape[0];
   std::set<int64_t> seen;
   for (const Window& window : block.windows)
     for (int64_t u : layout.indexOf(window.start)) seen.insert(u);
 
-  Splats splats{referenceOf(query, head, block.queries()), std::vector<std::vector<Node>>(layout.units().size())};
+  Splats splats{referenceOf(query, head, block.queries()), std::vector<std::vector<Node>>(layout.units().size()), {}};
   for (int64_t u : seen) {
     const Unit& unit = layout.units()[u];
     for (int64_t size : unit.levelTokens)
@@ -86,6 +136,10 @@ Splats splatsOf(const Tensor& query, const SplatIndex& index, const Layout& layo
           if (const int64_t j = index.trees[kvHead][u][slot]; j >= 0) keys.push_back(j);
         splats.nodes[u].push_back(nodeOf(keys, index, kvHead, splats.reference, scale, layout.config().getBands()));
       }
+  }
+  for (const Window& window : block.windows) {
+    const int64_t segment = layout.segmentOf(window.start);
+    if (!splats.tilts.contains(segment)) splats.tilts[segment] = tiltsOf(splats, index, layout, kvHead, segment, scale);
   }
   return splats;
 }
@@ -102,6 +156,14 @@ double spread(const Node& node, const Offset& offset, double scale) { return sca
 double gain(double spread, int64_t keys) {
   const double s = std::sqrt(spread), c = std::sqrt(2 * std::log(double(keys)));
   return s <= c ? spread / 2 : s * c - c * c / 2;
+}
+
+std::vector<double> valueOf(const Node& node, const Tilt& tilt, const Offset& offset, double scale, int64_t order) {
+  std::vector<double> value = node.valueMean;
+  if (order == 0) return value;
+  const size_t dim = offset.vector.size();
+  for (size_t c = 0; c < value.size(); ++c) value[c] += node.trace * scale * dot(std::span(tilt).subspan(c * dim, dim), offset.vector);
+  return value;
 }
 
 double logMass(const Node& node, const Offset& offset, double scale, int64_t order) {

@@ -53,13 +53,12 @@ const BlockCase kBlockCases[] = {
     // name                   N     M    causal  blocks begin at
     {"none",                  0,    100,  true,  {}},
     {"one_region",            30,   60,   true,  {30}},
-    {"by_segment",            200,  256,  true,  {56, 64, 128, 192}},    // the first region is short, and stays alone
-    {"short_rest",            100,  159,  true,  {59, 64}},              // 31 queries from 128 on are fewer than half a segment
-    {"long_rest",             100,  160,  true,  {60, 64, 128}},
-    {"two_segments",          320,  512,  true,  {192, 256, 384}},       // ⌊512/256⌋ = 2 of them: 2 3 | 4 5 | 6 7, and 192 is in 2 3
-    {"three_segments",        400,  768,  true,  {368, 384, 576}},
-    {"four_at_most",          512,  2048, true,  {1536, 1792}},
-    {"rest_of_a_block",       300,  522,  true,  {222, 256, 384}},       // 10 queries in segment 8 go to 6 7
+    {"two_segments",          200,  256,  true,  {56, 128}},             // 0 1 | 2 3
+    {"short_rest",            100,  159,  true,  {59, 128}},             // however few follow
+    {"four_segments",         320,  512,  true,  {192, 256}},            // 2 3 | 4 5 6 7
+    {"later_ones",            400,  768,  true,  {368, 512}},
+    {"any_number",            512,  2048, true,  {1536, 1792}},
+    {"rest_of_ten",           300,  522,  true,  {222, 256, 512}},
     {"not_causal",            600,  640,  false, {40}},                  // one near field for all
 };
 

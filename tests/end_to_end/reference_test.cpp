@@ -88,6 +88,8 @@ TEST_P(ReferenceTest, SameSelectionSameOutput) {
 }
 
 const GraphSpec kCausal = {.H = 2, .Hkv = 1, .D = 64, .Dv = 64, .mask = {.causal = true}, .units = kSmallUnits};
+const GraphSpec kContent = {.H = 2, .Hkv = 1, .D = 64, .Dv = 64, .mask = {.causal = true},
+                            .units = {.segment = 1024, .mini = 256, .window = 256, .content_tiles = true}};
 const GraphSpec kNone = {.H = 4, .Hkv = 2, .D = 48, .Dv = 32, .mask = {}, .units = kSmallUnits};
 const GraphSpec kSliding = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .mask = {.causal = true, .window = 900}, .units = {.segment = 1024, .mini = 256, .window = 256, .order = 0}};
 // The sinks of the mask are the near sinks: units hold none.
@@ -101,6 +103,9 @@ const Case kCases[] = {
     // name                 graph      N     M     θ
     {"causal_coarse",       kCausal,   700,  2537, 0.1},
     {"causal",              kCausal,   700,  2537, 0.02},
+    {"content",             kContent,  700,  2537, 0.02},
+    {"content_all",         kContent,  2500, 2500, 0.05},
+    {"segments",            kContent,  600,  5400, 0.05},  // a tilt of five segments, in a block of four
     {"causal_fine",         kCausal,   700,  2537, 0.004},
     {"causal_all",          kCausal,   1500, 1500, 0.02},  // the first windows see no unit
     {"causal_bf16",         kCausal,   700,  2537, 0.02, DType::kBF16},

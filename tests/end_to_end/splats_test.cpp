@@ -112,7 +112,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, AnyCutTest, testing::ValuesIn(kCutCases), [](con
 TEST(SplatsTest, ErrorFallsWithTheta) {
   const oracle::Problem p = RandomProblem(kCausal, 512, 2500, /*seed=*/7);
   const oracle::Result exact = Attend64(p);
-  double last_error = 1, last_read = 0;
+  double last_error = 2, last_read = 0;  // keys without structure: with nothing opened, more than the output is lost
   for (double theta : {1.0, 0.1, 0.02, 0.008, 0.0}) {
     const Attended is = Attend(PlanOf(kCausal), p, Theta(theta));
     const double error = oracle::RelL2(std::span<const float>(is.o), std::span<const double>(exact.o));

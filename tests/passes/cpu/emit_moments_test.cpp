@@ -7,7 +7,7 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr int32_t kEmpty = std::numeric_limits<int32_t>::max();
-enum Scalar { kConstant, kLogMass, kGainBound, kCount };  // rows of node_scalar
+enum Scalar { kConstant, kLogMass, kGainBound, kCount, kTrace };  // rows of node_scalar
 
 class MomentsTest : public KernelTest {
  protected:
@@ -16,7 +16,16 @@ class MomentsTest : public KernelTest {
     Array<float> mean, value, var, scalar;
   };
   Level MakeLevel(int64_t groups) const {
-    return {Array<float>({groups, dp_, 4}), Array<float>({groups, 4, dvp_}), Array<float>({groups, 8, 4}), Array<float>({groups, 4, 4})};
+    return {Array<float>({groups, dp_, 4}), Array<float>({groups, 4, dvp_}), Array<float>({groups, 8, 4}), Array<float>({groups, 5, 4})};
+  }
+  // What a level tells of its tilt, as an entry adds it up.
+  struct Lean {
+    Array<float> sum, traces, apart_k, apart_v;
+  };
+  Lean MakeLean() const {
+    Lean lean{Array<float>({dp_, dvp_}), Array<float>({2}), Array<float>({dp_, 16}), Array<float>({16, dvp_})};
+    lean.sum.Fill(0), lean.traces.Fill(0);
+    return lean;
   }
   // A query of some length: it weighs the keys unevenly.
   Array<float> Reference() {
@@ -30,7 +39,12 @@ class MomentsTest : public KernelTest {
     double log_mass;
     std::function<double(int64_t)> mean, value, var;
   };
-  void ExpectNode(const Level& level, int64_t group, int64_t place, const Array<float>& reference, double n, const std::vector<Part>& parts) const {
+  // Adds what it tells of the tilt to `lean`.
+  struct WantedLean {
+    std::vector<double> sum;
+    double trace = 0, within = 0;
+  };
+  void ExpectNode(WantedLean* lean, const Level& level, int64_t group, int64_t place, const Array<float>& reference, double n, const std::vector<Part>& parts) const {
     EXPECT_EQ(level.scalar(group, kCount, place), n);
     if (n == 0) {
       EXPECT_EQ(level.scalar(group, kConstant, place), -kInfinity);
@@ -55,16 +69,37 @@ class MomentsTest : public KernelTest {
       ASSERT_NEAR(level.mean(group, d, place), mean[d], 2e-5) << "dimension " << d;
     }
     for (int64_t c = 0; c < dvp_; ++c) ASSERT_NEAR(level.value(group, place, c), average([&](const Part& part) { return part.value(c); }), 2e-5);
+    double trace = 0, within = 0;
     for (int64_t band = 0; band < 8; ++band) {
       const auto [lo, hi] = Band(band);
       double var = average([&](const Part& part) { return part.var(band); });
+      within += var * static_cast<double>(hi - lo);
       for (int64_t d = lo; d < hi; ++d)
         var += average([&](const Part& part) { return (part.mean(d) - mean[d]) * (part.mean(d) - mean[d]); }) / static_cast<double>(hi - lo);
+      trace += var * static_cast<double>(hi - lo);
       ASSERT_NEAR(level.var(group, band, place), var, 5e-5 * var + 1e-12) << "band " << band;
+    }
+    EXPECT_NEAR(level.scalar(group, kTrace, place), trace, 5e-5 * trace + 1e-12);
+    if (lean != nullptr) {
+      lean->sum.resize(dp_ * dvp_);
+      lean->trace += trace, lean->within += within;
+      std::vector<double> value(dvp_);
+      for (int64_t c = 0; c < dvp_; ++c) value[c] = average([&](const Part& part) { return part.value(c); });
+      for (int64_t d = 0; d < dp_; ++d)
+        for (int64_t c = 0; c < dvp_; ++c)
+          lean->sum[d * dvp_ + c] += average([&](const Part& part) { return (part.mean(d) - mean[d]) * (part.value(c) - value[c]); });
     }
     EXPECT_NEAR(level.scalar(group, kLogMass, place), log_mass, 1e-5 * (1 + std::abs(log_mass)));
     EXPECT_NEAR(level.scalar(group, kConstant, place), log_mass - log_scale_ * product, 2e-5 * (1 + std::abs(log_mass)));
     EXPECT_NEAR(level.scalar(group, kGainBound, place), 2 * std::log(n), 1e-5);
+  }
+  void ExpectLean(const Lean& is, const WantedLean& wanted) const {
+    EXPECT_NEAR(is.traces(0), wanted.trace, 1e-4 * wanted.trace);
+    EXPECT_NEAR(is.traces(1), wanted.within, 1e-4 * wanted.within);
+    double largest = 0;
+    for (double x : wanted.sum) largest = std::max(largest, std::abs(x));
+    for (int64_t d = 0; d < dp_; ++d)
+      for (int64_t c = 0; c < dvp_; ++c) ASSERT_NEAR(is.sum(d, c), wanted.sum[d * dvp_ + c], 1e-4 * largest) << d << " " << c;
   }
 };
 INSTANTIATE_TEST_SUITE_P(All, MomentsTest, ::testing::ValuesIn(AllKernelCases()), KernelCaseName);
@@ -83,7 +118,10 @@ TEST_P(MomentsTest, Leaves) {
     }
   const Array<float> reference = Reference();
   const Level level = MakeLevel(leaves / 4);
-  kernels_.Call("leaf_moments.f32", {&keys, &values, &positions, &reference, &level.mean, &level.value, &level.var, &level.scalar});
+  Lean lean = MakeLean();
+  kernels_.Call("leaf_moments.f32", {&keys, &values, &positions, &reference, &level.mean, &level.value, &level.var, &level.scalar, &lean.sum,
+                                     &lean.traces, &lean.apart_k, &lean.apart_v});
+  WantedLean wanted;
   for (int64_t leaf = 0; leaf < leaves; ++leaf) {
     SCOPED_TRACE(leaf);
     const int64_t n = kLeaves[static_cast<size_t>(leaf)];
@@ -94,8 +132,9 @@ TEST_P(MomentsTest, Leaves) {
       parts.push_back({log_scale_ * product, [&, leaf, i](int64_t d) { return keys(leaf, d, i); },
                        [&, leaf, i](int64_t c) { return values(leaf, i, c); }, [](int64_t) { return 0.0; }});
     }
-    ExpectNode(level, leaf / 4, leaf % 4, reference, static_cast<double>(n), parts);
+    ExpectNode(leaf % 4 == 0 ? &wanted : nullptr, level, leaf / 4, leaf % 4, reference, static_cast<double>(n), parts);
   }
+  ExpectLean(lean, wanted);
 }
 
 TEST_P(MomentsTest, NodesFromTheirChildren) {
@@ -104,6 +143,7 @@ TEST_P(MomentsTest, NodesFromTheirChildren) {
     const Level finer = MakeLevel(child_groups), level = MakeLevel(groups);
     const Array<float> reference = Reference();
     Array<float> share({4, 4});
+    Lean lean = MakeLean();
     Array<int32_t> params({4});
     params(2) = static_cast<int32_t>(fanout);
     for (const Array<float>* array : {&finer.mean, &finer.value, &finer.var, &finer.scalar}) array->Fill(0);
@@ -121,7 +161,8 @@ TEST_P(MomentsTest, NodesFromTheirChildren) {
       }
     }
     kernels_.Call("merge_moments", {&finer.mean, &finer.value, &finer.var, &finer.scalar, &reference, &params, &level.mean, &level.value,
-                                    &level.var, &level.scalar, &share});
+                                    &level.var, &level.scalar, &lean.sum, &lean.traces, &share, &lean.apart_k, &lean.apart_v});
+    WantedLean wanted;
     for (int64_t node = 0; node < groups * 4; ++node) {
       SCOPED_TRACE(node);
       double n = 0;
@@ -132,18 +173,19 @@ TEST_P(MomentsTest, NodesFromTheirChildren) {
         parts.push_back({finer.scalar(g, kLogMass, i), [&, g, i](int64_t d) { return finer.mean(g, d, i); },
                          [&, g, i](int64_t c) { return finer.value(g, i, c); }, [&, g, i](int64_t b) { return finer.var(g, b, i); }});
       }
-      ExpectNode(level, node / 4, node % 4, reference, n, parts);
+      ExpectNode(&wanted, level, node / 4, node % 4, reference, n, parts);
     }
+    ExpectLean(lean, wanted);
   }
 }
 
 TEST_P(MomentsTest, BandsOfAQuery) {
-  Array<float> query({64, dp_}), bands({64, 8});
+  Array<float> query({64, dp_}), bands({64, 8}), apart({64, dp_});
   query.Fill(0);
   for (int64_t r = 0; r < 64; ++r)
     for (int64_t d = 0; d < d_; ++d) query(r, d) = Normal();
   const Array<float> reference = Reference();
-  kernels_.Call("query_bands", {&query, &reference, &bands});
+  kernels_.Call("query_bands", {&query, &reference, &bands, &apart});
   for (int64_t r = 0; r < 64; ++r)
     for (int64_t band = 0; band < 8; ++band) {
       const auto [lo, hi] = Band(band);
