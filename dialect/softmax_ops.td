@@ -85,8 +85,8 @@ def Hsa_AttendExactOp : Hsa_StageOp<"attend_exact", [Pure, AttrSizedOperandSegme
 def Hsa_AttendSplatsOp : Hsa_StageOp<"attend_splats", [Pure]> {
   let summary = "attention over the cut: closed nodes by their mass, opened leaves key by key";
   let description = [{
-    The partial of every query over its index: e^{score} and e^{score}·v̄ (weighted by e^{σ q₀·k} as in hsa.score) of every closed node whose parent is open (or that is a root),
-    and e^{σ q·k}, e^{σ q·k}·v of every visible live key of the opened leaves.
+    The partial of every query over its index: e^{score} and e^{score}·v̄ of every closed node whose parent is open (or that is a root),
+    and e^{σ q·k}, e^{σ q·k}·v of every visible live key of the opened leaves. v̄ is weighted by e^{σ q₀·k}, as the moments of hsa.score are.
     Shapes: query [H,N,D], key [Hkv,M,D], value [Hkv,M,Dv], score [H,N,S], open [H,T,S], partial of H × N × Dv.
     Constraints: attend_splats_c1 query and key agree on D;  attend_splats_c2 key and value agree on Hkv;  attend_splats_c3 key and value agree on M;
     attend_splats_c4 Hkv divides H;  attend_splats_c5 one element type;

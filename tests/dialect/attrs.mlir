@@ -1,6 +1,6 @@
 // RUN: hsa-opt %s | hsa-opt | FileCheck %s
 // Defaults are not printed.
-// CHECK: func private @attrs() attributes {all = #hsa.config<order = 0, theta = 5.000000e-02 : f64, bands = 4>,
+// CHECK: func private @attrs() attributes {all = #hsa.config<order = 0, theta = 5.000000e-02 : f64, bands = 4, queryOrder = position>,
 // CHECK-SAME: field = #hsa<field near>, mask = #hsa.mask<causal = true, slidingWindow = 128, sinkTokens = 4>, none = #hsa.mask<>, usual = #hsa.config<>}
-func.func private @attrs() attributes {usual = #hsa.config<order = 2>, all = #hsa.config<order = 0, theta = 0.05 : f64, bands = 4>,
+func.func private @attrs() attributes {usual = #hsa.config<order = 2, queryOrder = content>, all = #hsa.config<order = 0, theta = 0.05 : f64, bands = 4, queryOrder = position>,
     none = #hsa.mask<causal = false>, mask = #hsa.mask<causal = true, slidingWindow = 128, sinkTokens = 4>, field = #hsa<field near>}
