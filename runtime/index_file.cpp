@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "kernels/tile_shape.h"
 #include "runtime/index_store.h"
 #include "runtime/write_file.h"
 
@@ -34,6 +36,13 @@ uint64_t GraphHash(const Job& job) {
   const uint64_t hash = XXH3_64bits_digest(state);
   XXH3_freeState(state);
   return hash;
+}
+
+// Whoever can write a file can write its checksum.
+bool IsPlausible(const FileHeader& header, const Geometry& g) {
+  const int64_t basis_floats = g.basis_panels() * g.padded_head_dim * kPanelKeys;
+  return header.segments >= 0 && header.minis >= 0 && header.minis <= g.minis_per_segment() && header.key_tokens >= 0 &&
+         (header.basis_floats == 0 || header.basis_floats == basis_floats);
 }
 
 // Of the keys [0, tokens) of all kv_heads and their values.
@@ -102,6 +111,7 @@ absl::Status IndexStore::Load(const std::string& path) {
   if (XXH3_64bits(file.data() + kChecked, file.size() - kChecked) != header.checksum) return damaged("checksum does not fit its bytes: truncated or damaged");
   if (header.graph != GraphHash(job_) || header.dtype != static_cast<int64_t>(job_.inputs.key.dtype))
     return absl::FailedPreconditionError(absl::StrCat(path, ": belongs to another graph or element type; build the index again without --index"));
+  if (!IsPlausible(header, job_.geometry)) return damaged("numbers of its header are out of range");
   if (header.key_tokens > job_.geometry.keys || header.segments > segments_)
     return absl::FailedPreconditionError(absl::StrCat(path, ": covers ", header.key_tokens, " keys, the input has ", job_.geometry.keys,
                                                       "; build the index again without --index"));
@@ -109,12 +119,20 @@ absl::Status IndexStore::Load(const std::string& path) {
     return absl::FailedPreconditionError(absl::StrCat(path, ": was built from other keys than the input's; build the index again without --index"));
   const int64_t kv_heads = job_.geometry.kv_heads, file_slots = header.segments + 1;
   const char* at = file.data() + sizeof header;
+  // The next `count` elements of the file; false when it has no more of them.
+  const auto take = [&]<typename T>(std::vector<T>& out, int64_t count) {
+    const int64_t left = file.data() + file.size() - at;
+    if (count < 0 || count > left / static_cast<int64_t>(sizeof(T))) return false;
+    out.resize(count);
+    std::copy_n(at, count * sizeof(T), reinterpret_cast<char*>(out.data()));
+    at += count * sizeof(T);
+    return true;
+  };
   for (auto& keys : bad_keys_) {
-    int64_t count = 0;
-    std::memcpy(&count, at, sizeof count);
-    keys.resize(count);
-    std::memcpy(keys.data(), at + sizeof count, count * sizeof(int32_t));
-    at += sizeof count + count * sizeof(int32_t);
+    std::vector<int64_t> count;
+    if (!take(count, 1) || !take(keys, count[0])) return damaged("ends inside its non-finite keys");
+    if (std::any_of(keys.begin(), keys.end(), [&](int32_t key) { return key < 0 || key >= header.key_tokens; }))
+      return damaged("has a non-finite key that it does not cover");
   }
   // The file has fewer slots than this run: leaves are copied slot by slot.
   const int64_t wanted = SplatIndex::Bytes(job_.geometry, job_.inputs.key.dtype, file_slots);

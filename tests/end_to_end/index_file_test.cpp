@@ -1,5 +1,8 @@
 // The splat index in a file: what was saved answers like what was built, and anything else is refused.
+#include <xxhash.h>
+
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <limits>
 #include <ostream>
@@ -159,6 +162,29 @@ TEST_F(RefusedIndexTest, FlippedByte) {
   }
   WriteText(path_, whole + '\0');
   ExpectRefused(Load(kCausal, problem_), absl::StatusCode::kDataLoss, "write it again");
+}
+
+// A header that lies under a checksum that is right.
+TEST_F(RefusedIndexTest, NumbersOutOfRange) {
+  const std::string whole = ReadText(path_);
+  const auto put = [](std::string& file, size_t at, uint64_t number) { std::memcpy(&file[at], &number, sizeof number); };
+  struct Lie {
+    const char* name;
+    size_t at;  // docs/index_format.md
+    uint64_t number;
+  };
+  uint64_t basis_floats = 0;
+  std::memcpy(&basis_floats, &whole[72], sizeof basis_floats);
+  const size_t first_count = 96 + 2 * basis_floats * sizeof(float);  // two kv_heads
+  for (const Lie& lie : {Lie{"segments", 32, ~0ull}, {"minis", 48, 1000}, {"keys covered", 56, ~0ull}, {"floats of U", 72, 1}, {"floats of U", 72, 1ull << 60},
+                         {"bytes", 88, 64}, {"non-finite keys", first_count, 1ull << 40}, {"non-finite keys", first_count, ~0ull}}) {
+    SCOPED_TRACE(testing::Message() << lie.name << " " << lie.number);
+    std::string file = whole;
+    put(file, lie.at, lie.number);
+    put(file, 8, XXH3_64bits(file.data() + 16, file.size() - 16));
+    WriteText(path_, file);
+    ExpectRefused(Load(kCausal, problem_), absl::StatusCode::kDataLoss, "write it again");
+  }
 }
 
 TEST(SaveIndexTest, NamesAFolderThatDoesNotExist) {
