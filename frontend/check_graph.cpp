@@ -157,8 +157,8 @@ absl::Status CheckSizes(const Attention::Splats& splats) {
                   "; the near field of a window begins between two mini-segments, one window after the other: set both to the same");
   }
   if (tile < kMinTileQueries || tile > kMaxTileQueries || window % tile != 0) {
-    return Refuse("graph_c19", "tile_queries is ", tile, ", wanted ", kMinTileQueries, " to ", kMaxTileQueries, ", a divisor of window_tokens ", window,
-                  "; a window is a whole number of tiles, write ", std::min(window, 64u));
+    return Refuse("graph_c19", "tile_queries is ", tile, ", wanted ", kMinTileQueries, " to ", kMaxTileQueries,
+                  ", a divisor of window_tokens ", window, "; a window is a whole number of tiles, write ", std::min(window, 64u));
   }
   if (splats.near_sink_tokens() > mini) {
     return Refuse("graph_c19", "near_sink_tokens is ", splats.near_sink_tokens(), ", wanted at most mini_segment_tokens ", mini);

@@ -56,7 +56,8 @@ void PrintGraph(std::ostream& out, const Graph& g) {
   const auto tensor = [](const std::string& name, uint32_t heads, const std::string& tokens, uint32_t dim) {
     return absl::StrCat(name, " [", heads, ", ", tokens, ", ", dim, "]");
   };
-  const std::string n = g.query_tokens() > 0 ? absl::StrCat(g.query_tokens()) : "N", m = g.key_tokens() > 0 ? absl::StrCat(g.key_tokens()) : "M";
+  const std::string n = g.query_tokens() > 0 ? absl::StrCat(g.query_tokens()) : "N",
+                    m = g.key_tokens() > 0 ? absl::StrCat(g.key_tokens()) : "M";
   out << "\ngraph '" << g.name() << "'\n  " << tensor(g.query(), g.query_heads(), n, g.head_dim()) << "  "
       << tensor(g.key(), g.kv_heads(), m, g.head_dim()) << "  " << tensor(g.value(), g.kv_heads(), m, g.value_dim()) << "  ->  "
       << tensor(g.output(), g.query_heads(), n, g.value_dim()) << "\n  scale " << g.scale()

@@ -64,8 +64,9 @@ absl::StatusOr<Inputs> OpenInputs(const TensorFile& file, const format::Graph& g
   absl::StatusOr<TensorView> query = file.Get(graph.query()), key = file.Get(graph.key()), value = file.Get(graph.value());
   for (const absl::StatusOr<TensorView>* tensor : {&query, &key, &value}) {
     if (absl::IsNotFound(tensor->status()))
-      return absl::NotFoundError(absl::StrCat(std::string(tensor->status().message()), ", the plan reads '", graph.query(), "', '", graph.key(), "', '",
-                                              graph.value(), "'; rename in the file, or in the graph and compile it again"));
+      return absl::NotFoundError(absl::StrCat(std::string(tensor->status().message()), ", the plan reads '", graph.query(), "', '",
+                                              graph.key(), "', '", graph.value(),
+                                              "'; rename in the file, or in the graph and compile it again"));
     if (!tensor->ok()) return tensor->status();
   }
   return Inputs{*query, *key, *value};

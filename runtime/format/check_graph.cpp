@@ -33,7 +33,8 @@ absl::Status CheckTensors(const Graph& g, const Refusal& refuse) {
 }
 
 absl::Status CheckLengths(const Graph& g, const Refusal& refuse) {
-  if (g.query_tokens() > kMaxTokens) return refuse(35, absl::StrCat("graph.query_tokens is ", g.query_tokens(), ", wanted at most ", kMaxTokens));
+  if (g.query_tokens() > kMaxTokens)
+    return refuse(35, absl::StrCat("graph.query_tokens is ", g.query_tokens(), ", wanted at most ", kMaxTokens));
   if (g.key_tokens() > kMaxTokens) return refuse(35, absl::StrCat("graph.key_tokens is ", g.key_tokens(), ", wanted at most ", kMaxTokens));
   if (g.key_tokens() > 0 && g.query_tokens() > g.key_tokens())
     return refuse(35, absl::StrCat("graph.query_tokens is ", g.query_tokens(), ", wanted at most key_tokens ", g.key_tokens()));
@@ -78,7 +79,8 @@ absl::Status CheckLevels(const Splats& s, const Refusal& refuse) {
   // Nodes come in groups of four, and a node has 16 children at most: the rows of the scratch that merges them.
   for (int i = 1; i < levels.size(); ++i) {
     const uint32_t children = Divides(levels[i - 1], levels[i]) ? levels[i] / levels[i - 1] : 0;
-    if (children != 4 && children != 8 && children != 16) return refuse(11, absl::StrCat(list, ", wanted each 4, 8 or 16 times the one before"));
+    if (children != 4 && children != 8 && children != 16)
+      return refuse(11, absl::StrCat(list, ", wanted each 4, 8 or 16 times the one before"));
   }
   // A mini-segment has leaves below it and the segment right above it.
   const int top = levels.size() - 1;

@@ -31,8 +31,8 @@ TEST(CheckPlan, AcceptsWhatTheContractAllows) {
   h.mutable_graph()->set_kv_heads(8);       // no grouping
   h.mutable_graph()->set_query_tokens(7);   // lengths that are fixed,
   h.mutable_graph()->set_key_tokens(1000);  // and differ
-  h.mutable_buffers(1)->set_offset(0);  // shares the bytes of "panel" …
-  h.mutable_buffers(0)->set_last(0);    // … which is dead by then
+  h.mutable_buffers(1)->set_offset(0);      // shares the bytes of "panel" …
+  h.mutable_buffers(0)->set_last(0);        // … which is dead by then
   h.mutable_stages(1)->mutable_arguments()->DeleteSubrange(1, 1);
   h.mutable_stages(1)->mutable_arguments(0)->clear_shape();  // a scalar
   EXPECT_TRUE(Check(RawPlanFile(h)).ok()) << Check(RawPlanFile(h));
@@ -132,7 +132,8 @@ const Case kCases[] = {
     {"c23_wide_tile", 23, "tile_queries is 256", [](PlanHeader& h) { SplatsOf(h).set_tile_queries(256); }},
     {"c23_ragged_tile", 23, "tile_queries is 96", [](PlanHeader& h) { SplatsOf(h).set_tile_queries(96); }},
     {"c24_no_levels", 24, "level_tokens is []", [](PlanHeader& h) { SplatsOf(h).clear_level_tokens(); }},
-    {"c24_no_leaf", 24, "[64 256 1024 8192]", [](PlanHeader& h) { SplatsOf(h).mutable_level_tokens()->erase(SplatsOf(h).level_tokens().begin()); }},
+    {"c24_no_leaf", 24, "[64 256 1024 8192]",
+     [](PlanHeader& h) { SplatsOf(h).mutable_level_tokens()->erase(SplatsOf(h).level_tokens().begin()); }},
     {"c24_no_mini", 24, "[16 64 512 2048 8192]",
      [](PlanHeader& h) { SplatsOf(h).set_level_tokens(2, 512), SplatsOf(h).set_level_tokens(3, 2048); }},
     {"c24_mini_too_fine", 24, "[16 64 256 1024 8192], wanted leaf_tokens 16 first, mini_segment_tokens 256 and segment_tokens 8192 last",
@@ -141,7 +142,8 @@ const Case kCases[] = {
      [](PlanHeader& h) {
        SplatsOf(h).mutable_level_tokens()->Truncate(2);
        SplatsOf(h).set_level_tokens(1, 256);
-       SplatsOf(h).set_mini_segment_tokens(16), SplatsOf(h).set_window_tokens(16), SplatsOf(h).set_tile_queries(16), SplatsOf(h).set_segment_tokens(256);
+       SplatsOf(h).set_mini_segment_tokens(16), SplatsOf(h).set_window_tokens(16), SplatsOf(h).set_tile_queries(16),
+           SplatsOf(h).set_segment_tokens(256);
      }},
     {"c24_no_segment", 24, "[16 64 256 1024 4096]", [](PlanHeader& h) { SplatsOf(h).set_level_tokens(4, 4096); }},
     {"c25_zero", 25, "theta is 0", [](PlanHeader& h) { SplatsOf(h).set_theta(0); }},

@@ -36,32 +36,11 @@ TEST(RunOptionsTest, ExactIsStreamed) {
 }
 
 TEST(RunOptionsTest, EveryFlagArrives) {
-  const auto command = Parse({"a.hsaplan",
-                              "--in=in",
-                              "-o",
-                              "out",
-                              "--budget",
-                              "0.25",
-                              "--seed=18446744073709551615",
-                              "--save-index",
-                              "index",
-                              "--threads",
-                              "3",
-                              "--memory-budget",
-                              "256MiB",
-                              "--scratch",
-                              "/tmp",
-                              "--out-dtype",
-                              "bf16",
-                              "--lse",
-                              "--trace",
-                              "t",
-                              "--verify",
-                              "64",
-                              "--report",
-                              "r",
-                              "--variant",
-                              "x86-64-v3"});
+  const auto command =
+      Parse({"a.hsaplan",    "--in=in",     "-o",        "out",       "--budget",        "0.25",   "--seed=18446744073709551615",
+             "--save-index", "index",       "--threads", "3",         "--memory-budget", "256MiB", "--scratch",
+             "/tmp",         "--out-dtype", "bf16",      "--lse",     "--trace",         "t",      "--verify",
+             "64",           "--report",    "r",         "--variant", "x86-64-v3"});
   ASSERT_TRUE(command.ok()) << command.status();
   EXPECT_EQ(command->output, "out");
   EXPECT_EQ(command->options.mode, Mode::kBudget);
