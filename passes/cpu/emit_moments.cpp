@@ -37,7 +37,6 @@ void setScalars(KernelEmitter& e, const Level& level, const Node& node, Value n)
   for (int64_t which = 0; which < 4; ++which) e.set(scalars[which], level.scalar, {node.group, e.index(which), node.place});
 }
 
-// Row 16 of the scratch: Σ_r (Uᵀx_r)² of each rotated dimension, over the 16 rows of deviations.
 void emitRotatedSquares(KernelEmitter& e, Value basis, Value deviation) {
   const int64_t tall = productRows(e), depth = e.params.paddedHeadDim;
   forEachColumnBlock(e, e.index(0), depth, [&](Value column, int64_t vectors) {
@@ -60,21 +59,35 @@ void emitRotatedSquares(KernelEmitter& e, Value basis, Value deviation) {
   });
 }
 
-// var_b = (within(b) + Σ_{c in b} squares_c / |b|) / n;  0 for a band without dimensions.
+// Row 16 of the scratch: Σ_r (Uᵀx_r)² of each rotated dimension, over the 16 rows of deviations.
+void callRotatedSquares(KernelEmitter& e, Value basis, Value deviation) {
+  const int64_t depth = e.params.paddedHeadDim;
+  Type f32 = e.b.getF32Type();
+  e.call("rotated_squares", {e.blockType({e.params.basisPanels(), depth, kPanelKeys}, f32), e.blockType({kSquares + 1, depth}, f32)},
+         {basis, deviation}, [](KernelEmitter& in, ValueRange a) { emitRotatedSquares(in, a[0], a[1]); });
+}
+
+// var_b = (within(b) + Σ_{c in b} squares_c / |b|) / n, for bands of the same number of dimensions.
+void emitBandsOf(KernelEmitter& e, int64_t first, int64_t last, int64_t dimensions, Value deviation, Value inverse, const Level& level,
+                 const Node& node, function_ref<Value(Value band)> within) {
+  e.forEach(e.index(first), e.index(last), 1, [&](Value band) {
+    Value lo = e.mulIndex(band, e.params.bandWidth()), hi = e.addIndex(lo, e.index(dimensions));
+    Value sum = e.fold(lo, hi, 1, {e.f32(0)}, [&](Value c, ValueRange carried) {
+      return SmallVector<Value>{e.add(carried[0], e.get(deviation, {e.index(kSquares), c}))};
+    })[0];
+    Value var = e.mul(e.multiplyAdd(sum, e.f32(1.0 / static_cast<double>(dimensions)), within(band)), inverse);
+    e.set(var, level.var, {node.group, band, node.place});
+  });
+}
+
+// Whole bands, one with what is left of the dimensions, and 0 for those without any.
 void emitBandVariances(KernelEmitter& e, Value deviation, Value inverse, const Level& level, const Node& node,
-                       function_ref<Value(int64_t band)> within) {
-  for (int64_t band = 0; band < e.params.bands; ++band) {
-    const int64_t lo = std::min(band * e.params.bandWidth(), e.params.headDim);
-    const int64_t hi = std::min(lo + e.params.bandWidth(), e.params.headDim);
-    Value var = e.f32(0);
-    if (lo < hi) {
-      Value sum = e.fold(e.index(lo), e.index(hi), 1, {e.f32(0)}, [&](Value c, ValueRange carried) {
-        return SmallVector<Value>{e.add(carried[0], e.get(deviation, {e.index(kSquares), c}))};
-      })[0];
-      var = e.mul(e.multiplyAdd(sum, e.f32(1.0 / static_cast<double>(hi - lo)), within(band)), inverse);
-    }
-    e.set(var, level.var, {node.group, e.index(band), node.place});
-  }
+                       function_ref<Value(Value band)> within) {
+  const int64_t width = e.params.bandWidth(), whole = e.params.headDim / width, rest = e.params.headDim % width;
+  const int64_t used = whole + (rest > 0 ? 1 : 0);
+  emitBandsOf(e, 0, whole, width, deviation, inverse, level, node, within);
+  if (rest > 0) emitBandsOf(e, whole, used, rest, deviation, inverse, level, node, within);
+  e.forEach(e.index(used), e.index(e.params.bands), 1, [&](Value band) { e.set(e.f32(0), level.var, {node.group, band, node.place}); });
 }
 
 // The slots of one leaf.
@@ -203,8 +216,8 @@ void emitLeafMoments(KernelEmitter& e, ValueRange arguments) {
       for (auto [v, mean] : llvm::enumerate(means))
         e.store(mean, level.value, {node.group, node.place, columnOf(e, column, static_cast<int64_t>(v))});
     });
-    emitRotatedSquares(e, basis, deviation);
-    emitBandVariances(e, deviation, inverse, level, node, [&](int64_t) { return e.f32(0); });
+    callRotatedSquares(e, basis, deviation);
+    emitBandVariances(e, deviation, inverse, level, node, [&](Value) { return e.f32(0); });
   });
 }
 
@@ -221,10 +234,10 @@ void emitMergeMoments(KernelEmitter& e, ValueRange arguments) {
     setScalars(e, level, node, n);
     emitChildDeviations(e, children, inverse, level, node, deviation);
     emitChildValues(e, children, inverse, level, node);
-    emitRotatedSquares(e, basis, deviation);
-    emitBandVariances(e, deviation, inverse, level, node, [&](int64_t band) {
+    callRotatedSquares(e, basis, deviation);
+    emitBandVariances(e, deviation, inverse, level, node, [&](Value band) {
       return children.sum(e, [&](GroupEmitter& four, Value group) {
-        return four->mul(four->load(finer.var, {group, e.index(band), e.index(0)}), Children::counts(four, finer, group));
+        return four->mul(four->load(finer.var, {group, band, e.index(0)}), Children::counts(four, finer, group));
       });
     });
   });

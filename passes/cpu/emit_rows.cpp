@@ -98,10 +98,11 @@ void pack(KernelEmitter& e, ValueRange arguments, Value keyWidth, Value valueWid
     transposeRows(e, keys, rows, present, width, panelK, panel, lane);
     e.forEach(width, e.index(e.params.paddedHeadDim), 1,
               [&](Value d) { vector::StoreOp::create(e.b, zeros, panelK, ValueRange{panel, d, lane}); });
-    for (int64_t i = 0; i < kQuad; ++i) {
-      Value columns = e.select(isSlot(e, rows[i]), valueWidth, e.index(0));
-      copyRow(e, values, e.toIndex(rows[i]), columns, panelV, {panel, e.addIndex(lane, e.index(i))}, e.params.paddedValueDim);
-    }
+    e.forEach(kQuad, 1, [&](Value i) {
+      Value row = e.get(order, {e.addIndex(slot, i)});
+      copyRow(e, values, e.toIndex(row), e.select(isSlot(e, row), valueWidth, e.index(0)), panelV, {panel, e.addIndex(lane, i)},
+              e.params.paddedValueDim);
+    });
   });
 }
 
