@@ -87,18 +87,17 @@ Sample sampleOf(KernelEmitter& four, Value scoreLog2, Value trueLog2, Value s2, 
   return {four.select(live, gain, zero), four.select(live, four.sub(error, gain), zero)};
 }
 
-// q_t · μ of 16 samples and four nodes, eight samples at a time: as many sums as stay in registers.
-SmallVector<Value> sampleProducts(KernelEmitter& four, Value samples, Value mean, Value group) {
+// q_t · μ of 16 samples and four nodes [16,4], eight samples at a time: as many sums as stay in registers.
+void emitSampleProducts(KernelEmitter& four, Value samples, Value mean, Value group, Value products) {
   constexpr int64_t kHalf = kSamples / 2;
-  SmallVector<Value> products;
-  for (int64_t first : {int64_t{0}, kHalf}) {
+  four.forEach(kSamples, kHalf, [&](Value first) {
     SmallVector<Value> zeros(kHalf, four.f32s(0));
-    products.append(multiplyRows(
+    SmallVector<Value> sums = multiplyRows(
         four, four.index(0), four.index(four.params.paddedHeadDim), 1, zeros,
-        [&](int64_t t, Value d) { return four.get(samples, {four.index(first + t), d}); },
-        [&](Value d, int64_t) { return four.load(mean, {group, d, four.index(0)}); }));
-  }
-  return products;
+        [&](int64_t t, Value d) { return four.get(samples, {four.addIndex(first, four.index(t)), d}); },
+        [&](Value d, int64_t) { return four.load(mean, {group, d, four.index(0)}); });
+    for (auto [t, sum] : llvm::enumerate(sums)) four.store(sum, products, {four.addIndex(first, four.index(t)), four.index(0)});
+  });
 }
 
 SmallVector<Value> bandVariances(KernelEmitter& four, Value var, Value group) {
@@ -107,22 +106,22 @@ SmallVector<Value> bandVariances(KernelEmitter& four, Value var, Value group) {
   return variances;
 }
 
+// What all samples tell, [16,4] each, and their sums.
+struct Samples {
+  Value gains, excesses, gain, excess;
+};
+
 // b = cov(h, excess)/(var h + 0.1 + 0.05 h̄²); β = clamp(1 + b, 0, 2), τ = mean excess - b h̄.
-std::pair<Value, Value> fit(KernelEmitter& four, ArrayRef<Sample> samples, ArrayRef<Value> live, Value inverse) {
-  Value zero = four.f32s(0), gain = zero, excess = zero, variance = zero, covariance = zero;
-  for (const Sample& sample : samples) {
-    gain = four.add(gain, sample.gain);
-    excess = four.add(excess, sample.excess);
-  }
-  gain = four.mul(gain, inverse);
-  excess = four.mul(excess, inverse);
-  for (auto [sample, is] : llvm::zip_equal(samples, live)) {
-    Value h = four.select(is, four.sub(sample.gain, gain), zero), y = four.sub(sample.excess, excess);
-    variance = four.multiplyAdd(h, h, variance);
-    covariance = four.multiplyAdd(h, y, covariance);
-  }
+std::pair<Value, Value> fit(KernelEmitter& four, const Samples& samples, Value count, Value inverse) {
+  Value zero = four.f32s(0), gain = four.mul(samples.gain, inverse), excess = four.mul(samples.excess, inverse);
+  SmallVector<Value> moments = four.fold(four.index(0), four.index(kSamples), 1, {zero, zero}, [&](Value t, ValueRange carried) {
+    Value live = arith::CmpIOp::create(four.b, arith::CmpIPredicate::slt, four.toI32(t), count);
+    Value h = four.select(live, four.sub(four.load(samples.gains, {t, four.index(0)}), gain), zero);
+    Value y = four.sub(four.load(samples.excesses, {t, four.index(0)}), excess);
+    return SmallVector<Value>{four.multiplyAdd(h, h, carried[0]), four.multiplyAdd(h, y, carried[1])};
+  });
   Value ridge = four.multiplyAdd(four.mul(gain, gain), four.f32s(0.05), four.f32s(0.1));
-  Value slope = arith::DivFOp::create(four.b, four.mul(covariance, inverse), four.multiplyAdd(variance, inverse, ridge));
+  Value slope = arith::DivFOp::create(four.b, four.mul(moments[1], inverse), four.multiplyAdd(moments[0], inverse, ridge));
   Value beta = four.min(four.max(four.add(slope, four.f32s(1)), zero), four.f32s(2));
   return {beta, four.sub(excess, four.mul(slope, gain))};
 }
@@ -176,20 +175,24 @@ void emitFitGain(KernelEmitter& e, ValueRange arguments) {
   Value some = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sgt, count, e.i32(0));
   Value live = arith::SIToFPOp::create(e.b, e.b.getF32Type(), arith::MaxSIOp::create(e.b, count, e.i32(1)));
   Value inverse = four->spread(arith::DivFOp::create(e.b, e.f32(1), live));
+  auto ofSamples = [&] { return e.local({kSamples, kGroupNodes}); };
+  Value products = ofSamples(), gains = ofSamples(), excesses = ofSamples();
   e.forEach(e.index(0), e.dim(nodeScalar, 0), 1, [&](Value group) {
-    Value logCount = four->load(nodeScalar, {group, e.index(0), e.index(0)});
-    SmallVector<Value> products = sampleProducts(*four, queries, mean, group), variances = bandVariances(*four, var, group), isLive;
-    SmallVector<Sample> samples;
-    for (int64_t t = 0; t < kSamples; ++t) {
-      Value s2 = four->f32s(0);
+    Value logCount = four->load(nodeScalar, {group, e.index(0), e.index(0)}), zero = four->f32s(0);
+    SmallVector<Value> variances = bandVariances(*four, var, group);
+    emitSampleProducts(*four, queries, mean, group, products);
+    SmallVector<Value> sums = e.fold(e.index(0), e.index(kSamples), 1, {zero, zero}, [&](Value t, ValueRange carried) {
+      Value s2 = zero;
       for (auto [band, variance] : llvm::enumerate(variances))
-        s2 = four->multiplyAdd(four->spread(e.get(bands, {e.index(t), e.index(static_cast<int64_t>(band))})), variance, s2);
-      Value is = arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, e.i32(t), count);
-      isLive.push_back(is);
-      samples.push_back(sampleOf(*four, four->mul(products[t], four->f32s(e.params.logScale())),
-                                 four->load(trueMass, {group, e.index(t), e.index(0)}), s2, logCount, is));
-    }
-    auto [beta, tau] = fit(*four, samples, isLive, inverse);
+        s2 = four->multiplyAdd(four->spread(e.get(bands, {t, e.index(static_cast<int64_t>(band))})), variance, s2);
+      Value live = arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, e.toI32(t), count);
+      Value scoreLog2 = four->mul(four->load(products, {t, e.index(0)}), four->f32s(e.params.logScale()));
+      Sample sample = sampleOf(*four, scoreLog2, four->load(trueMass, {group, t, e.index(0)}), s2, logCount, live);
+      four->store(sample.gain, gains, {t, e.index(0)});
+      four->store(sample.excess, excesses, {t, e.index(0)});
+      return SmallVector<Value>{four->add(carried[0], sample.gain), four->add(carried[1], sample.excess)};
+    });
+    auto [beta, tau] = fit(*four, {gains, excesses, sums[0], sums[1]}, count, inverse);
     Value fitted = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGE, logCount, four->f32s(0));  // the node has keys
     Value both = arith::AndIOp::create(e.b, fitted, four->spread(some));
     four->store(four->select(both, beta, four->f32s(1)), nodeScalar, {group, e.index(1), e.index(0)});

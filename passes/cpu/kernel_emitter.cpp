@@ -94,6 +94,8 @@ Value KernelEmitter::reshape(Value block, ArrayRef<int64_t> shape) {
   return view(metadata.getBaseBuffer(), metadata.getOffset(), shape);
 }
 
+Value KernelEmitter::local(ArrayRef<int64_t> shape) { return memref::AllocaOp::create(b, MemRefType::get(shape, b.getF32Type())); }
+
 // bf16 is the upper half of an f32. f16: exponent and mantissa moved into place and rescaled by 2^112, which is exact and
 // serves denormals; a full exponent (Inf, NaN) is put back by hand.
 static Value widenBits(KernelEmitter& e, Value narrow) {

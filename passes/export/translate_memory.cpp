@@ -119,6 +119,13 @@ bool FunctionTranslator::translateMemory(Operation& op) {
     b.CreateIntrinsic(llvm::Intrinsic::prefetch, {b.getPtrTy()},
                       {address(prefetch.getMemref(), prefetch.getIndices()), b.getInt32(prefetch.getIsWrite()),
                        b.getInt32(prefetch.getLocalityHint()), b.getInt32(prefetch.getIsDataCache())});
+  } else if (auto local = dyn_cast<memref::AllocaOp>(op)) {
+    llvm::IRBuilder<>::InsertPointGuard guard(b);
+    b.SetInsertPoint(&function_.getEntryBlock(), function_.getEntryBlock().begin());
+    llvm::AllocaInst* array = b.CreateAlloca(llvm::ArrayType::get(type(local.getType().getElementType()), local.getType().getNumElements()));
+    array->setAlignment(llvm::Align(16));  // that of the stack: no function has to align it
+    const size_t rank = local.getType().getRank();
+    memories_[local.getResult()] = {array, llvm::SmallVector<llvm::Value*, 4>(rank), llvm::SmallVector<llvm::Value*, 4>(rank)};
   } else if (auto dim = dyn_cast<memref::DimOp>(op)) {
     values_[dim.getResult()] = size(dim.getSource(), *dim.getConstantIndex());
   } else if (auto cast = dyn_cast<memref::CastOp>(op)) {
