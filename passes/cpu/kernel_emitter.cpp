@@ -94,6 +94,11 @@ Value KernelEmitter::reshape(Value block, ArrayRef<int64_t> shape) {
   return view(metadata.getBaseBuffer(), metadata.getOffset(), shape);
 }
 
+Value KernelEmitter::bits(Value memref) {
+  auto type = cast<MemRefType>(memref.getType());
+  Type element = b.getIntegerType(type.getElementTypeBitWidth());
+  return UnrealizedConversionCastOp::create(b, MemRefType::get(type.getShape(), element, type.getLayout()), memref).getResult(0);
+}
 Value KernelEmitter::local(ArrayRef<int64_t> shape) { return memref::AllocaOp::create(b, MemRefType::get(shape, b.getF32Type())); }
 
 // bf16 is the upper half of an f32. f16: exponent and mantissa moved into place and rescaled by 2^112, which is exact and

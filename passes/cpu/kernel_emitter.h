@@ -82,6 +82,7 @@ class KernelEmitter {
   Value reshape(Value block, llvm::ArrayRef<int64_t> shape);  // the same elements of a blockType, in another shape
   Value view(Value memref, Value offset, llvm::ArrayRef<int64_t> shape);  // contiguous elements from `offset` on
 
+  Value bits(Value memref);  // its elements as integers of their width
   Value local(llvm::ArrayRef<int64_t> shape);  // f32 on the stack, for a kilobyte at most: what is indexed by a loop and gone behind it
 
   // A loaded vector of lanes() bf16, f16 or f32 as f32: integer operations, so that every target does it.

@@ -130,6 +130,9 @@ bool FunctionTranslator::translateMemory(Operation& op) {
     values_[dim.getResult()] = size(dim.getSource(), *dim.getConstantIndex());
   } else if (auto cast = dyn_cast<memref::CastOp>(op)) {
     memories_[cast.getResult()] = as(cast.getSource(), llvm::cast<MemRefType>(cast.getType()));
+  } else if (auto cast = dyn_cast<UnrealizedConversionCastOp>(op)) {  // KernelEmitter::bits
+    if (cast.getNumOperands() != 1 || cast.getNumResults() != 1 || !isa<MemRefType>(cast.getOperand(0).getType())) return false;
+    memories_[cast.getResult(0)] = Memory(memories_[cast.getOperand(0)]);
   } else if (auto metadata = dyn_cast<memref::ExtractStridedMetadataOp>(op)) {
     Value source = metadata.getSource();
     memories_[metadata.getBaseBuffer()] = {memories_[source].base, {}, {}};
