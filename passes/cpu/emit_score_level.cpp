@@ -85,7 +85,7 @@ void emitScoreLevel(KernelEmitter& e, ValueRange arguments) {
     e.when(any, [&] {
       emitDropOpened(e, batch, scores);
       gatherValues(e, nodeValue, work, first, count, valueBatch);
-      callSoftmaxBatch(e, scores, state, e.params.paddedValueDim);
+      callSoftmaxBatch(e, scores, state);
       callValueBatch(e, scores, valueBatch, state.acc);
     });
   });
