@@ -24,8 +24,7 @@ void emitGramBlock(KernelEmitter& e, Value rows, Value gram) {
       for (int64_t r = 0; r < tall; ++r)
         for (int64_t v = 0; v < vectors; ++v) sums.push_back(e.load(gram, at(r, v)));
       sums = multiplyRows(
-          e, e.index(0), e.dim(rows, 0), vectors, sums,
-          [&](int64_t r, Value row) { return e.get(rows, {row, e.addIndex(i, e.index(r))}); },
+          e, e.index(0), e.dim(rows, 0), vectors, sums, [&](int64_t r, Value row) { return e.get(rows, {row, e.addIndex(i, e.index(r))}); },
           [&](Value row, int64_t v) { return e.load(rows, {row, columnOf(e, column, v)}); });
       for (int64_t r = 0; r < tall; ++r)
         for (int64_t v = 0; v < vectors; ++v) e.store(sums[r * vectors + v], gram, at(r, v));

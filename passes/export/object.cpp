@@ -50,8 +50,8 @@ void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
 // Passes of the code generator that are not worth their time here (a third of all). Strength reduction of loops and what prepares it: addresses come
 // in the form that it would find (translate_memory.cpp). Scheduling behind register allocation: the processors that run this reorder by themselves.
 bool isSpared(llvm::StringRef pass) {
-  return llvm::is_contained<llvm::StringRef>({"Loop Strength Reduction", "Canonicalize Freeze Instructions in Loops",
-                                              "Post RA top-down list latency scheduler"}, pass);
+  return llvm::is_contained<llvm::StringRef>(
+      {"Loop Strength Reduction", "Canonicalize Freeze Instructions in Loops", "Post RA top-down list latency scheduler"}, pass);
 }
 
 class SparingPasses : public llvm::legacy::PassManagerBase {

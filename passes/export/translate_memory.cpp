@@ -1,7 +1,7 @@
 // Memrefs → pointers. An address is base + Σ index · stride, taken apart so that loops stay cheap without strength reduction: what an outer loop knows
 // is added first and hoisted, the constant comes last and becomes the displacement of the instruction.
-#include "mlir/IR/Matchers.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 #include "passes/export/function_translator.h"
 
 namespace hsa::ir {
@@ -31,7 +31,8 @@ struct Term {
 
 unsigned depthOf(Value value) {
   unsigned depth = 0;
-  for (Operation* op = value.getParentBlock()->getParentOp(); op && !isa<func::FuncOp>(op); op = op->getParentOp()) depth += isa<scf::ForOp>(op);
+  for (Operation* op = value.getParentBlock()->getParentOp(); op && !isa<func::FuncOp>(op); op = op->getParentOp())
+    depth += isa<scf::ForOp>(op);
   return depth;
 }
 
@@ -122,7 +123,8 @@ bool FunctionTranslator::translateMemory(Operation& op) {
   } else if (auto local = dyn_cast<memref::AllocaOp>(op)) {
     llvm::IRBuilder<>::InsertPointGuard guard(b);
     b.SetInsertPoint(&function_.getEntryBlock(), function_.getEntryBlock().begin());
-    llvm::AllocaInst* array = b.CreateAlloca(llvm::ArrayType::get(type(local.getType().getElementType()), local.getType().getNumElements()));
+    llvm::AllocaInst* array =
+        b.CreateAlloca(llvm::ArrayType::get(type(local.getType().getElementType()), local.getType().getNumElements()));
     array->setAlignment(llvm::Align(16));  // that of the stack: no function has to align it
     const size_t rank = local.getType().getRank();
     memories_[local.getResult()] = {array, llvm::SmallVector<llvm::Value*, 4>(rank), llvm::SmallVector<llvm::Value*, 4>(rank)};
