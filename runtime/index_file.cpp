@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "kernels/tile_shape.h"
 #include "runtime/index_store.h"
 #include "runtime/write_file.h"
 
@@ -40,9 +39,7 @@ uint64_t GraphHash(const Job& job) {
 
 // Whoever can write a file can write its checksum.
 bool IsPlausible(const FileHeader& header, const Geometry& g) {
-  const int64_t basis_floats = g.basis_panels() * g.padded_head_dim * kPanelKeys;
-  return header.segments >= 0 && header.minis >= 0 && header.minis <= g.minis_per_segment() && header.key_tokens >= 0 &&
-         (header.basis_floats == 0 || header.basis_floats == basis_floats);
+  return header.segments >= 0 && header.minis >= 0 && header.minis <= g.minis_per_segment() && header.key_tokens >= 0;
 }
 
 // Of the keys [0, tokens) of all kv_heads and their values.

@@ -82,15 +82,15 @@ void emitScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, in
 }
 
 // Raises the row's max to `peak` and scales what was summed under the old one.
-void emitRescaleRow(KernelEmitter& e, Value row, Value oldMax, Value peak, ValueRange state, int64_t width) {
+void emitRescaleRow(KernelEmitter& e, Value row, Value oldMax, Value peak, ValueRange state) {
   Value factor = e.exp2(e.sub(e.spread(oldMax), e.spread(peak)));
   e.set(peak, state[0], {row});
   auto scale = [&](Value memref, Value column) { e.store(e.mul(e.load(memref, {row, column}), factor), memref, {row, column}); };
   for (int64_t c = 0; c < kSumLanes; c += e.lanes()) scale(state[1], e.index(c));
-  e.forEach(width, e.lanes(), [&](Value c) { scale(state[2], c); });
+  e.forEach(e.index(0), e.dim(state[2], 1), e.lanes(), [&](Value c) { scale(state[2], c); });
 }
 
-void emitSoftmaxBatch(KernelEmitter& e, Value scores, ValueRange state, int64_t width) {
+void emitSoftmaxBatch(KernelEmitter& e, Value scores, ValueRange state) {
   const int64_t vectors = kBatchKeys / e.lanes();
   e.forEach(e.params.tileQueries, 1, [&](Value row) {
     SmallVector<Value> s;
@@ -104,7 +104,7 @@ void emitSoftmaxBatch(KernelEmitter& e, Value scores, ValueRange state, int64_t 
     Value peak = e.mul(e.reduceMax(tops[0]), e.f32(e.params.logScale()));
     Value oldMax = e.get(state[0], {row});
     Value grows = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, peak, e.add(oldMax, e.f32(kLazyRescale)));
-    e.when(grows, [&] { emitRescaleRow(e, row, oldMax, peak, state, width); });
+    e.when(grows, [&] { emitRescaleRow(e, row, oldMax, peak, state); });
     Value minusMax = e.spread(e.sub(e.f32(0), e.select(grows, peak, oldMax)));
     SmallVector<Value> sums;  // kSumLanes partial sums, in as many vectors as they take
     for (int64_t c = 0; c < kSumLanes; c += e.lanes()) sums.push_back(e.load(state[1], {row, e.index(c)}));
@@ -233,7 +233,7 @@ void emitAttendBatch(KernelEmitter& e, ValueRange arguments, bool mayBeBad) {
       e.call("mask_batch", {scoresType(e), positionsType(e), rowType(e, e.b.getI32Type()), rowType(e, e.b.getI32Type())},
              {scores, positions, lo, hi}, [](KernelEmitter& in, ValueRange a) { emitMaskBatch(in, a[0], a[1], a[2], a[3]); });
     });
-    callSoftmaxBatch(e, scores, state, e.params.paddedValueDim);
+    callSoftmaxBatch(e, scores, state);
     if (!mayBeBad) return callValueBatch(e, scores, values, state.acc);
     Value flags = e.i32(0);
     for (int64_t p = 0; p < kBatchPanels; ++p) flags = arith::OrIOp::create(e.b, flags, e.get(arguments[10], {e.index(p)}));
@@ -260,10 +260,12 @@ void callScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, in
          {rows, panels, scores}, [&](KernelEmitter& in, ValueRange a) { emitScoreBatch(in, a[0], a[1], a[2], depth); });
 }
 
-void callSoftmaxBatch(KernelEmitter& e, Value scores, const TileState& state, int64_t width) {
-  const std::string name = "softmax_batch_" + std::to_string(width);
-  e.call(name, {scoresType(e), rowType(e, e.b.getF32Type()), sumType(e), tileType(e, width)}, {scores, state.max, state.sum, state.acc},
-         [&](KernelEmitter& in, ValueRange a) { emitSoftmaxBatch(in, a[0], a.drop_front(), width); });
+void callSoftmaxBatch(KernelEmitter& e, Value scores, const TileState& state) {
+  // Of any width: acc is touched only where the max grows, which is rare.
+  const int64_t any = ShapedType::kDynamic;
+  auto acc = MemRefType::get({e.params.tileQueries, any}, e.b.getF32Type(), StridedLayoutAttr::get(e.b.getContext(), any, {any, 1}));
+  e.call("softmax_batch", {scoresType(e), rowType(e, e.b.getF32Type()), sumType(e), acc}, {scores, state.max, state.sum, state.acc},
+         [](KernelEmitter& in, ValueRange a) { emitSoftmaxBatch(in, a[0], a.drop_front()); });
 }
 
 void callValueBatch(KernelEmitter& e, Value weights, Value values, Value acc) {

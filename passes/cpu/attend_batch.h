@@ -18,8 +18,7 @@ inline constexpr int64_t kSumLanes = 16;
 void callScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, int64_t depth);
 
 // Online softmax of products [TQ,64] in place: they become weights 2^(σ log2 e · product - max); state is rescaled where max grows.
-// `width` is the number of columns of acc.
-void callSoftmaxBatch(KernelEmitter& e, Value scores, const TileState& state, int64_t width);
+void callSoftmaxBatch(KernelEmitter& e, Value scores, const TileState& state);
 
 // acc[r, c] += Σ_j weights[r, j] values[j / 16, j % 16, c];  values [4,16,Dv].
 void callValueBatch(KernelEmitter& e, Value weights, Value values, Value acc);

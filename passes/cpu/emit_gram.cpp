@@ -12,8 +12,8 @@ namespace {
 
 constexpr int64_t kGramRows = 64;  // 16 KB of rows at D = 64: they stay in the L1 cache while every block of the product reads them
 
-// gram += Σ rowᵀ row over `count` rows, a multiple of 4, in and above the diagonal: the rest is its mirror image.
-void addBlockToGram(KernelEmitter& e, Value rows, Value first, int64_t count, Value gram) {
+// gram += Σ rowᵀ row, over a multiple of 4 rows, in and above the diagonal: the rest is its mirror image.
+void emitGramBlock(KernelEmitter& e, Value rows, Value gram) {
   const int64_t width = e.params.paddedHeadDim, tall = productRows(e);
   e.forEach(width, tall, [&](Value i) {
     const int64_t block = kBlockVectors * e.lanes();
@@ -24,13 +24,19 @@ void addBlockToGram(KernelEmitter& e, Value rows, Value first, int64_t count, Va
       for (int64_t r = 0; r < tall; ++r)
         for (int64_t v = 0; v < vectors; ++v) sums.push_back(e.load(gram, at(r, v)));
       sums = multiplyRows(
-          e, first, e.addIndex(first, e.index(count)), vectors, sums,
-          [&](int64_t r, Value row) { return e.get(rows, {row, e.addIndex(i, e.index(r))}); },
+          e, e.index(0), e.dim(rows, 0), vectors, sums, [&](int64_t r, Value row) { return e.get(rows, {row, e.addIndex(i, e.index(r))}); },
           [&](Value row, int64_t v) { return e.load(rows, {row, columnOf(e, column, v)}); });
       for (int64_t r = 0; r < tall; ++r)
         for (int64_t v = 0; v < vectors; ++v) e.store(sums[r * vectors + v], gram, at(r, v));
     });
   });
+}
+
+void addBlockToGram(KernelEmitter& e, Value rows, Value gram) {
+  const int64_t width = e.params.paddedHeadDim;
+  Type f32 = e.b.getF32Type();
+  e.call("gram_block", {e.blockType({ShapedType::kDynamic, width}, f32), e.blockType({width, width}, f32)}, {rows, gram},
+         [](KernelEmitter& in, ValueRange a) { emitGramBlock(in, a[0], a[1]); });
 }
 
 void mirrorGram(KernelEmitter& e, Value gram) {
@@ -66,7 +72,7 @@ void emitGram(KernelEmitter& e, ValueRange arguments) {
       return SmallVector<Value>{arith::OrIOp::create(e.b, carried[0], e.get(bad, {row}))};
     })[0];
     Value finite = arith::CmpIOp::create(e.b, arith::CmpIPredicate::eq, flags, e.i32(0));
-    e.when(finite, [&] { addBlockToGram(e, rows, first, kGramRows, gram); });
+    e.when(finite, [&] { addBlockToGram(e, e.slice(rows, first, kGramRows), gram); });
     e.when(arith::XOrIOp::create(e.b, finite, arith::ConstantIntOp::create(e.b, 1, 1)),
            [&] { addFiniteRows(e, rows, bad, first, end, gram); });
   });

@@ -32,7 +32,7 @@ void emitRootMass(KernelEmitter& e, ValueRange arguments) {
   e.forEach(e.index(0), count, kBatchGroups, [&](Value first) {
     gatherNodes(e, level, work, first, count, batch);
     callNodeScores(e, query, bands, batch, scores);
-    callSoftmaxBatch(e, scores, mass, kSumLanes);
+    callSoftmaxBatch(e, scores, mass);
   });
 }
 

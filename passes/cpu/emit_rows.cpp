@@ -84,9 +84,10 @@ void transposeRows(KernelEmitter& e, Value rows, ArrayRef<Value> order, Value pr
   });
 }
 
-// Keys and values in the given order, in panels of 16 slots; `keyWidth` and `valueWidth` columns of them, zeros behind.
-void pack(KernelEmitter& e, ValueRange arguments, Value keyWidth, Value valueWidth) {
+// Keys and values in the given order, in panels of 16 slots; as many columns as the rows have, zeros behind.
+void emitPack(KernelEmitter& e, ValueRange arguments) {
   Value keys = arguments[0], values = arguments[1], order = arguments[2], panelK = arguments[3], panelV = arguments[4];
+  Value keyWidth = e.dim(keys, 1), valueWidth = e.dim(values, 1);
   Value zeros = zeroOf(e, VectorType::get({kQuad}, elementOf(panelK)));
   e.forEach(e.index(0), e.dim(order, 0), kQuad, [&](Value slot) {
     Value panel = arith::DivUIOp::create(e.b, slot, e.index(kPanelKeys)), lane = arith::RemUIOp::create(e.b, slot, e.index(kPanelKeys));
@@ -98,11 +99,26 @@ void pack(KernelEmitter& e, ValueRange arguments, Value keyWidth, Value valueWid
     transposeRows(e, keys, rows, present, width, panelK, panel, lane);
     e.forEach(width, e.index(e.params.paddedHeadDim), 1,
               [&](Value d) { vector::StoreOp::create(e.b, zeros, panelK, ValueRange{panel, d, lane}); });
-    for (int64_t i = 0; i < kQuad; ++i) {
-      Value columns = e.select(isSlot(e, rows[i]), valueWidth, e.index(0));
-      copyRow(e, values, e.toIndex(rows[i]), columns, panelV, {panel, e.addIndex(lane, e.index(i))}, e.params.paddedValueDim);
-    }
+    e.forEach(kQuad, 1, [&](Value i) {
+      Value row = e.get(order, {e.addIndex(slot, i)});
+      copyRow(e, values, e.toIndex(row), e.select(isSlot(e, row), valueWidth, e.index(0)), panelV, {panel, e.addIndex(lane, i)},
+              e.params.paddedValueDim);
+    });
   });
+}
+
+// Elements are moved as they are, so one function serves every type of a width.
+void callPack(KernelEmitter& e, ValueRange arguments) {
+  const unsigned bits = elementOf(arguments[0]).getIntOrFloatBitWidth();
+  Type element = e.b.getIntegerType(bits);
+  const int64_t any = ShapedType::kDynamic;
+  auto rows = MemRefType::get({any, any}, element, StridedLayoutAttr::get(e.b.getContext(), any, {any, 1}));
+  SmallVector<Value> raw;
+  for (Value argument : arguments) raw.push_back(elementOf(argument).isInteger(32) ? argument : e.bits(argument));
+  e.call("pack_" + std::to_string(bits),
+         {rows, rows, e.blockType({any}, e.b.getI32Type()), e.blockType({any, e.params.paddedHeadDim, kPanelKeys}, element),
+          e.blockType({any, kPanelKeys, e.params.paddedValueDim}, element)},
+         raw, emitPack);
 }
 
 }  // namespace
@@ -137,10 +153,8 @@ void emitStoreRows(KernelEmitter& e, ValueRange arguments) {
   });
 }
 
-void emitPackPanels(KernelEmitter& e, ValueRange arguments) {
-  pack(e, arguments, e.index(e.params.paddedHeadDim), e.index(e.params.paddedValueDim));
-}
+void emitPackPanels(KernelEmitter& e, ValueRange arguments) { callPack(e, arguments); }
 
-void emitPackLeaves(KernelEmitter& e, ValueRange arguments) { pack(e, arguments, e.dim(arguments[0], 1), e.dim(arguments[1], 1)); }
+void emitPackLeaves(KernelEmitter& e, ValueRange arguments) { callPack(e, arguments); }
 
 }  // namespace hsa::ir

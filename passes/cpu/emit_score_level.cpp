@@ -93,7 +93,7 @@ void emitScoreLevel(KernelEmitter& e, ValueRange arguments) {
     e.when(any, [&] {
       emitDropOpened(e, batch, scores);
       gatherValues(e, nodeValue, work, first, count, valueBatch);
-      callSoftmaxBatch(e, scores, state, e.params.paddedValueDim);
+      callSoftmaxBatch(e, scores, state);
       callValueBatch(e, scores, valueBatch, state.acc);
       if (e.params.order == 2) callTiltBatch(e, scores, batch, tiltRows, state.acc);
     });

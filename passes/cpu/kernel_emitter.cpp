@@ -31,12 +31,8 @@ Value KernelEmitter::multiplyAdd(Value a, Value x, Value y) {
 Value KernelEmitter::add(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
 Value KernelEmitter::sub(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
 Value KernelEmitter::mul(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
-Value KernelEmitter::max(Value x, Value y) {
-  return select(arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, y), x, y);
-}
-Value KernelEmitter::min(Value x, Value y) {
-  return select(arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, y), x, y);
-}
+Value KernelEmitter::max(Value x, Value y) { return select(arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, y), x, y); }
+Value KernelEmitter::min(Value x, Value y) { return select(arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, y), x, y); }
 Value KernelEmitter::sqrt(Value x) { return math::SqrtOp::create(b, x); }
 
 Value KernelEmitter::addIndex(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
@@ -95,6 +91,13 @@ Value KernelEmitter::reshape(Value block, ArrayRef<int64_t> shape) {
   return view(metadata.getBaseBuffer(), metadata.getOffset(), shape);
 }
 
+Value KernelEmitter::bits(Value memref) {
+  auto type = cast<MemRefType>(memref.getType());
+  Type element = b.getIntegerType(type.getElementTypeBitWidth());
+  return UnrealizedConversionCastOp::create(b, MemRefType::get(type.getShape(), element, type.getLayout()), memref).getResult(0);
+}
+Value KernelEmitter::local(ArrayRef<int64_t> shape) { return memref::AllocaOp::create(b, MemRefType::get(shape, b.getF32Type())); }
+
 // bf16 is the upper half of an f32. f16: exponent and mantissa moved into place and rescaled by 2^112, which is exact and
 // serves denormals; a full exponent (Inf, NaN) is put back by hand.
 static Value widenBits(KernelEmitter& e, Value narrow) {
@@ -115,8 +118,8 @@ static Value widenBits(KernelEmitter& e, Value narrow) {
   Value moved = arith::ShLIOp::create(b, magnitude, number(13));
   Value factor = e.f32(0x1p112);
   if (vector) factor = vector::BroadcastOp::create(b, like(b.getF32Type()), factor);
-  Value finite = arith::BitcastOp::create(
-      b, like(b.getI32Type()), arith::MulFOp::create(b, arith::BitcastOp::create(b, like(b.getF32Type()), moved), factor));
+  Value finite = arith::BitcastOp::create(b, like(b.getI32Type()),
+                                          arith::MulFOp::create(b, arith::BitcastOp::create(b, like(b.getF32Type()), moved), factor));
   Value full = arith::OrIOp::create(b, moved, number(0x7f800000));
   Value special = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, magnitude, number(0x7c00));
   Value result = arith::OrIOp::create(b, sign, arith::SelectOp::create(b, special, full, finite));

@@ -68,8 +68,8 @@ class KernelEmitter {
   Value minIndex(Value x, Value y);
   Value toIndex(Value i32);
   Value toI32(Value index);
-  Value spread(Value scalar);           // to all lanes
-  Value reduceMax(Value vector);        // one scalar
+  Value spread(Value scalar);     // to all lanes
+  Value reduceMax(Value vector);  // one scalar
   Value reduceAdd(Value vector);
   Value select(Value condition, Value yes, Value no);
 
@@ -79,9 +79,12 @@ class KernelEmitter {
   Value get(Value memref, ValueRange at);
   void set(Value scalar, Value memref, ValueRange at);
   Value dim(Value memref, int64_t dimension);
-  Value slice(Value memref, Value first, int64_t count);  // [first, first + count) of the leading dimension of an entry's argument
+  Value slice(Value memref, Value first, int64_t count);      // [first, first + count) of the leading dimension of an entry's argument
   Value reshape(Value block, llvm::ArrayRef<int64_t> shape);  // the same elements of a blockType, in another shape
   Value view(Value memref, Value offset, llvm::ArrayRef<int64_t> shape);  // contiguous elements from `offset` on
+
+  Value bits(Value memref);                    // its elements as integers of their width
+  Value local(llvm::ArrayRef<int64_t> shape);  // f32 on the stack, for a kilobyte at most: what is indexed by a loop and gone behind it
 
   // A loaded vector of lanes() bf16, f16 or f32 as f32: integer operations, so that every target does it.
   Value widen(Value memref, ValueRange at);

@@ -52,14 +52,27 @@ llvm::Error applyAArch64(char* at, uint64_t type, int64_t place, int64_t target)
       put32(at, get32(at) | ((pages & 3) << 29) | (((pages >> 2) & 0x7ffff) << 5));
       break;
     }
-    case llvm::ELF::R_AARCH64_PREL32: put32(at, static_cast<uint32_t>(target - place)); break;
+    case llvm::ELF::R_AARCH64_PREL32:
+      put32(at, static_cast<uint32_t>(target - place));
+      break;
     case llvm::ELF::R_AARCH64_ADD_ABS_LO12_NC:
-    case llvm::ELF::R_AARCH64_LDST8_ABS_LO12_NC: low12(0); break;
-    case llvm::ELF::R_AARCH64_LDST16_ABS_LO12_NC: low12(1); break;
-    case llvm::ELF::R_AARCH64_LDST32_ABS_LO12_NC: low12(2); break;
-    case llvm::ELF::R_AARCH64_LDST64_ABS_LO12_NC: low12(3); break;
-    case llvm::ELF::R_AARCH64_LDST128_ABS_LO12_NC: low12(4); break;
-    default: return llvm::createStringError("aarch64 relocation " + std::to_string(type) + " depends on the load address");
+    case llvm::ELF::R_AARCH64_LDST8_ABS_LO12_NC:
+      low12(0);
+      break;
+    case llvm::ELF::R_AARCH64_LDST16_ABS_LO12_NC:
+      low12(1);
+      break;
+    case llvm::ELF::R_AARCH64_LDST32_ABS_LO12_NC:
+      low12(2);
+      break;
+    case llvm::ELF::R_AARCH64_LDST64_ABS_LO12_NC:
+      low12(3);
+      break;
+    case llvm::ELF::R_AARCH64_LDST128_ABS_LO12_NC:
+      low12(4);
+      break;
+    default:
+      return llvm::createStringError("aarch64 relocation " + std::to_string(type) + " depends on the load address");
   }
   return llvm::Error::success();
 }

@@ -6,7 +6,6 @@
 #include "llvm/Transforms/InstCombine/InstCombine.h"
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
 #include "llvm/Transforms/Scalar/LICM.h"
-#include "llvm/Transforms/Scalar/SimplifyCFG.h"
 #include "passes/export/translate.h"
 
 namespace hsa::ir {
@@ -26,7 +25,7 @@ void setTargetAttributes(llvm::Module& module, const Target& target) {
   }
 }
 
-// The emitters have chosen vectors, tiles and order; what is left is what memref descriptors leave behind and what does not change in a loop. The
+// The emitters have chosen vectors, tiles and order; what is left is what is computed twice, or in a loop that does not change it. The
 // default O2 pipeline takes seven times as long for the same speed of the code (docs/performance.md, "Compile time").
 void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   llvm::LoopAnalysisManager loops;
@@ -40,11 +39,9 @@ void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, calls, modules);
   llvm::FunctionPassManager clean;
-  clean.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/true));
-  clean.addPass(llvm::SimplifyCFGPass());
+  clean.addPass(llvm::EarlyCSEPass());
   clean.addPass(llvm::InstCombinePass(llvm::InstCombineOptions().setMaxIterations(1).setVerifyFixpoint(false)));
   clean.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), /*UseMemorySSA=*/true));
-  clean.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/true));
   llvm::ModulePassManager passes;
   passes.addPass(llvm::createModuleToFunctionPassAdaptor(std::move(clean)));
   passes.run(module, modules);
@@ -53,8 +50,8 @@ void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
 // Passes of the code generator that are not worth their time here (a third of all). Strength reduction of loops and what prepares it: addresses come
 // in the form that it would find (translate_memory.cpp). Scheduling behind register allocation: the processors that run this reorder by themselves.
 bool isSpared(llvm::StringRef pass) {
-  return llvm::is_contained<llvm::StringRef>({"Loop Strength Reduction", "Canonicalize Freeze Instructions in Loops",
-                                              "Post RA top-down list latency scheduler"}, pass);
+  return llvm::is_contained<llvm::StringRef>(
+      {"Loop Strength Reduction", "Canonicalize Freeze Instructions in Loops", "Post RA top-down list latency scheduler"}, pass);
 }
 
 class SparingPasses : public llvm::legacy::PassManagerBase {

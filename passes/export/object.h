@@ -1,4 +1,4 @@
-// A variant's module in the LLVM dialect → machine code.
+// A variant: vector code → LLVM IR → machine code.
 #pragma once
 
 #include <string>

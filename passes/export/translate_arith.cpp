@@ -14,16 +14,26 @@ llvm::CmpInst::Predicate predicateOf(arith::CmpIPredicate predicate) {
   using P = arith::CmpIPredicate;
   using L = llvm::CmpInst;
   switch (predicate) {
-    case P::eq: return L::ICMP_EQ;
-    case P::ne: return L::ICMP_NE;
-    case P::slt: return L::ICMP_SLT;
-    case P::sle: return L::ICMP_SLE;
-    case P::sgt: return L::ICMP_SGT;
-    case P::sge: return L::ICMP_SGE;
-    case P::ult: return L::ICMP_ULT;
-    case P::ule: return L::ICMP_ULE;
-    case P::ugt: return L::ICMP_UGT;
-    case P::uge: return L::ICMP_UGE;
+    case P::eq:
+      return L::ICMP_EQ;
+    case P::ne:
+      return L::ICMP_NE;
+    case P::slt:
+      return L::ICMP_SLT;
+    case P::sle:
+      return L::ICMP_SLE;
+    case P::sgt:
+      return L::ICMP_SGT;
+    case P::sge:
+      return L::ICMP_SGE;
+    case P::ult:
+      return L::ICMP_ULT;
+    case P::ule:
+      return L::ICMP_ULE;
+    case P::ugt:
+      return L::ICMP_UGT;
+    case P::uge:
+      return L::ICMP_UGE;
   }
   llvm_unreachable("every predicate is above");
 }
@@ -32,22 +42,38 @@ llvm::CmpInst::Predicate predicateOf(arith::CmpFPredicate predicate) {
   using P = arith::CmpFPredicate;
   using L = llvm::CmpInst;
   switch (predicate) {
-    case P::AlwaysFalse: return L::FCMP_FALSE;
-    case P::OEQ: return L::FCMP_OEQ;
-    case P::OGT: return L::FCMP_OGT;
-    case P::OGE: return L::FCMP_OGE;
-    case P::OLT: return L::FCMP_OLT;
-    case P::OLE: return L::FCMP_OLE;
-    case P::ONE: return L::FCMP_ONE;
-    case P::ORD: return L::FCMP_ORD;
-    case P::UEQ: return L::FCMP_UEQ;
-    case P::UGT: return L::FCMP_UGT;
-    case P::UGE: return L::FCMP_UGE;
-    case P::ULT: return L::FCMP_ULT;
-    case P::ULE: return L::FCMP_ULE;
-    case P::UNE: return L::FCMP_UNE;
-    case P::UNO: return L::FCMP_UNO;
-    case P::AlwaysTrue: return L::FCMP_TRUE;
+    case P::AlwaysFalse:
+      return L::FCMP_FALSE;
+    case P::OEQ:
+      return L::FCMP_OEQ;
+    case P::OGT:
+      return L::FCMP_OGT;
+    case P::OGE:
+      return L::FCMP_OGE;
+    case P::OLT:
+      return L::FCMP_OLT;
+    case P::OLE:
+      return L::FCMP_OLE;
+    case P::ONE:
+      return L::FCMP_ONE;
+    case P::ORD:
+      return L::FCMP_ORD;
+    case P::UEQ:
+      return L::FCMP_UEQ;
+    case P::UGT:
+      return L::FCMP_UGT;
+    case P::UGE:
+      return L::FCMP_UGE;
+    case P::ULT:
+      return L::FCMP_ULT;
+    case P::ULE:
+      return L::FCMP_ULE;
+    case P::UNE:
+      return L::FCMP_UNE;
+    case P::UNO:
+      return L::FCMP_UNO;
+    case P::AlwaysTrue:
+      return L::FCMP_TRUE;
   }
   llvm_unreachable("every predicate is above");
 }
@@ -63,12 +89,18 @@ llvm::FastMathFlags flagsOf(Operation& op) {
 llvm::Intrinsic::ID reductionOf(vector::CombiningKind kind) {
   using K = vector::CombiningKind;
   switch (kind) {
-    case K::ADD: return llvm::Intrinsic::vector_reduce_add;
-    case K::MINSI: return llvm::Intrinsic::vector_reduce_smin;
-    case K::MAXSI: return llvm::Intrinsic::vector_reduce_smax;
-    case K::AND: return llvm::Intrinsic::vector_reduce_and;
-    case K::OR: return llvm::Intrinsic::vector_reduce_or;
-    default: return llvm::Intrinsic::not_intrinsic;
+    case K::ADD:
+      return llvm::Intrinsic::vector_reduce_add;
+    case K::MINSI:
+      return llvm::Intrinsic::vector_reduce_smin;
+    case K::MAXSI:
+      return llvm::Intrinsic::vector_reduce_smax;
+    case K::AND:
+      return llvm::Intrinsic::vector_reduce_and;
+    case K::OR:
+      return llvm::Intrinsic::vector_reduce_or;
+    default:
+      return llvm::Intrinsic::not_intrinsic;
   }
 }
 
@@ -143,7 +175,9 @@ llvm::Value* FunctionTranslator::translateFloat(Operation& op) {
       .Case([&](arith::NegFOp) { return b.CreateFNeg(operand(0)); })
       .Case([&](math::SqrtOp) { return b.CreateUnaryIntrinsic(llvm::Intrinsic::sqrt, operand(0)); })
       .Case([&](math::AbsFOp) { return b.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, operand(0)); })
-      .Case([&](math::FmaOp) { return b.CreateIntrinsic(llvm::Intrinsic::fma, {operand(0)->getType()}, {operand(0), operand(1), operand(2)}); })
+      .Case([&](math::FmaOp) {
+        return b.CreateIntrinsic(llvm::Intrinsic::fma, {operand(0)->getType()}, {operand(0), operand(1), operand(2)});
+      })
       .Case([&](arith::CmpFOp compare) { return b.CreateFCmp(predicateOf(compare.getPredicate()), operand(0), operand(1)); })
       .Case([&](arith::SIToFPOp) { return to(I::SIToFP); })
       .Case([&](arith::UIToFPOp) { return to(I::UIToFP); })

@@ -1,7 +1,7 @@
 // Memrefs → pointers. An address is base + Σ index · stride, taken apart so that loops stay cheap without strength reduction: what an outer loop knows
 // is added first and hoisted, the constant comes last and becomes the displacement of the instruction.
-#include "mlir/IR/Matchers.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 #include "passes/export/function_translator.h"
 
 namespace hsa::ir {
@@ -31,7 +31,8 @@ struct Term {
 
 unsigned depthOf(Value value) {
   unsigned depth = 0;
-  for (Operation* op = value.getParentBlock()->getParentOp(); op && !isa<func::FuncOp>(op); op = op->getParentOp()) depth += isa<scf::ForOp>(op);
+  for (Operation* op = value.getParentBlock()->getParentOp(); op && !isa<func::FuncOp>(op); op = op->getParentOp())
+    depth += isa<scf::ForOp>(op);
   return depth;
 }
 
@@ -119,10 +120,21 @@ bool FunctionTranslator::translateMemory(Operation& op) {
     b.CreateIntrinsic(llvm::Intrinsic::prefetch, {b.getPtrTy()},
                       {address(prefetch.getMemref(), prefetch.getIndices()), b.getInt32(prefetch.getIsWrite()),
                        b.getInt32(prefetch.getLocalityHint()), b.getInt32(prefetch.getIsDataCache())});
+  } else if (auto local = dyn_cast<memref::AllocaOp>(op)) {
+    llvm::IRBuilder<>::InsertPointGuard guard(b);
+    b.SetInsertPoint(&function_.getEntryBlock(), function_.getEntryBlock().begin());
+    llvm::AllocaInst* array =
+        b.CreateAlloca(llvm::ArrayType::get(type(local.getType().getElementType()), local.getType().getNumElements()));
+    array->setAlignment(llvm::Align(16));  // that of the stack: no function has to align it
+    const size_t rank = local.getType().getRank();
+    memories_[local.getResult()] = {array, llvm::SmallVector<llvm::Value*, 4>(rank), llvm::SmallVector<llvm::Value*, 4>(rank)};
   } else if (auto dim = dyn_cast<memref::DimOp>(op)) {
     values_[dim.getResult()] = size(dim.getSource(), *dim.getConstantIndex());
   } else if (auto cast = dyn_cast<memref::CastOp>(op)) {
     memories_[cast.getResult()] = as(cast.getSource(), llvm::cast<MemRefType>(cast.getType()));
+  } else if (auto cast = dyn_cast<UnrealizedConversionCastOp>(op)) {  // KernelEmitter::bits
+    if (cast.getNumOperands() != 1 || cast.getNumResults() != 1 || !isa<MemRefType>(cast.getOperand(0).getType())) return false;
+    memories_[cast.getResult(0)] = Memory(memories_[cast.getOperand(0)]);
   } else if (auto metadata = dyn_cast<memref::ExtractStridedMetadataOp>(op)) {
     Value source = metadata.getSource();
     memories_[metadata.getBaseBuffer()] = {memories_[source].base, {}, {}};
