@@ -1,8 +1,8 @@
 #include "dialect/hsa_dialect.h"
-#include "mlir/IR/Builders.h"
-#include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
 
 using namespace mlir;
 
@@ -65,7 +65,8 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, i
 
 ConfigAttr ConfigAttr::getDefault(MLIRContext* context) {
   return get(context, /*order=*/2, /*theta=*/FloatAttr(), /*nearSinkTokens=*/4, /*windowTokens=*/1024, /*tileQueries=*/64,
-             /*leafTokens=*/16, /*miniSegmentTokens=*/1024, /*segmentTokens=*/8192, /*bands=*/8, /*tolerance=*/FloatAttr(), /*confidence=*/FloatAttr(), QueryOrder::Content);
+             /*leafTokens=*/16, /*miniSegmentTokens=*/1024, /*segmentTokens=*/8192, /*bands=*/8, /*tolerance=*/FloatAttr(),
+             /*confidence=*/FloatAttr(), QueryOrder::Content);
 }
 
 SmallVector<int64_t> ConfigAttr::getLevelTokens(int64_t unitTokens) const {

@@ -1,8 +1,7 @@
 #include "dialect/hsa_dialect.h"
 
-#include "dialect/hsa_ops.h"
-
 #include "dialect/hsa_dialect.cpp.inc"
+#include "dialect/hsa_ops.h"
 
 namespace hsa::ir {
 

@@ -1,7 +1,7 @@
 #include "dialect/hsa_dialect.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -37,7 +37,7 @@ void HsaDialect::registerTypes() {
 static bool isExtent(int64_t extent, int64_t least) { return ShapedType::isDynamic(extent) || extent >= least; }
 
 LogicalResult SplatIndexType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t kvHeads, int64_t keys, int64_t headDim,
-                                int64_t valueDim) {
+                                     int64_t valueDim) {
   if (!isExtent(kvHeads, 1) || !isExtent(keys, 0) || !isExtent(headDim, 1) || !isExtent(valueDim, 1))
     return emitError() << "index_type_c1: kv_heads, keys, head_dim, value_dim are " << kvHeads << ", " << keys << ", " << headDim << ", "
                        << valueDim << "; wanted at least 1, 0, 1, 1";

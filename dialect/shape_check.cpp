@@ -1,8 +1,8 @@
 #include "dialect/shape_check.h"
 
-#include "llvm/ADT/STLExtras.h"
-
 #include <cmath>
+
+#include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
 
@@ -11,7 +11,8 @@ namespace hsa::ir {
 // The extents of a type of this dialect or of a tensor, to compare and to refine.
 static std::optional<SmallVector<int64_t>> extentsOf(Type type) {
   if (auto tensor = dyn_cast<RankedTensorType>(type)) return SmallVector<int64_t>(tensor.getShape());
-  if (auto partial = dyn_cast<PartialType>(type)) return SmallVector<int64_t>{partial.getHeads(), partial.getQueries(), partial.getValueDim()};
+  if (auto partial = dyn_cast<PartialType>(type))
+    return SmallVector<int64_t>{partial.getHeads(), partial.getQueries(), partial.getValueDim()};
   if (auto index = dyn_cast<SplatIndexType>(type))
     return SmallVector<int64_t>{index.getKvHeads(), index.getKeys(), index.getHeadDim(), index.getValueDim()};
   return std::nullopt;
@@ -67,7 +68,8 @@ LogicalResult checkScale(Operation* op, StringRef constraint, FloatAttr scale) {
 }
 
 LogicalResult checkTheta(Operation* op, StringRef constraint, FloatAttr theta) {
-  if (!(theta.getValueAsDouble() >= 0)) return op->emitOpError() << constraint << ": theta is " << theta.getValueAsDouble() << ", wanted 0 or more";
+  if (!(theta.getValueAsDouble() >= 0))
+    return op->emitOpError() << constraint << ": theta is " << theta.getValueAsDouble() << ", wanted 0 or more";
   return success();
 }
 
@@ -77,7 +79,7 @@ Type partialOf(RankedTensorType query, RankedTensorType value) {
 
 Type indexOf(RankedTensorType key, RankedTensorType value) {
   return SplatIndexType::get(key.getContext(), known(key.getDimSize(0), value.getDimSize(0)), known(key.getDimSize(1), value.getDimSize(1)),
-                        key.getDimSize(2), value.getDimSize(2));
+                             key.getDimSize(2), value.getDimSize(2));
 }
 
 Type scoreOf(RankedTensorType query, int64_t keys, ConfigAttr config) {

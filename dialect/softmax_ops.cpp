@@ -12,7 +12,8 @@ static LogicalResult checkQueryIndex(Operation* op, RankedTensorType query, Spla
   if (!mayEqual(query.getDimSize(2), index.getHeadDim()))
     return op->emitOpError() << name << "_c1: head_dim is " << query.getDimSize(2) << " in query but " << index.getHeadDim() << " in index";
   if (!mayDivide(index.getKvHeads(), query.getDimSize(0)))
-    return op->emitOpError() << name << "_c2: " << index.getKvHeads() << " kv_heads do not divide " << query.getDimSize(0) << " query heads";
+    return op->emitOpError() << name << "_c2: " << index.getKvHeads() << " kv_heads do not divide " << query.getDimSize(0)
+                             << " query heads";
   return success();
 }
 
@@ -53,7 +54,8 @@ LogicalResult AttendExactOp::verify() {
   if (failed(checkType(*this, "attend_exact_c6", "partial", getPartial().getType(), getImpliedTypes()[0]))) return failure();
   if (failed(checkScale(*this, "attend_exact_c7", getScaleAttr()))) return failure();
   if (getField() == Field::Near && (getFirst() || getTotal()))
-    return emitOpError("attend_exact_c8: field is near but the keys are a segment; the near field is of a whole sequence, wanted field all");
+    return emitOpError(
+        "attend_exact_c8: field is near but the keys are a segment; the near field is of a whole sequence, wanted field all");
   if (getField() == Field::Near && !getConfig())
     return emitOpError("attend_exact_c9: field is near but there is no config; wanted the #hsa.config that says what is near");
   if (!getFirst() != !getTotal())

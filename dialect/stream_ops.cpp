@@ -29,8 +29,8 @@ LogicalResult StreamOp::verifyRegions() {
   if (!llvm::equal(is, wanted, mayBe)) return emitOpError("stream_c4: body takes (") << is << "), wanted (" << TypeRange(wanted) << ")";
   auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());
   if (!yield || !mayBe(yield.getCarry().getType(), getInit().getType()))
-    return emitOpError("stream_c5: body yields ") << getBody().front().getTerminator()->getOperandTypes() << " but carries "
-                                                  << getInit().getType();
+    return emitOpError("stream_c5: body yields ")
+           << getBody().front().getTerminator()->getOperandTypes() << " but carries " << getInit().getType();
   return checkType(*this, "stream_c6", "partial", getPartial().getType(), getInit().getType());
 }
 

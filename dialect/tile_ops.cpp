@@ -17,7 +17,8 @@ LogicalResult verifyTileOp(Operation* op, unsigned numIns, unsigned numOuts) {
   if (op->getNumResults() != wanted) return op->emitOpError("tile_c4: has ") << op->getNumResults() << " results, wants " << wanted;
   for (unsigned i = 0; i < wanted; ++i)
     if (op->getResult(i).getType() != op->getOperand(ins + i).getType())
-      return op->emitOpError("tile_c5: result ") << i << " is " << op->getResult(i).getType() << ", its out is " << op->getOperand(ins + i).getType();
+      return op->emitOpError("tile_c5: result ")
+             << i << " is " << op->getResult(i).getType() << ", its out is " << op->getOperand(ins + i).getType();
   return success();
 }
 

@@ -16,9 +16,9 @@ inline constexpr int kPadPosition = 0x7fffffff;  // of an empty slot: after ever
 
 struct TileShape {
   std::string_view isa;
-  int lanes;    // f32 in a vector register
-  int rows;     // rows of the register tile
-  int vectors;  // vectors side by side in the register tile
+  int lanes;                  // f32 in a vector register
+  int rows;                   // rows of the register tile
+  int vectors;                // vectors side by side in the register tile
   std::string_view features;  // what the code may use, in LLVM's spelling, comma-separated; also what a plan requires
 };
 

@@ -42,8 +42,7 @@ void buildEntry(OpBuilder& b, Location loc, const StageSpec& stage, StringRef na
   OperationState state(loc, "hsa.tile_" + std::string(stage.entry));
   state.addOperands(function.getArguments());
   state.addTypes(results);
-  state.addAttribute("operandSegmentSizes",
-                     b.getDenseI32ArrayAttr({static_cast<int32_t>(ins.size()), static_cast<int32_t>(outs.size())}));
+  state.addAttribute("operandSegmentSizes", b.getDenseI32ArrayAttr({static_cast<int32_t>(ins.size()), static_cast<int32_t>(outs.size())}));
   Operation* op = b.create(state);
   func::ReturnOp::create(b, loc, op->getResults());
 }
@@ -68,7 +67,7 @@ void buildStages(ScheduleOp schedule) {
       names.push_back((term->home == Home::kBuffer ? "" : "@") + std::string(term->name));
     SmallVector<StringRef> views(names.begin(), names.end());
     PlanStageOp::create(stages, loc, stages.getStringAttr(stage.entry), stages.getStringAttr(stage.space), stages.getStrArrayAttr(views),
-                    stage.typed ? stages.getUnitAttr() : UnitAttr());
+                        stage.typed ? stages.getUnitAttr() : UnitAttr());
     if (!stage.typed) {
       buildEntry(functions, loc, stage, stage.entry, ins, outs, {context, {}});
       continue;

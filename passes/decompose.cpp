@@ -1,10 +1,10 @@
 // hsa-decompose: what is wanted becomes the stages that compute it, once by splats and once exactly.
+#include <cmath>
+
 #include "dialect/shape_check.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/patterns.h"
-
-#include <cmath>
 
 using namespace mlir;
 
@@ -70,7 +70,8 @@ struct DecomposeIntoSplats : OpRewritePattern<AttentionOp> {
 
     ImplicitLocOpBuilder b(attention.getLoc(), rewriter);
     Value index = SummarizeOp::create(b, indexType, query, key, value, mask, scale, config);
-    Value near = AttendExactOp::create(b, partialType, query, key, value, /*first=*/Value(), /*total=*/Value(), FieldAttr::get(b.getContext(), Field::Near), mask, scale, config);
+    Value near = AttendExactOp::create(b, partialType, query, key, value, /*first=*/Value(), /*total=*/Value(),
+                                       FieldAttr::get(b.getContext(), Field::Near), mask, scale, config);
     Value score = ScoreOp::create(b, scoreOf(queryType, keys, config), query, index, mask, scale, config);
     Value open = SelectOp::create(b, openOf(queryType, keys, config), query, index, score, near, theta, mask, scale, config);
     Value far = AttendSplatsOp::create(b, partialType, query, key, value, index, score, open, mask, scale, config);

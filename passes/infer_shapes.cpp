@@ -1,9 +1,9 @@
 // hsa-infer-shapes: result types as exact as the operands allow, and the defaults of hsa.attention written out.
+#include <cmath>
+
 #include "dialect/shape_check.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/passes.h"
-
-#include <cmath>
 
 using namespace mlir;
 
@@ -49,7 +49,8 @@ struct InferShapesPass : impl::InferShapesPassBase<InferShapesPass> {
     getOperation()->walk<WalkOrder::PreOrder>([](Operation* op) {
       if (auto attention = dyn_cast<AttentionOp>(op)) writeDefaults(attention);
       if (auto stage = dyn_cast<ImpliedTypesOp>(op))
-        for (auto [result, implied] : llvm::zip_equal(op->getResults(), stage.getImpliedTypes())) retype(result, refine(result.getType(), implied));
+        for (auto [result, implied] : llvm::zip_equal(op->getResults(), stage.getImpliedTypes()))
+          retype(result, refine(result.getType(), implied));
       if (auto stream = dyn_cast<StreamOp>(op))
         for (auto [argument, type] : llvm::zip_equal(stream.getBody().getArguments(), stream.getBodyTypes()))
           argument.setType(refine(argument.getType(), type));

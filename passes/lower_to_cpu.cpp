@@ -23,16 +23,25 @@ using Emitter = void (*)(KernelEmitter&, ValueRange);
 
 Emitter emitterOf(Operation& op) {
   static const llvm::StringMap<Emitter> emitters = {
-      {"hsa.tile_load_query", emitLoadQuery},       {"hsa.tile_query_bands", emitQueryBands},
-      {"hsa.tile_finish", emitFinish},              {"hsa.tile_attend_panels", emitAttendPanels},
-      {"hsa.tile_attend_leaves", emitAttendLeaves}, {"hsa.tile_start_mass", emitStartMass},
-      {"hsa.tile_root_mass", emitRootMass},         {"hsa.tile_log_mass", emitLogMass},
-      {"hsa.tile_score_level", emitScoreLevel},     {"hsa.tile_widen_rows", emitWidenRows},
-      {"hsa.tile_store_rows", emitStoreRows},       {"hsa.tile_pack_panels", emitPackPanels},
-      {"hsa.tile_pack_leaves", emitPackLeaves},     {"hsa.tile_gram", emitGram},
-      {"hsa.tile_metric_rows", emitMetricRows},     {"hsa.tile_principal_axis", emitPrincipalAxis},
+      {"hsa.tile_load_query", emitLoadQuery},
+      {"hsa.tile_query_bands", emitQueryBands},
+      {"hsa.tile_finish", emitFinish},
+      {"hsa.tile_attend_panels", emitAttendPanels},
+      {"hsa.tile_attend_leaves", emitAttendLeaves},
+      {"hsa.tile_start_mass", emitStartMass},
+      {"hsa.tile_root_mass", emitRootMass},
+      {"hsa.tile_log_mass", emitLogMass},
+      {"hsa.tile_score_level", emitScoreLevel},
+      {"hsa.tile_widen_rows", emitWidenRows},
+      {"hsa.tile_store_rows", emitStoreRows},
+      {"hsa.tile_pack_panels", emitPackPanels},
+      {"hsa.tile_pack_leaves", emitPackLeaves},
+      {"hsa.tile_gram", emitGram},
+      {"hsa.tile_metric_rows", emitMetricRows},
+      {"hsa.tile_principal_axis", emitPrincipalAxis},
       {"hsa.tile_add_rows", emitAddRows},
-      {"hsa.tile_leaf_moments", emitLeafMoments},   {"hsa.tile_merge_moments", emitMergeMoments},
+      {"hsa.tile_leaf_moments", emitLeafMoments},
+      {"hsa.tile_merge_moments", emitMergeMoments},
   };
   return emitters.lookup(op.getName().getStringRef());
 }
@@ -63,7 +72,8 @@ struct LowerToCpuPass : impl::LowerToCpuPassBase<LowerToCpuPass> {
   using LowerToCpuPassBase::LowerToCpuPassBase;
 
   void getDependentDialects(DialectRegistry& registry) const override {
-    registry.insert<arith::ArithDialect, func::FuncDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+    registry
+        .insert<arith::ArithDialect, func::FuncDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
   }
 
   void runOnOperation() override {

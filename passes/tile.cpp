@@ -29,19 +29,21 @@ LogicalResult tileAttention(func::FuncOp function, AttendFusedOp attend) {
   RankedTensorType query = type(attend.getQuery()), key = type(attend.getKey()), value = type(attend.getValue());
   const int64_t dims[] = {query.getDimSize(0), key.getDimSize(0), query.getDimSize(2), value.getDimSize(2)};
   if (llvm::is_contained(dims, ShapedType::kDynamic))
-    return attend.emitOpError("has dynamic heads or dims; kernels are compiled for fixed ones: give query and value static first and last sizes");
+    return attend.emitOpError(
+        "has dynamic heads or dims; kernels are compiled for fixed ones: give query and value static first and last sizes");
   OpBuilder b(function);
   ConfigAttr config = attend.getConfig();
-  auto withTheta = ConfigAttr::get(b.getContext(), config.getOrder(), attend.getThetaAttr(), config.getNearSinkTokens(), config.getWindowTokens(),
-                                   config.getTileQueries(), config.getLeafTokens(), config.getMiniSegmentTokens(), config.getSegmentTokens(),
-                                   config.getBands(), config.getTolerance(), config.getConfidence(), config.getQueryOrder());
+  auto withTheta =
+      ConfigAttr::get(b.getContext(), config.getOrder(), attend.getThetaAttr(), config.getNearSinkTokens(), config.getWindowTokens(),
+                      config.getTileQueries(), config.getLeafTokens(), config.getMiniSegmentTokens(), config.getSegmentTokens(),
+                      config.getBands(), config.getTolerance(), config.getConfidence(), config.getQueryOrder());
   auto i64 = [&](int64_t v) { return b.getI64IntegerAttr(v); };
   auto fixed = [&](int64_t tokens) { return ShapedType::isDynamic(tokens) ? IntegerAttr() : i64(tokens); };
-  auto schedule = ScheduleOp::create(b, function.getLoc(), b.getStringAttr(function.getName()), tensorName(function, attend.getQuery(), "q"),
-                                     tensorName(function, attend.getKey(), "k"), tensorName(function, attend.getValue(), "v"),
-                                     outputName(function), i64(dims[0]), i64(dims[1]), i64(dims[2]), i64(dims[3]), attend.getScaleAttr(),
-                                     attend.getMask(), withTheta, fixed(query.getDimSize(1)),
-                                     fixed(known(key.getDimSize(1), value.getDimSize(1))));
+  auto schedule =
+      ScheduleOp::create(b, function.getLoc(), b.getStringAttr(function.getName()), tensorName(function, attend.getQuery(), "q"),
+                         tensorName(function, attend.getKey(), "k"), tensorName(function, attend.getValue(), "v"), outputName(function),
+                         i64(dims[0]), i64(dims[1]), i64(dims[2]), i64(dims[3]), attend.getScaleAttr(), attend.getMask(), withTheta,
+                         fixed(query.getDimSize(1)), fixed(known(key.getDimSize(1), value.getDimSize(1))));
   function.erase();
   buildStages(schedule);
   return success();
@@ -54,7 +56,9 @@ struct TilePass : impl::TilePassBase<TilePass> {
     for (auto function : module.getOps<func::FuncOp>())
       function.walk([&](AttendFusedOp attend) { attentions.push_back({function, attend}); });
     if (attentions.size() != 1) {
-      module.emitError("module has ") << attentions.size() << " fused attentions, a plan of this version holds one; run hsa-decompose and hsa-fuse on a graph with one hsa.attention";
+      module.emitError("module has ")
+          << attentions.size()
+          << " fused attentions, a plan of this version holds one; run hsa-decompose and hsa-fuse on a graph with one hsa.attention";
       return signalPassFailure();
     }
     auto [function, attend] = attentions.front();

@@ -37,8 +37,8 @@ void LeaveOutNonFinite(Audit& audit, int64_t dv) {
 
 }  // namespace
 
-void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, const TileIo& io, const std::vector<std::vector<RegionKeys>>& keys,
-                   std::span<Audit> audits) {
+void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, const TileIo& io,
+                   const std::vector<std::vector<RegionKeys>>& keys, std::span<Audit> audits) {
   const Geometry& g = job.geometry;
   const int64_t dv = g.padded_value_dim;
   std::vector<std::pair<Audit*, int64_t>> tiles;  // and the first row of each

@@ -21,8 +21,8 @@ std::vector<int32_t> DrawQueries(const Geometry& geometry, uint64_t seed, int64_
 
 // Fills `exact` of every audit by reading every visible key, then leaves out the queries whose exact output is not finite. `keys` of the
 // block's regions, [region][kv_head].
-void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, const TileIo& io, const std::vector<std::vector<RegionKeys>>& keys,
-                   std::span<Audit> audits);
+void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, const TileIo& io,
+                   const std::vector<std::vector<RegionKeys>>& keys, std::span<Audit> audits);
 
 // ‖o − exact‖ / ‖exact‖ of one row, infinite where o is not finite.
 double RowError(std::span<const float> o, std::span<const float> exact);

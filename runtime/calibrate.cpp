@@ -11,13 +11,13 @@ namespace hsa {
 
 namespace {
 
-constexpr int64_t kChunk = 8;            // tiles between two looks at a trial: fixed, so that a search takes the same path with any threads
-constexpr int64_t kMostTrials = 16;      // of one search
-constexpr int64_t kMostStride = 12;      // steps from one trial to the next
-constexpr int64_t kLeastStep = -80;      // θ = 1e-6: finer ones open everything that matters
-constexpr int64_t kMostStep = 8;         // θ = 4: nothing opens
-constexpr double kNearEnough = 0.8;      // a quantile of ε from which a larger θ is not tried: two steps of θ are some 1.3 in error
-constexpr double kStepError = 1.19;      // a step of θ changes the error by at most about this factor
+constexpr int64_t kChunk = 8;        // tiles between two looks at a trial: fixed, so that a search takes the same path with any threads
+constexpr int64_t kMostTrials = 16;  // of one search
+constexpr int64_t kMostStride = 12;  // steps from one trial to the next
+constexpr int64_t kLeastStep = -80;  // θ = 1e-6: finer ones open everything that matters
+constexpr int64_t kMostStep = 8;     // θ = 4: nothing opens
+constexpr double kNearEnough = 0.8;  // a quantile of ε from which a larger θ is not tried: two steps of θ are some 1.3 in error
+constexpr double kStepError = 1.19;  // a step of θ changes the error by at most about this factor
 // Cost of a scored node and of a leaf key in keys of the near field (docs/performance.md, stages).
 constexpr double kNodeCost = 1.7, kLeafCost = 1.2;
 
@@ -85,7 +85,8 @@ Calibrator::Trial Calibrator::Try(std::vector<Audited>& tiles, const Audit& audi
   std::erase(errors, -1.0);
   std::sort(errors.begin(), errors.end(), std::greater());
   // Of a trial that was broken off, the error at the same share of what it saw.
-  const auto rank = static_cast<size_t>(static_cast<double>(allowed) * static_cast<double>(seen) / static_cast<double>(std::max<int64_t>(n, 1)));
+  const auto rank =
+      static_cast<size_t>(static_cast<double>(allowed) * static_cast<double>(seen) / static_cast<double>(std::max<int64_t>(n, 1)));
   trial.quantile = errors.empty() ? 0 : errors[std::min(rank, errors.size() - 1)] / tolerance.error;
   trial.kept = misses <= allowed;
   return trial;

@@ -18,7 +18,7 @@ constexpr int kSteps = 48;
 double ThetaAt(double step) { return std::exp2(2.0 - 0.5 * step); }
 
 constexpr int64_t kRegions = 8, kWindowsPerRegion = 3, kTilesPerWindow = 3;  // sampled, of each head
-constexpr double kEnough = 4;      // times the budget: where the probe of a tile ends; dear tiles weigh in at the θ of the others, too
+constexpr double kEnough = 4;     // times the budget: where the probe of a tile ends; dear tiles weigh in at the θ of the others, too
 constexpr double kMargin = 0.96;  // what the sample may be wrong by
 
 // Numbers below `count`, each in the middle of its share: work grows with the position.
@@ -54,8 +54,14 @@ struct HeadProbe {
 class Prober {
  public:
   Prober(const Job& job, IndexStore& store)
-      : job_(job), g_(job.geometry), store_(store), io_(job.program, g_, job.inputs, job.outputs), workers_([this] { return Worker(job_.program); }),
-        attenders_([this] { return WindowAttender(job_, store_); }), nodes_(job, store), heads_(g_.heads) {}
+      : job_(job),
+        g_(job.geometry),
+        store_(store),
+        io_(job.program, g_, job.inputs, job.outputs),
+        workers_([this] { return Worker(job_.program); }),
+        attenders_([this] { return WindowAttender(job_, store_); }),
+        nodes_(job, store),
+        heads_(g_.heads) {}
 
   std::vector<HeadProbe> Probe() {
     const std::vector<Block> blocks = BlocksOf(g_);
@@ -138,11 +144,13 @@ absl::StatusOr<std::vector<double>> ChooseTheta(const Job& job, IndexStore& stor
   const auto queries = static_cast<double>(g.queries);
   const double far = (kMargin * job.options.budget * keys.visible - keys.near) / queries;  // what the index may cost a query
   const std::vector<HeadProbe> heads = Prober(job, store).Probe();
-  const auto dearest = std::max_element(heads.begin(), heads.end(), [](const HeadProbe& a, const HeadProbe& b) { return a.far[0] < b.far[0]; });
+  const auto dearest =
+      std::max_element(heads.begin(), heads.end(), [](const HeadProbe& a, const HeadProbe& b) { return a.far[0] < b.far[0]; });
   if (dearest->far[0] > far) {
     const double least = std::min(1.0, std::ceil(1000 * (keys.near + dearest->far[0] * queries) / keys.visible / kMargin) / 1000);
-    return absl::FailedPreconditionError(absl::StrCat("--budget: ", job.options.budget, " is below what query head ", dearest - heads.begin(),
-                                                      " reads when nothing is opened; the least that works is ", least));
+    return absl::FailedPreconditionError(absl::StrCat("--budget: ", job.options.budget, " is below what query head ",
+                                                      dearest - heads.begin(), " reads when nothing is opened; the least that works is ",
+                                                      least));
   }
   std::vector<double> theta;
   for (const HeadProbe& head : heads) theta.push_back(ThetaFor(head, far));

@@ -8,7 +8,6 @@
 
 namespace hsa {
 
-
 // Builds the whole index, then probes a sample of tiles, without reading their leaves, over a grid of thresholds.
 // FAILED_PRECONDITION  the near field and the roots alone are above the budget: names the least that works
 absl::StatusOr<std::vector<double>> ChooseTheta(const Job& job, IndexStore& store);

@@ -22,17 +22,31 @@ struct Geometry {
   static Geometry Of(const format::Graph& graph, int64_t queries, int64_t keys) {
     const auto padded = [](int64_t dim) { return (dim + 15) / 16 * 16; };
     const format::Splats& s = graph.splats();
-    return {.queries = queries, .keys = keys, .heads = graph.query_heads(), .kv_heads = graph.kv_heads(), .head_dim = graph.head_dim(),
-            .value_dim = graph.value_dim(), .padded_head_dim = padded(graph.head_dim()), .padded_value_dim = padded(graph.value_dim()),
-            .causal = graph.mask().causal(), .sliding_window = static_cast<int64_t>(graph.mask().sliding_window()),
-            .sink_tokens = static_cast<int64_t>(graph.mask().sink_tokens()), .near_sinks = s.near_sink_tokens(), .window = s.window_tokens(),
-            .tile = s.tile_queries(), .leaf = s.leaf_tokens(), .mini = s.mini_segment_tokens(), .segment = s.segment_tokens(), .bands = s.bands(),
+    return {.queries = queries,
+            .keys = keys,
+            .heads = graph.query_heads(),
+            .kv_heads = graph.kv_heads(),
+            .head_dim = graph.head_dim(),
+            .value_dim = graph.value_dim(),
+            .padded_head_dim = padded(graph.head_dim()),
+            .padded_value_dim = padded(graph.value_dim()),
+            .causal = graph.mask().causal(),
+            .sliding_window = static_cast<int64_t>(graph.mask().sliding_window()),
+            .sink_tokens = static_cast<int64_t>(graph.mask().sink_tokens()),
+            .near_sinks = s.near_sink_tokens(),
+            .window = s.window_tokens(),
+            .tile = s.tile_queries(),
+            .leaf = s.leaf_tokens(),
+            .mini = s.mini_segment_tokens(),
+            .segment = s.segment_tokens(),
+            .bands = s.bands(),
             .order = s.order(),
-            .levels = s.level_tokens_size(), .content_tiles = s.query_order() == format::CONTENT};
+            .levels = s.level_tokens_size(),
+            .content_tiles = s.query_order() == format::CONTENT};
   }
 
-  int64_t group() const { return heads / kv_heads; }          // query heads per KV head
-  int64_t first_position() const { return keys - queries; }   // of query 0
+  int64_t group() const { return heads / kv_heads; }         // query heads per KV head
+  int64_t first_position() const { return keys - queries; }  // of query 0
   int64_t minis_per_segment() const { return segment / mini; }
 
   // Positions lo..hi (inclusive) that the query at `position` sees, besides the sink prefix.

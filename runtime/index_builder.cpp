@@ -69,7 +69,8 @@ void IndexBuilder::OrderKeys(Worker& worker, QueryGrams& grams, const Unit& unit
   worker.Bind("alpha", &one, {1});
   worker.Bind("metric_x", x_.data(), {count, width});
   worker.Call(metric_rows_);
-  const double key_spread = Spread(x_, count, width, 0, d, geometry_.head_dim), value_spread = Spread(x_, count, width, d, dv, geometry_.value_dim);
+  const double key_spread = Spread(x_, count, width, 0, d, geometry_.head_dim),
+               value_spread = Spread(x_, count, width, d, dv, geometry_.value_dim);
   const auto alpha = static_cast<float>(value_spread > 0 ? kValueWeight * key_spread / value_spread : 0.0);
   for (int64_t r = 0; r < count; ++r)
     for (int64_t c = d; c < width; ++c) x_[r * width + c] *= alpha;
@@ -86,8 +87,7 @@ void IndexBuilder::PackLeaves(Worker& worker, SplatIndex& index, const Unit& uni
   worker.Bind("leaf_v", index.leaf_v() + first * kPanelKeys * dv * element, {leaves, kPanelKeys, dv});
   worker.Call(pack_leaves_);
   int32_t* positions = index.leaf_pos() + first * kPanelKeys;
-  for (int64_t s = 0; s < unit.tokens; ++s)
-    positions[s] = slots_[s] < 0 ? kPadPosition : static_cast<int32_t>(unit.begin) + slots_[s];
+  for (int64_t s = 0; s < unit.tokens; ++s) positions[s] = slots_[s] < 0 ? kPadPosition : static_cast<int32_t>(unit.begin) + slots_[s];
 }
 
 void IndexBuilder::Build(Worker& worker, QueryGrams& grams, SplatIndex& index, const Unit& unit, std::vector<int32_t>& bad_keys) {

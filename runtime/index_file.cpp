@@ -26,7 +26,8 @@ struct FileHeader {
 
 uint64_t GraphHash(const Job& job) {
   const Geometry& g = job.geometry;
-  const int64_t parts[] = {g.kv_heads, g.heads, g.head_dim, g.value_dim, g.near_sinks, g.leaf, g.mini, g.segment, g.bands, g.order, g.causal};
+  const int64_t parts[] = {g.kv_heads, g.heads,   g.head_dim, g.value_dim, g.near_sinks, g.leaf,
+                           g.mini,     g.segment, g.bands,    g.order,     g.causal};
   XXH3_state_t* state = XXH3_createState();
   XXH3_64bits_reset(state);
   XXH3_64bits_update(state, parts, sizeof parts);
@@ -48,7 +49,8 @@ uint64_t KeyHash(const Job& job, int64_t tokens) {
   XXH3_64bits_reset(state);
   for (const TensorView* tensor : {&job.inputs.key, &job.inputs.value})
     for (int64_t head = 0; head < tensor->heads(); ++head)
-      for (int64_t token = 0; token < tokens; ++token) XXH3_64bits_update(state, tensor->Row(head, token), tensor->dim() * DTypeBytes(tensor->dtype));
+      for (int64_t token = 0; token < tokens; ++token)
+        XXH3_64bits_update(state, tensor->Row(head, token), tensor->dim() * DTypeBytes(tensor->dtype));
   const uint64_t hash = XXH3_64bits_digest(state);
   XXH3_freeState(state);
   return hash;
@@ -105,15 +107,18 @@ absl::Status IndexStore::Load(const std::string& path) {
   std::memcpy(&header, file.data(), sizeof header);
   if (!std::equal(std::begin(kMagic), std::end(kMagic), header.magic)) return damaged("is no splat index of this version");
   constexpr size_t kChecked = offsetof(FileHeader, graph);
-  if (XXH3_64bits(file.data() + kChecked, file.size() - kChecked) != header.checksum) return damaged("checksum does not fit its bytes: truncated or damaged");
+  if (XXH3_64bits(file.data() + kChecked, file.size() - kChecked) != header.checksum)
+    return damaged("checksum does not fit its bytes: truncated or damaged");
   if (header.graph != GraphHash(job_) || header.dtype != static_cast<int64_t>(job_.inputs.key.dtype))
-    return absl::FailedPreconditionError(absl::StrCat(path, ": belongs to another graph or element type; build the index again without --index"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": belongs to another graph or element type; build the index again without --index"));
   if (!IsPlausible(header, job_.geometry)) return damaged("numbers of its header are out of range");
   if (header.key_tokens > job_.geometry.keys || header.segments > segments_)
     return absl::FailedPreconditionError(absl::StrCat(path, ": covers ", header.key_tokens, " keys, the input has ", job_.geometry.keys,
                                                       "; build the index again without --index"));
   if (header.keys != KeyHash(job_, header.key_tokens))
-    return absl::FailedPreconditionError(absl::StrCat(path, ": was built from other keys than the input's; build the index again without --index"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": was built from other keys than the input's; build the index again without --index"));
   const int64_t kv_heads = job_.geometry.kv_heads, file_slots = header.segments + 1;
   const char* at = file.data() + sizeof header;
   // The next `count` elements of the file; false when it has no more of them.
@@ -133,7 +138,8 @@ absl::Status IndexStore::Load(const std::string& path) {
   }
   // The file has fewer slots than this run: leaves are copied slot by slot.
   const int64_t wanted = SplatIndex::Bytes(job_.geometry, job_.inputs.key.dtype, file_slots);
-  if (wanted != header.index_bytes || at + wanted * kv_heads != file.data() + file.size()) return damaged("arrays have another size than its header says");
+  if (wanted != header.index_bytes || at + wanted * kv_heads != file.data() + file.size())
+    return damaged("arrays have another size than its header says");
   for (int64_t kv_head = 0; kv_head < kv_heads; ++kv_head) {
     std::vector<std::byte> copy(wanted);
     std::memcpy(copy.data(), at + kv_head * wanted, wanted);

@@ -31,8 +31,7 @@ int64_t IndexStore::mini_slot(int64_t segment) const {
 
 IndexBuilder& IndexStore::builder() {
   std::unique_ptr<IndexBuilder>& mine = builders_.local();
-  if (mine == nullptr)
-    mine = std::make_unique<IndexBuilder>(job_.program, job_.geometry, job_.inputs.key, job_.inputs.value);
+  if (mine == nullptr) mine = std::make_unique<IndexBuilder>(job_.program, job_.geometry, job_.inputs.key, job_.inputs.value);
   return *mine;
 }
 
@@ -97,15 +96,18 @@ void IndexStore::BuildRegion(Workers& workers, int64_t segment, int64_t minis) {
   const int64_t kv_heads = job_.geometry.kv_heads, missing = std::max<int64_t>(0, segment - built_);
   const bool have_minis = HaveMinis(segment, minis);
   const int64_t units = missing + (have_minis ? 0 : minis);  // whole segments first: they take longest
-  oneapi::tbb::parallel_for(oneapi::tbb::blocked_range<int64_t>(0, units * kv_heads, 1), [&](const auto& range) {
-    for (int64_t i = range.begin(); i != range.end(); ++i) {
-      const int64_t unit = i / kv_heads, kv_head = i % kv_heads;
-      if (unit < missing)
-        BuildSegment(workers.local(), kv_head, built_ + unit);
-      else
-        BuildMini(workers.local(), kv_head, segment, unit - missing);
-    }
-  }, oneapi::tbb::simple_partitioner());
+  oneapi::tbb::parallel_for(
+      oneapi::tbb::blocked_range<int64_t>(0, units * kv_heads, 1),
+      [&](const auto& range) {
+        for (int64_t i = range.begin(); i != range.end(); ++i) {
+          const int64_t unit = i / kv_heads, kv_head = i % kv_heads;
+          if (unit < missing)
+            BuildSegment(workers.local(), kv_head, built_ + unit);
+          else
+            BuildMini(workers.local(), kv_head, segment, unit - missing);
+        }
+      },
+      oneapi::tbb::simple_partitioner());
   built_ += missing;
   if (job_.geometry.causal) grams_.Forget(std::max<int64_t>(0, (segment - 1) * job_.geometry.segment));
   seconds_ += SecondsSince(start);

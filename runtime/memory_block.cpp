@@ -17,7 +17,8 @@ absl::StatusOr<MemoryBlock> MemoryBlock::Anonymous(int64_t bytes) {
   MemoryBlock block;
   if (bytes <= 0) return block;
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) return absl::ResourceExhaustedError(absl::StrCat("cannot map ", bytes, " bytes of memory: ", std::strerror(errno)));
+  if (memory == MAP_FAILED)
+    return absl::ResourceExhaustedError(absl::StrCat("cannot map ", bytes, " bytes of memory: ", std::strerror(errno)));
   block.data_ = static_cast<std::byte*>(memory);
   block.bytes_ = bytes;
   return block;
@@ -31,17 +32,19 @@ absl::StatusOr<MemoryBlock> MemoryBlock::Scratch(int64_t bytes, const std::strin
   std::string name = where + "/hsa-scratch-XXXXXX";
   const int file = mkstemp(name.data());
   if (file < 0)
-    return absl::FailedPreconditionError(absl::StrCat(where, ": cannot make a scratch file: ", std::strerror(errno), "; give another --scratch"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(where, ": cannot make a scratch file: ", std::strerror(errno), "; give another --scratch"));
   unlink(name.c_str());  // gone with the process, however it ends
   const int error = posix_fallocate(file, 0, bytes);
   void* memory = error == 0 ? mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
   close(file);
   if (memory == MAP_FAILED) {
-    struct statvfs space {};
+    struct statvfs space{};
     const bool known = statvfs(where.c_str(), &space) == 0;
-    return absl::ResourceExhaustedError(absl::StrCat(where, ": the index wants ", bytes, " bytes of scratch, ",
-                                                     known ? absl::StrCat(space.f_bavail * space.f_frsize, " are free") : "which it has not",
-                                                     "; give another --scratch or a larger --memory-budget"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(where, ": the index wants ", bytes, " bytes of scratch, ",
+                     known ? absl::StrCat(space.f_bavail * space.f_frsize, " are free") : "which it has not",
+                     "; give another --scratch or a larger --memory-budget"));
   }
   block.data_ = static_cast<std::byte*>(memory);
   block.bytes_ = bytes;

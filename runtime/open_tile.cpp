@@ -34,7 +34,8 @@ double TileOpener::NearKeys(int64_t position, int64_t near_start, const RegionKe
 
 // Panels [first, end); whole batches are read.
 void TileOpener::AttendPanels(Worker& worker, const KeyPanels& panels, const TileBounds& visible, int64_t first, int64_t end) {
-  const std::array<int32_t, 2> range = {static_cast<int32_t>(first), static_cast<int32_t>(std::min(RoundUp(end, kBatchPanels), panels.panels))};
+  const std::array<int32_t, 2> range = {static_cast<int32_t>(first),
+                                        static_cast<int32_t>(std::min(RoundUp(end, kBatchPanels), panels.panels))};
   if (range[0] >= range[1]) return;
   panels.Bind(worker, g_);
   visible.Bind(worker, g_);
@@ -52,7 +53,8 @@ void TileOpener::AttendExceptions(Worker& worker, const TileBounds& bounds, int6
 void TileOpener::AttendNear(Worker& worker, const Tile& tile, int64_t near_start, const RegionKeys& keys) {
   const TileBounds bounds = TileBounds::Of(g_, tile);
   AttendExceptions(worker, bounds, near_start, keys);
-  AttendPanels(worker, keys.natural, bounds, (near_start - keys.first) / kPanelKeys, RoundUp(bounds.most_hi + 1 - keys.first, kPanelKeys) / kPanelKeys);
+  AttendPanels(worker, keys.natural, bounds, (near_start - keys.first) / kPanelKeys,
+               RoundUp(bounds.most_hi + 1 - keys.first, kPanelKeys) / kPanelKeys);
 }
 
 VisibleUnits TileOpener::UnitsOf(const TileBounds& bounds, int64_t near_start, double theta) const {
@@ -158,7 +160,7 @@ double TileOpener::ReadLeaves(Worker& worker, const SplatIndex& index, const Til
 }
 
 TileCost TileOpener::AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, const SplatNodes& nodes, double theta,
-                              Depth depth) {
+                               Depth depth) {
   TileCost cost;
   if (near_start == 0) return cost;
   auto start = std::chrono::steady_clock::now();
@@ -184,7 +186,8 @@ void TileOpener::AttendAll(Worker& worker, const Tile& tile, std::span<const Reg
   AttendExceptions(worker, bounds, first, *regions.front());
   for (size_t r = 0; r < regions.size(); ++r) {
     const KeyPanels& own = regions[r]->natural;
-    const int64_t end = r + 1 < regions.size() ? (regions[r + 1]->first - regions[r]->first) / kPanelKeys : own.panels;  // the next one starts inside of it
+    const int64_t end =
+        r + 1 < regions.size() ? (regions[r + 1]->first - regions[r]->first) / kPanelKeys : own.panels;  // the next one starts inside of it
     AttendPanels(worker, own, bounds, 0, std::min(end, RoundUp(bounds.most_hi + 1 - regions[r]->first, kPanelKeys) / kPanelKeys));
   }
 }

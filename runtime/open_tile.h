@@ -37,8 +37,8 @@ struct TileCost {
 // Units of the index that a tile sees entirely, and those that it reads key by key.
 struct VisibleUnits {
   int64_t mini_slot = 0;
-  int64_t first_segment = 0, end_segment = 0;  // whole segments
-  int64_t first_mini = 0, end_mini = 0;        // mini-segments of mini_slot
+  int64_t first_segment = 0, end_segment = 0;             // whole segments
+  int64_t first_mini = 0, end_mini = 0;                   // mini-segments of mini_slot
   std::vector<std::pair<int64_t, int64_t>> exact_leaves;  // [first, count) of units that are read key by key
 };
 
@@ -55,7 +55,8 @@ class TileOpener {
   // The index before `near_start` by the nodes of the tile's head, opened at `theta`; `finite` of the tile's queries count. With kProbe leaves are not
   // read, and the state is void.
   enum class Depth { kWhole, kProbe };
-  TileCost AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, const SplatNodes& nodes, double theta, Depth depth);
+  TileCost AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, const SplatNodes& nodes, double theta,
+                     Depth depth);
 
   // Every visible key, for queries of any windows of `regions`: the index before the first region, then the regions' own keys.
   void AttendAll(Worker& worker, const Tile& tile, std::span<const RegionKeys* const> regions);

@@ -12,44 +12,44 @@ namespace hsa {
 // Symbols as in docs/spec.md.
 inline constexpr auto kPorts = std::to_array<std::string_view>({
     // Rows of the user's tensors, in their own element type
-    "raw_rows",      // rows of one tensor
-    "k_raw",         // keys of a unit
-    "v_raw",         // values of a unit
-    "rows_out",      // rows of the output tensor
+    "raw_rows",  // rows of one tensor
+    "k_raw",     // keys of a unit
+    "v_raw",     // values of a unit
+    "rows_out",  // rows of the output tensor
 
     // The same in f32, padded
-    "widened",       // rows that were raw
-    "bad_rows",      // 1 for each row that holds a non-finite number
-    "q_rows",        // queries of a tile, or samples
-    "k_rows",        // keys of a unit
-    "v_rows",        // values of a unit
+    "widened",   // rows that were raw
+    "bad_rows",  // 1 for each row that holds a non-finite number
+    "q_rows",    // queries of a tile, or samples
+    "k_rows",    // keys of a unit
+    "v_rows",    // values of a unit
 
     // Packed keys and values that are read exactly
-    "order",         // row of each slot, -1 for an empty slot
-    "panel_k",       // keys in panels of 16, dimension by dimension
-    "panel_v",       // values in panels of 16 rows
-    "panel_pos",     // position of each key, greatest i32 for an empty slot
-    "panel_bad",     // not 0 for a panel with a non-finite value
-    "panel_range",   // first panel and end of the panels that a tile reads
-    "leaf_k",        // keys of the leaves, in the element type of the input
-    "leaf_v",        // values of the leaves
-    "leaf_pos",      // position of each leaf key
-    "visible_lo",    // first visible position of each query of a tile
-    "visible_hi",    // last visible position of each query of a tile
+    "order",        // row of each slot, -1 for an empty slot
+    "panel_k",      // keys in panels of 16, dimension by dimension
+    "panel_v",      // values in panels of 16 rows
+    "panel_pos",    // position of each key, greatest i32 for an empty slot
+    "panel_bad",    // not 0 for a panel with a non-finite value
+    "panel_range",  // first panel and end of the panels that a tile reads
+    "leaf_k",       // keys of the leaves, in the element type of the input
+    "leaf_v",       // values of the leaves
+    "leaf_pos",     // position of each leaf key
+    "visible_lo",   // first visible position of each query of a tile
+    "visible_hi",   // last visible position of each query of a tile
 
     // Ordering a unit
-    "metric",        // L: LLᵀ = I + D E/tr E, E = mean qqᵀ of earlier queries
-    "alpha",         // α: weight of the values in the metric
-    "metric_x",      // [Lᵀk ; αv] of each live key
-    "projection",    // each of them along the principal axis of its group
-    "gram",          // second moments, summed over rows
+    "metric",      // L: LLᵀ = I + D E/tr E, E = mean qqᵀ of earlier queries
+    "alpha",       // α: weight of the values in the metric
+    "metric_x",    // [Lᵀk ; αv] of each live key
+    "projection",  // each of them along the principal axis of its group
+    "gram",        // second moments, summed over rows
 
     // Nodes of one level, in groups of four, and of the next finer level
-    "reference",     // q₀: the query that nodes are seen from
-    "node_mean",     // μ
-    "node_value",    // v̄
-    "node_var",      // mean variance of each band
-    "node_scalar",   // log2 e (A − σ q₀·μ), log2 e A, 2 ln n, n, Σ_d var_d
+    "reference",    // q₀: the query that nodes are seen from
+    "node_mean",    // μ
+    "node_value",   // v̄
+    "node_var",     // mean variance of each band
+    "node_scalar",  // log2 e (A − σ q₀·μ), log2 e A, 2 ln n, n, Σ_d var_d
     "child_mean",
     "child_value",
     "child_var",
@@ -60,15 +60,15 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "level_params",  // first valid node, end of the valid nodes, groups of children per node
 
     // Opening
-    "tile_rows",     // queries of the tile that exist
-    "theta",         // θ² times the finite queries of the tile; negative: open everything
-    "work_in",       // groups of nodes of this level to score, or leaves to read
-    "work_out",      // groups of the next level, or leaves
-    "counts",        // length of work_in, length of work_out
+    "tile_rows",  // queries of the tile that exist
+    "theta",      // θ² times the finite queries of the tile; negative: open everything
+    "work_in",    // groups of nodes of this level to score, or leaves to read
+    "work_out",   // groups of the next level, or leaves
+    "counts",     // length of work_in, length of work_out
 
     // Results of a tile
-    "o_rows",        // output rows in f32
-    "lse_row",       // natural log of the sum of each row
+    "o_rows",   // output rows in f32
+    "lse_row",  // natural log of the sum of each row
 });
 
 // Whether a plan may bind an argument to `name`.

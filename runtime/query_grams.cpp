@@ -16,7 +16,8 @@ const QueryGrams::Block& QueryGrams::BlockAt(Worker& worker, int64_t kv_head, in
     if (auto found = blocks_.find({block, kv_head}); found != blocks_.end()) return found->second;
   }
   const int64_t d = geometry_.padded_head_dim;
-  const int64_t begin = std::max(geometry_.first_position(), block * geometry_.mini), end = std::min(geometry_.keys, (block + 1) * geometry_.mini);
+  const int64_t begin = std::max(geometry_.first_position(), block * geometry_.mini),
+                end = std::min(geometry_.keys, (block + 1) * geometry_.mini);
   Block sum{std::vector<float>(d * d, 0.0f), 0};
   if (begin < end) {
     WideRows rows;

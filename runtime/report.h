@@ -15,7 +15,7 @@ struct ReadFractions {
 
 struct HeadReport {
   int64_t head = 0;
-  double theta = 0;          // of its last block that was not dense
+  double theta = 0;  // of its last block that was not dense
   int64_t dense_blocks = 0;
   ReadFractions read;
 };
@@ -25,7 +25,8 @@ struct RunReport {
   std::string variant;  // "avx2 (native)"
   std::string mode;     // "exact", "theta 0.01, order 2", "budget 0.1, order 2"
   struct {
-    double index = 0, calibrate = 0, near = 0, score = 0, leaves = 0, write = 0, total = 0;  // near, score, leaves: summed over threads / threads
+    double index = 0, calibrate = 0, near = 0, score = 0, leaves = 0, write = 0,
+           total = 0;  // near, score, leaves: summed over threads / threads
   } seconds;
   double tokens_per_s = 0;
   double flop = 0;

@@ -79,8 +79,8 @@ void PanelPacker::PackRange(Worker& worker, const TensorView& key, const TensorV
   Pack(worker, k, v, positions, out);
 }
 
-void PanelPacker::PackList(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head, std::span<const int32_t> positions,
-                           KeyPanels& out) const {
+void PanelPacker::PackList(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head,
+                           std::span<const int32_t> positions, KeyPanels& out) const {
   const auto count = static_cast<int64_t>(positions.size());
   WideRows k, v;
   k.Resize(count, geometry_.padded_head_dim);

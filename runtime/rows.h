@@ -32,7 +32,8 @@ class RowReader {
   RowReader(const Program& program, DType dtype) : widen_(program.Find("widen_rows", dtype)) {}
 
   // Rows [first, first + count) of one head into `out` (count × width floats) and `bad`.
-  void Read(Worker& worker, const TensorView& tensor, int64_t head, int64_t first, int64_t count, int64_t width, float* out, int32_t* bad) const;
+  void Read(Worker& worker, const TensorView& tensor, int64_t head, int64_t first, int64_t count, int64_t width, float* out,
+            int32_t* bad) const;
 
  private:
   Program::Stage widen_;
@@ -57,8 +58,8 @@ class PanelPacker {
       : geometry_(geometry), reader_(program, dtype), pack_(program.Find("pack_panels")) {}
 
   // Keys [first, first + count) in their order. Appends the positions of non-finite ones to `bad_keys` when it is given.
-  void PackRange(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head, int64_t first, int64_t count, KeyPanels& out,
-                 std::vector<int32_t>* bad_keys = nullptr) const;
+  void PackRange(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head, int64_t first, int64_t count,
+                 KeyPanels& out, std::vector<int32_t>* bad_keys = nullptr) const;
   // The keys at these positions, ascending.
   void PackList(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head, std::span<const int32_t> positions,
                 KeyPanels& out) const;

@@ -16,8 +16,8 @@ std::string ShapeText(const std::array<int64_t, 3>& shape) { return absl::StrCat
 
 absl::Status CheckTensor(std::string_view name, const std::array<int64_t, 3>& shape, int64_t heads, int64_t tokens, int64_t dim) {
   if (shape[0] == heads && shape[1] == tokens && shape[2] == dim) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("tensor '", std::string(name), "' is ", ShapeText(shape), ", the plan wants [", heads, ", ", tokens, ", ",
-                                                 dim, "]; give a matching file or compile the graph again"));
+  return absl::InvalidArgumentError(absl::StrCat("tensor '", std::string(name), "' is ", ShapeText(shape), ", the plan wants [", heads,
+                                                 ", ", tokens, ", ", dim, "]; give a matching file or compile the graph again"));
 }
 
 // `wanted`: 0 for any length.
@@ -40,10 +40,12 @@ absl::Status CheckTensors(const format::Graph& graph, const Inputs& inputs, cons
   if (n > m)
     return absl::InvalidArgumentError(absl::StrCat("tensor '", graph.query(), "' has ", n, " tokens, '", graph.key(), "' only ", m,
                                                    "; queries are the last positions of the keys, so give at least as many keys"));
-  if (m > (int64_t{1} << 30)) return absl::InvalidArgumentError(absl::StrCat("tensor '", graph.key(), "' has ", m, " tokens, at most 2^30 are possible; shard it"));
+  if (m > (int64_t{1} << 30))
+    return absl::InvalidArgumentError(absl::StrCat("tensor '", graph.key(), "' has ", m, " tokens, at most 2^30 are possible; shard it"));
   if (inputs.key.dtype != inputs.value.dtype || inputs.key.dtype != inputs.query.dtype)
     return absl::InvalidArgumentError(absl::StrCat("tensors '", graph.query(), "', '", graph.key(), "' and '", graph.value(), "' are ",
-                                                   std::string(DTypeName(inputs.query.dtype)), ", ", std::string(DTypeName(inputs.key.dtype)), " and ",
+                                                   std::string(DTypeName(inputs.query.dtype)), ", ",
+                                                   std::string(DTypeName(inputs.key.dtype)), " and ",
                                                    std::string(DTypeName(inputs.value.dtype)), ", wanted one element type; convert them"));
   if (outputs.lse.data != nullptr) {
     status = CheckTensor("lse", outputs.lse.shape, 1, graph.query_heads(), n);
@@ -82,7 +84,8 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
   const auto start = std::chrono::steady_clock::now();
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, threads);
-  const Job job{plan, inputs, outputs, options, Geometry::Of(plan.graph(), inputs.query.tokens(), inputs.key.tokens()), Program(plan), threads};
+  const Job job{plan,          inputs, outputs, options, Geometry::Of(plan.graph(), inputs.query.tokens(), inputs.key.tokens()),
+                Program(plan), threads};
   const Geometry& g = job.geometry;
   RunReport report;
   report.variant = absl::StrCat(plan.variant().isa(), " (", plan.variant().name(), ")");

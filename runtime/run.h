@@ -18,8 +18,8 @@ namespace hsa {
 class Trace;
 
 enum class Mode {
-  kExact,   // every visible key
-  kTheta,   // splats, opened where the residual exceeds RunOptions::theta (the plan's default when not set)
+  kExact,      // every visible key
+  kTheta,      // splats, opened where the residual exceeds RunOptions::theta (the plan's default when not set)
   kBudget,     // splats, theta chosen per query head so that key-equivalents stay below RunOptions::budget
   kTolerance,  // splats, theta calibrated per query head and block so that RunOptions::tolerance is met; dense where nothing cheaper meets it
 };
@@ -32,17 +32,17 @@ struct Tolerance {
 };
 
 struct RunOptions {
-  std::optional<Mode> mode = {};          // what the plan says when not set
-  std::optional<double> theta = {};       // of kTheta: > 0, or 0, which opens everything; the plan's when not set
-  double budget = 0;                      // key-equivalents / visible keys, in (0, 1]; kBudget only
-  Tolerance tolerance = {};               // kTolerance only
-  uint64_t seed = 0;                      // of every sample that the run draws
-  int64_t segment_tokens = 0;             // keys streamed at a time in exact mode; 0: the plan's segment
-  int threads = 0;                        // 0: all that the machine has
-  int64_t memory_budget_bytes = 0;        // of anonymous memory; 0: none
-  std::string scratch_dir = {};           // where the index goes when it does not fit; empty: the system's temporary directory
-  std::string save_index = {};            // write the index here after the run
-  std::string load_index = {};            // use this index instead of building one
+  std::optional<Mode> mode = {};                   // what the plan says when not set
+  std::optional<double> theta = {};                // of kTheta: > 0, or 0, which opens everything; the plan's when not set
+  double budget = 0;                               // key-equivalents / visible keys, in (0, 1]; kBudget only
+  Tolerance tolerance = {};                        // kTolerance only
+  uint64_t seed = 0;                               // of every sample that the run draws
+  int64_t segment_tokens = 0;                      // keys streamed at a time in exact mode; 0: the plan's segment
+  int threads = 0;                                 // 0: all that the machine has
+  int64_t memory_budget_bytes = 0;                 // of anonymous memory; 0: none
+  std::string scratch_dir = {};                    // where the index goes when it does not fit; empty: the system's temporary directory
+  std::string save_index = {};                     // write the index here after the run
+  std::string load_index = {};                     // use this index instead of building one
   std::function<bool(double done)> progress = {};  // called now and then with the share that is done; false cancels the run
   Trace* trace = nullptr;
 };

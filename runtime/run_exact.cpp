@@ -18,7 +18,10 @@ struct TileMemory {
   std::vector<float> query, max, sum, acc;
 
   explicit TileMemory(const Worker& worker)
-      : query(worker.BufferFloats("query")), max(worker.BufferFloats("max")), sum(worker.BufferFloats("sum")), acc(worker.BufferFloats("acc")) {}
+      : query(worker.BufferFloats("query")),
+        max(worker.BufferFloats("max")),
+        sum(worker.BufferFloats("sum")),
+        acc(worker.BufferFloats("acc")) {}
   void Point(Worker& worker) {
     worker.Point("query", query.data());
     worker.Point("max", max.data());
@@ -51,15 +54,19 @@ class ExactRun {
     const int64_t tiles_per_task = std::min(wanted, std::max<int64_t>(1, g_.window / g_.tile));
     const int64_t tasks = (last_tile - first_tile + tiles_per_task - 1) / tiles_per_task;
     // Later tasks have more keys to read under a causal mask: they go first.
-    oneapi::tbb::parallel_for(oneapi::tbb::blocked_range<int64_t>(0, tasks * g_.kv_heads, 1), [&](const auto& range) {
-      for (int64_t i = range.begin(); i != range.end(); ++i) {
-        const int64_t begin = first_tile + (tasks - 1 - i / g_.kv_heads) * tiles_per_task;
-        if (!progress_.cancelled()) RunTask(i % g_.kv_heads, begin, std::min(begin + tiles_per_task, last_tile));
-      }
-    }, oneapi::tbb::simple_partitioner());
+    oneapi::tbb::parallel_for(
+        oneapi::tbb::blocked_range<int64_t>(0, tasks * g_.kv_heads, 1),
+        [&](const auto& range) {
+          for (int64_t i = range.begin(); i != range.end(); ++i) {
+            const int64_t begin = first_tile + (tasks - 1 - i / g_.kv_heads) * tiles_per_task;
+            if (!progress_.cancelled()) RunTask(i % g_.kv_heads, begin, std::min(begin + tiles_per_task, last_tile));
+          }
+        },
+        oneapi::tbb::simple_partitioner());
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
     report.seconds.near = near_.seconds() / job_.threads;
-    report.bytes_read = cache_.packed() * segment_ * (g_.head_dim * DTypeBytes(job_.inputs.key.dtype) + g_.value_dim * DTypeBytes(job_.inputs.value.dtype));
+    report.bytes_read =
+        cache_.packed() * segment_ * (g_.head_dim * DTypeBytes(job_.inputs.key.dtype) + g_.value_dim * DTypeBytes(job_.inputs.value.dtype));
     return job_.outputs.rows_ready ? job_.outputs.rows_ready(0, g_.queries) : absl::OkStatus();
   }
 
@@ -144,8 +151,9 @@ absl::Status RunExact(const Job& job, RunReport& report) {
   if (const int64_t budget = job.options.memory_budget_bytes; budget > 0) {
     const int64_t least = job.threads * (per_thread + resident);
     if (budget < least)
-      return absl::ResourceExhaustedError(absl::StrCat("--memory-budget: ", budget, " bytes are too few for ", job.threads, " threads and segments of ",
-                                                       segment, " keys; the least that works is ", least, ", or give a smaller --segment"));
+      return absl::ResourceExhaustedError(absl::StrCat("--memory-budget: ", budget, " bytes are too few for ", job.threads,
+                                                       " threads and segments of ", segment, " keys; the least that works is ", least,
+                                                       ", or give a smaller --segment"));
     capacity = std::min(capacity, (budget - job.threads * per_thread) / resident);
   }
   return ExactRun(job, segment, capacity).Execute(report);

@@ -23,9 +23,9 @@ namespace hsa {
 
 namespace {
 
-constexpr int64_t kAudits = 64;           // calibration queries of a head and block, unless the confidence needs more
-constexpr double kFirstTheta = 0.03;      // θ/ε at which the first search begins
-constexpr size_t kTilesPerTask = 4;       // neighbours in the bisection: they open the same leaves
+constexpr int64_t kAudits = 64;       // calibration queries of a head and block, unless the confidence needs more
+constexpr double kFirstTheta = 0.03;  // θ/ε at which the first search begins
+constexpr size_t kTilesPerTask = 4;   // neighbours in the bisection: they open the same leaves
 
 int64_t MostRegions(std::span<const Block> blocks) {
   size_t most = 1;
@@ -42,7 +42,8 @@ int64_t WorkingBytes(const Job& job, std::span<const Block> blocks) {
   const int64_t windows = (g.segment + g.window) * regions * g.group() * (g.padded_value_dim + 20) * 4;  // partial results of a group
   const int64_t segments = blocks.empty() ? 0 : blocks.back().regions.back().segment;
   const int64_t nodes = SplatNodes::Bytes(job.plan.graph(), g, segments + regions) * g.group();
-  return nodes + job.threads * (builder + static_cast<int64_t>(job.plan.header().arena_bytes())) + 2 * keys * g.kv_heads + windows + (int64_t{32} << 20);
+  return nodes + job.threads * (builder + static_cast<int64_t>(job.plan.header().arena_bytes())) + 2 * keys * g.kv_heads + windows +
+         (int64_t{32} << 20);
 }
 
 }  // namespace
@@ -149,7 +150,8 @@ class SplatRun {
     std::vector<Audit> audits;
     for (int64_t head = 0; head < g_.heads; ++head)
       // A block that is not larger than its sample is read entirely, so there is nothing to audit.
-      audits.push_back({head, count < block.end - block.begin ? DrawQueries(g_, job_.options.seed, head, block, count) : std::vector<int32_t>(), {}});
+      audits.push_back(
+          {head, count < block.end - block.begin ? DrawQueries(g_, job_.options.seed, head, block, count) : std::vector<int32_t>(), {}});
     AttendExactly(job_, workers_, store_, io_, keys, audits);
     audit_seconds_ += SecondsSince(start);
     return audits;
@@ -175,15 +177,18 @@ class SplatRun {
     std::vector<std::pair<Window*, size_t>> tiles;
     for (Window* window : all)
       for (size_t t = 0; t < window->tiles.size(); ++t) tiles.push_back({window, t});
-    oneapi::tbb::parallel_for(oneapi::tbb::blocked_range<size_t>(0, tiles.size(), kTilesPerTask), [&](const auto& range) {
-      int64_t rows = 0;
-      for (size_t i = range.begin(); i != range.end() && !progress_.cancelled(); ++i) {
-        const auto& [window, t] = tiles[i];
-        AttendTile(*window, t, theta[window->head % g_.group()]);
-        rows += window->tiles[t].rows();
-      }
-      progress_.Advance(static_cast<double>(rows));
-    }, oneapi::tbb::simple_partitioner());
+    oneapi::tbb::parallel_for(
+        oneapi::tbb::blocked_range<size_t>(0, tiles.size(), kTilesPerTask),
+        [&](const auto& range) {
+          int64_t rows = 0;
+          for (size_t i = range.begin(); i != range.end() && !progress_.cancelled(); ++i) {
+            const auto& [window, t] = tiles[i];
+            AttendTile(*window, t, theta[window->head % g_.group()]);
+            rows += window->tiles[t].rows();
+          }
+          progress_.Advance(static_cast<double>(rows));
+        },
+        oneapi::tbb::simple_partitioner());
     for (const Window* window : all) Count(*window);
   }
 
@@ -236,15 +241,19 @@ class SplatRun {
   }
 
   void FillErrors(RunReport& report) {
-    if (calibrated()) report.tolerance.asked = job_.options.tolerance.error, report.tolerance.confidence = job_.options.tolerance.confidence;
+    if (calibrated())
+      report.tolerance.asked = job_.options.tolerance.error, report.tolerance.confidence = job_.options.tolerance.confidence;
     for (const HeadTotals& head : heads_) report.dense_blocks += head.dense_blocks;
     report.tolerance.audited = static_cast<int64_t>(errors_.size());
     if (errors_.empty()) return;
     std::sort(errors_.begin(), errors_.end());
-    const auto rank = [&](double share) { return errors_[static_cast<size_t>(std::ceil(share * static_cast<double>(errors_.size()))) - 1]; };
+    const auto rank = [&](double share) {
+      return errors_[static_cast<size_t>(std::ceil(share * static_cast<double>(errors_.size()))) - 1];
+    };
     report.tolerance.median = rank(0.5), report.tolerance.p95 = rank(0.95), report.tolerance.max = errors_.back();
     std::sort(report.audited_positions.begin(), report.audited_positions.end());
-    report.audited_positions.erase(std::unique(report.audited_positions.begin(), report.audited_positions.end()), report.audited_positions.end());
+    report.audited_positions.erase(std::unique(report.audited_positions.begin(), report.audited_positions.end()),
+                                   report.audited_positions.end());
   }
 
   void FillReads(RunReport& report) const {
@@ -301,7 +310,8 @@ absl::Status RunSplats(const Job& job, RunReport& report) {
   }
   absl::StatusOr<std::unique_ptr<IndexStore>> store = IndexStore::Create(job, segments, MostRegions(blocks), memory);
   if (!store.ok()) return store.status();
-  if ((*store)->scratch()) report.warnings.push_back(absl::StrCat("index: ", (*store)->bytes(), " bytes went to scratch, over --memory-budget"));
+  if ((*store)->scratch())
+    report.warnings.push_back(absl::StrCat("index: ", (*store)->bytes(), " bytes went to scratch, over --memory-budget"));
   if (!job.options.load_index.empty())
     if (absl::Status loaded = (*store)->Load(job.options.load_index); !loaded.ok()) return loaded;
   std::vector<double> theta(g.heads, job.options.theta.value_or(job.plan.graph().splats().theta()));

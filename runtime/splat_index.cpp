@@ -13,7 +13,8 @@ int64_t Aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * 
 
 int64_t SplatIndex::Bytes(const Geometry& g, DType dtype, int64_t slots) {
   const int64_t keys = slots * g.segment, element = DTypeBytes(dtype);
-  return Aligned(keys * g.padded_head_dim * element) + Aligned(keys * g.padded_value_dim * element) + Aligned(keys * int64_t{sizeof(int32_t)});
+  return Aligned(keys * g.padded_head_dim * element) + Aligned(keys * g.padded_value_dim * element) +
+         Aligned(keys * int64_t{sizeof(int32_t)});
 }
 
 SplatIndex::SplatIndex(const Geometry& geometry, DType dtype, int64_t slots, std::byte* memory)

@@ -51,7 +51,9 @@ int64_t SplatNodes::Bytes(const format::Graph& graph, const Geometry& geometry, 
 }
 
 SplatNodes::SplatNodes(const format::Graph& graph, const Geometry& geometry, int64_t slots)
-    : reference(geometry.padded_head_dim, 0.0f), geometry_(geometry), memory_(Bytes(graph, geometry, slots) / sizeof(float)),
+    : reference(geometry.padded_head_dim, 0.0f),
+      geometry_(geometry),
+      memory_(Bytes(graph, geometry, slots) / sizeof(float)),
       no_tilt_(tilt_floats(), 0.0f) {
   Arrange(graph, geometry, slots, memory_.data(), levels_);
 }
@@ -91,14 +93,16 @@ void SplatNodes::SetTilt(int64_t segment, std::span<const TiltSums> segments, do
     }
     for (int64_t i = 0; i < d * dv; ++i) tilt[i] = trace > 0 ? (within * tilt[i] + sum[i]) / trace : 0;
     for (int64_t r = 0; r < d; ++r)
-      for (int64_t c = 0; c < dv; ++c) panels[level][(c / kPanelKeys * d + r) * kPanelKeys + c % kPanelKeys] = static_cast<float>(scale * tilt[r * dv + c]);
+      for (int64_t c = 0; c < dv; ++c)
+        panels[level][(c / kPanelKeys * d + r) * kPanelKeys + c % kPanelKeys] = static_cast<float>(scale * tilt[r * dv + c]);
   }
 }
 
 void SplatNodes::BindTilt(Worker& worker, int64_t segment, size_t level) const {
   const auto found = tilt_.find(segment);
   const std::vector<float>& panels = found == tilt_.end() ? no_tilt_ : found->second[level];
-  worker.Bind("tilt", panels.data(), {tilt_floats() / geometry_.padded_head_dim / kPanelKeys, geometry_.padded_head_dim, int64_t{kPanelKeys}});
+  worker.Bind("tilt", panels.data(),
+              {tilt_floats() / geometry_.padded_head_dim / kPanelKeys, geometry_.padded_head_dim, int64_t{kPanelKeys}});
 }
 
 NodeBuilder::NodeBuilder(const Program& program, const Geometry& geometry, const Inputs& inputs)

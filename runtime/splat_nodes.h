@@ -60,7 +60,9 @@ class SplatNodes {
   std::vector<float> reference;  // q₀
 
  private:
-  int64_t tilt_floats() const { return (geometry_.padded_value_dim + kBatchKeys - 1) / kBatchKeys * kBatchKeys * geometry_.padded_head_dim; }
+  int64_t tilt_floats() const {
+    return (geometry_.padded_value_dim + kBatchKeys - 1) / kBatchKeys * kBatchKeys * geometry_.padded_head_dim;
+  }
 
   Geometry geometry_;
   std::vector<float, HugePages<float>> memory_;

@@ -25,9 +25,7 @@ struct TensorView {
   int64_t heads() const { return shape[0]; }
   int64_t tokens() const { return shape[1]; }
   int64_t dim() const { return shape[2]; }
-  const std::byte* Row(int64_t head, int64_t token) const {
-    return data + (head * strides[0] + token * strides[1]) * DTypeBytes(dtype);
-  }
+  const std::byte* Row(int64_t head, int64_t token) const { return data + (head * strides[0] + token * strides[1]) * DTypeBytes(dtype); }
 };
 
 // Where results go; same conventions as TensorView.
@@ -37,9 +35,7 @@ struct MutableTensorView {
   std::array<int64_t, 3> shape{};
   std::array<int64_t, 3> strides{};
 
-  std::byte* Row(int64_t head, int64_t token) const {
-    return data + (head * strides[0] + token * strides[1]) * DTypeBytes(dtype);
-  }
+  std::byte* Row(int64_t head, int64_t token) const { return data + (head * strides[0] + token * strides[1]) * DTypeBytes(dtype); }
 };
 
 }  // namespace hsa

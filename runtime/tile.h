@@ -83,7 +83,8 @@ class TileIo {
     const int64_t d = geometry_.padded_head_dim;
     rows.Resize(tile.rows(), d);
     ForEachRun(tile, [&](int64_t row, int64_t count) {
-      reader_.Read(worker, inputs_.query, tile.head, tile.position[row] - geometry_.first_position(), count, d, &rows.rows[row * d], &rows.bad[row]);
+      reader_.Read(worker, inputs_.query, tile.head, tile.position[row] - geometry_.first_position(), count, d, &rows.rows[row * d],
+                   &rows.bad[row]);
     });
     int64_t finite = 0;
     for (int64_t r = 0; r < tile.rows(); ++r) {

@@ -12,7 +12,7 @@ constexpr int64_t kSumLanes = 16;  // partial sums of a row
 // One buffer of a tile's state, and where a window keeps it.
 struct StatePart {
   const char* buffer;
-  std::vector<float> Window::*rows;
+  std::vector<float> Window::* rows;
   int64_t width;
 };
 
@@ -26,8 +26,13 @@ std::vector<Window> WindowsOf(const Geometry& g, int64_t head, std::span<const R
   std::vector<Window> windows;
   for (size_t r = 0; r < regions.size(); ++r)
     for (int64_t w = regions[r].first_window; w < regions[r].end_window; ++w)
-      windows.push_back({.head = head, .kv_head = head / g.group(), .begin = std::max(g.first_position(), w * g.window),
-                         .end = std::min(g.keys, (w + 1) * g.window), .near_start = g.NearStart(w * g.window), .region = static_cast<int64_t>(r), .nodes = &nodes});
+      windows.push_back({.head = head,
+                         .kv_head = head / g.group(),
+                         .begin = std::max(g.first_position(), w * g.window),
+                         .end = std::min(g.keys, (w + 1) * g.window),
+                         .near_start = g.NearStart(w * g.window),
+                         .region = static_cast<int64_t>(r),
+                         .nodes = &nodes});
   return windows;
 }
 
@@ -45,9 +50,11 @@ void WindowAttender::AttendNear(Worker& worker, const TileIo& io, Window& window
     const Tile tile = Tile::Range(window.head, begin, end);
     io.Load(worker, tile);
     opener_.AttendNear(worker, tile, window.near_start, keys);
-    for (int32_t position : tile.positions()) window.near_keys.push_back(static_cast<float>(opener_.NearKeys(position, window.near_start, keys)));
+    for (int32_t position : tile.positions())
+      window.near_keys.push_back(static_cast<float>(opener_.NearKeys(position, window.near_start, keys)));
     for (const StatePart& part : StateParts(g_))
-      std::copy_n(worker.Buffer(part.buffer), (end - begin) * part.width, (window.*part.rows).begin() + (begin - window.begin) * part.width);
+      std::copy_n(worker.Buffer(part.buffer), (end - begin) * part.width,
+                  (window.*part.rows).begin() + (begin - window.begin) * part.width);
     begin = end;
   }
   window.tiles = order_.Tiles(worker, window.head, window.begin, window.end);
@@ -55,7 +62,8 @@ void WindowAttender::AttendNear(Worker& worker, const TileIo& io, Window& window
   window.near_seconds = SecondsSince(start);
 }
 
-TileCost WindowAttender::AttendFar(Worker& worker, const TileIo& io, const Window& window, const Tile& tile, double theta, TileOpener::Depth depth) {
+TileCost WindowAttender::AttendFar(Worker& worker, const TileIo& io, const Window& window, const Tile& tile, double theta,
+                                   TileOpener::Depth depth) {
   const int64_t finite = io.Load(worker, tile);
   for (const StatePart& part : StateParts(g_)) {
     float* rows = worker.Buffer(part.buffer);

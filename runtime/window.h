@@ -23,7 +23,7 @@ struct Window {
   int64_t head = 0, kv_head = 0;
   int64_t begin = 0, end = 0;  // key positions of its queries
   int64_t near_start = 0;
-  int64_t region = 0;          // which of the block's
+  int64_t region = 0;                 // which of the block's
   const SplatNodes* nodes = nullptr;  // of the head in the block
 
   // Once its near field is attended:

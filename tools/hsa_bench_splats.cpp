@@ -110,7 +110,8 @@ void IndexBuild(benchmark::State& state, const Subject& subject, int64_t tokens)
   oneapi::tbb::task_arena arena(1);
   Workers workers([&] { return Worker(job.program); });
   for (auto _ : state) {
-    absl::StatusOr<std::unique_ptr<IndexStore>> store = IndexStore::Create(job, geometry.keys / geometry.segment, /*regions=*/1, /*memory_bytes=*/0);
+    absl::StatusOr<std::unique_ptr<IndexStore>> store =
+        IndexStore::Create(job, geometry.keys / geometry.segment, /*regions=*/1, /*memory_bytes=*/0);
     if (!store.ok()) return state.SkipWithError(std::string(store.status().message()).c_str());
     arena.execute([&] { (*store)->BuildSegments(workers, geometry.keys / geometry.segment); });
   }

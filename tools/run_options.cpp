@@ -99,7 +99,8 @@ absl::Status SetMode(const Text& text, RunOptions& options) {
     options.mode = Mode::kTolerance;
     constexpr double kAboveZero = std::numeric_limits<double>::min(), kBelowOne = 1 - std::numeric_limits<double>::epsilon() / 2;
     absl::Status set = Set(options.tolerance.error, "--tolerance", text.tolerance, kAboveZero, kBelowOne, "more than 0, less than 1");
-    if (set.ok()) set = Set(options.tolerance.confidence, "--confidence", text.confidence, kAboveZero, kBelowOne, "more than 0, less than 1");
+    if (set.ok())
+      set = Set(options.tolerance.confidence, "--confidence", text.confidence, kAboveZero, kBelowOne, "more than 0, less than 1");
     if (!set.ok()) return set;
   }
   if (!text.exact && !text.segment.empty())

@@ -1,12 +1,12 @@
 #include "dialect/reference/bisection.h"
 
-#include "dialect/reference/linear_algebra.h"
-#include "dialect/reference/splat_tree.h"
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <utility>
+
+#include "dialect/reference/linear_algebra.h"
+#include "dialect/reference/splat_tree.h"
 
 namespace hsa::ir::reference {
 
@@ -82,7 +82,8 @@ static void place(std::vector<int64_t> members, const std::vector<double>& metri
     const std::vector<double> axis = principalAxis(points, dim);
     std::vector<double> projection(keys.size());
     for (int64_t m : members) projection[m] = dot(std::span(&metric[m * dim], dim), axis);
-    std::sort(members.begin(), members.end(), [&](int64_t a, int64_t b) { return std::pair(projection[a], a) < std::pair(projection[b], b); });
+    std::sort(members.begin(), members.end(),
+              [&](int64_t a, int64_t b) { return std::pair(projection[a], a) < std::pair(projection[b], b); });
   }
   const auto middle = members.begin() + (members.size() + 1) / 2;
   place({members.begin(), middle}, metric, keys, dim, capacity / 2, leafTokens, slots);

@@ -25,8 +25,9 @@ static llvm::Error checkTrees(mlir::Operation* op, const SplatIndex& index, cons
       for (int64_t u : layout.indexOf(window.start))
         for (const auto& trees : index.trees)
           if (trees[u].empty())
-            return llvm::createStringError("%s: the queries see the unit at key %lld, which no query of hsa.summarize sees; summarize with these queries",
-                                           op->getName().getStringRef().str().c_str(), (long long)layout.units()[u].key.firstToken);
+            return llvm::createStringError(
+                "%s: the queries see the unit at key %lld, which no query of hsa.summarize sees; summarize with these queries",
+                op->getName().getStringRef().str().c_str(), (long long)layout.units()[u].key.firstToken);
   return llvm::Error::success();
 }
 
@@ -106,8 +107,8 @@ llvm::Error AttendSplatsOp::evaluate(Frame& frame) {
   Partial partial = Partial::empty(query.shape[0], query.shape[1], value.shape[2]);
   const auto attend = [&](const Tile& tile, int64_t number) {
     const std::span<const double> flags = open.row(tile.key.head, number);
-    attendTile(tile, frame.tensor(getKey()), value, rowsOf<std::span<const double>>(scores, tile), std::vector<char>(flags.begin(), flags.end()),
-               partial);
+    attendTile(tile, frame.tensor(getKey()), value, rowsOf<std::span<const double>>(scores, tile),
+               std::vector<char>(flags.begin(), flags.end()), partial);
   };
   if (llvm::Error error = forEachTile(*this, frame, attend)) return error;
   frame.set(getPartial(), std::move(partial));

@@ -25,10 +25,9 @@ static llvm::Error checkInput(unsigned number, Type type, const Tensor& input) {
   bool fits = size_t(tensor.getRank()) == input.shape.size();
   for (size_t d = 0; fits && d < input.shape.size(); ++d) fits = tensor.isDynamicDim(d) || tensor.getDimSize(d) == input.shape[d];
   if (!fits)
-    return llvm::createStringError(
-        llvm::formatv("argument {0}: the input has shape [{1:$[, ]}], the function wants {2}", number,
-                      llvm::make_range(input.shape.begin(), input.shape.end()), type)
-            .str());
+    return llvm::createStringError(llvm::formatv("argument {0}: the input has shape [{1:$[, ]}], the function wants {2}", number,
+                                                 llvm::make_range(input.shape.begin(), input.shape.end()), type)
+                                       .str());
   return llvm::Error::success();
 }
 
@@ -37,7 +36,8 @@ llvm::Expected<std::vector<Tensor>> Interpret(func::FuncOp function, const std::
   if (function.isDeclaration()) return llvm::createStringError(llvm::formatv("@{0}: has no body", function.getName()).str());
   if (inputs.size() != function.getNumArguments())
     return llvm::createStringError(
-        llvm::formatv("@{0}: has {1} arguments, {2} inputs were given", function.getName(), function.getNumArguments(), inputs.size()).str());
+        llvm::formatv("@{0}: has {1} arguments, {2} inputs were given", function.getName(), function.getNumArguments(), inputs.size())
+            .str());
   Frame frame(given, candidates);
   for (auto [number, input] : llvm::enumerate(inputs)) {
     if (llvm::Error error = checkInput(number, function.getArgumentTypes()[number], input)) return std::move(error);

@@ -1,8 +1,8 @@
 #include "dialect/reference/layout.h"
 
-#include "llvm/Support/MathExtras.h"
-
 #include <algorithm>
+
+#include "llvm/Support/MathExtras.h"
 
 namespace hsa::ir::reference {
 
@@ -43,7 +43,9 @@ std::vector<Window> Layout::windows() const {
   return windows;
 }
 
-int64_t Layout::segmentOf(int64_t windowStart) const { return llvm::divideFloorSigned(nearStart(windowStart), configAttr.getSegmentTokens()); }
+int64_t Layout::segmentOf(int64_t windowStart) const {
+  return llvm::divideFloorSigned(nearStart(windowStart), configAttr.getSegmentTokens());
+}
 
 std::vector<Block> Layout::cutIntoBlocks() const {
   const auto blockOf = [&](const Window& window) {

@@ -1,10 +1,10 @@
 #include "dialect/reference/nodes.h"
 
-#include "dialect/reference/linear_algebra.h"
-
 #include <algorithm>
 #include <cmath>
 #include <set>
+
+#include "dialect/reference/linear_algebra.h"
 
 namespace hsa::ir::reference {
 
@@ -47,19 +47,24 @@ static std::pair<std::vector<double>, double> weightsOf(const std::vector<int64_
   return {std::move(weights), max + std::log(sum)};
 }
 
-static std::vector<double> weightedMean(const Tensor& rows, int64_t kvHead, const std::vector<int64_t>& keys, const std::vector<double>& weights) {
+static std::vector<double> weightedMean(const Tensor& rows, int64_t kvHead, const std::vector<int64_t>& keys,
+                                        const std::vector<double>& weights) {
   std::vector<double> mean(rows.shape[2], 0);
   for (size_t n = 0; n < keys.size(); ++n)
     for (size_t d = 0; d < mean.size(); ++d) mean[d] += weights[n] * rows.row(kvHead, keys[n])[d];
   return mean;
 }
 
-static Node nodeOf(const std::vector<int64_t>& keys, const SplatIndex& index, int64_t kvHead, std::span<const double> reference, double scale,
-                   int64_t bands) {
+static Node nodeOf(const std::vector<int64_t>& keys, const SplatIndex& index, int64_t kvHead, std::span<const double> reference,
+                   double scale, int64_t bands) {
   if (keys.empty()) return {};
   const auto [weights, logMass] = weightsOf(keys, *index.key, kvHead, reference, scale);
-  Node node{int64_t(keys.size()), logMass, weightedMean(*index.key, kvHead, keys, weights), weightedMean(*index.value, kvHead, keys, weights),
-            std::vector<double>(bands, 0), 0};
+  Node node{int64_t(keys.size()),
+            logMass,
+            weightedMean(*index.key, kvHead, keys, weights),
+            weightedMean(*index.value, kvHead, keys, weights),
+            std::vector<double>(bands, 0),
+            0};
   const int64_t dim = index.key->shape[2];
   std::vector<double> deviation(dim);
   for (size_t n = 0; n < keys.size(); ++n) {
@@ -80,7 +85,8 @@ static void addLean(Tilt& tilt, double weight, std::span<const double> key, std:
 }
 
 // C of every level over the segments before `segment`, from the leaves up.
-static std::vector<Tilt> tiltsOf(const Splats& splats, const SplatIndex& index, const Layout& layout, int64_t kvHead, int64_t segment, double scale) {
+static std::vector<Tilt> tiltsOf(const Splats& splats, const SplatIndex& index, const Layout& layout, int64_t kvHead, int64_t segment,
+                                 double scale) {
   const int64_t leaf = layout.config().getLeafTokens(), size = index.key->shape[2] * index.value->shape[2];
   const std::vector<int64_t> levels = [&] {
     const auto tokens = layout.config().getLevelTokens(layout.config().getSegmentTokens());
@@ -102,7 +108,8 @@ static std::vector<Tilt> tiltsOf(const Splats& splats, const SplatIndex& index, 
           for (int64_t slot = n * leaf; slot < (n + 1) * leaf; ++slot)
             if (const int64_t j = index.trees[kvHead][u][slot]; j >= 0) keys.push_back(j);
           const std::vector<double> weights = weightsOf(keys, *index.key, kvHead, splats.reference, scale).first;
-          for (size_t i = 0; i < keys.size(); ++i) addLean(tilt, weights[i], index.key->row(kvHead, keys[i]), index.value->row(kvHead, keys[i]), node);
+          for (size_t i = 0; i < keys.size(); ++i)
+            addLean(tilt, weights[i], index.key->row(kvHead, keys[i]), index.value->row(kvHead, keys[i]), node);
           continue;
         }
         const int64_t fanOut = levels[level] / levels[level - 1];

@@ -1,9 +1,9 @@
 // docs/spec.md "Node" in float64: what the nodes of the index are to one query head in one block.
 #pragma once
 
-#include "dialect/reference/splat_tree.h"
-
 #include <map>
+
+#include "dialect/reference/splat_tree.h"
 
 namespace hsa::ir::reference {
 
@@ -21,8 +21,9 @@ struct Node {
 using Tilt = std::vector<double>;
 
 struct Splats {
-  std::vector<double> reference;         // q₀ [D]
-  std::vector<std::vector<Node>> nodes;  // per unit: node `node` of `level` is nodes[unit][firstNode[level] + node]; none of a unit that the block does not see
+  std::vector<double> reference;  // q₀ [D]
+  std::vector<std::vector<Node>>
+      nodes;  // per unit: node `node` of `level` is nodes[unit][firstNode[level] + node]; none of a unit that the block does not see
   std::map<int64_t, std::vector<Tilt>> tilts;  // of each level, by the segment in which the near field of a window starts
 };
 

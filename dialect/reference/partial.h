@@ -1,9 +1,9 @@
 // docs/spec.md "Partial" in float64: (max, sum, acc) of every row, natural logarithm.
 #pragma once
 
-#include "dialect/reference/tensor.h"
-
 #include <utility>
+
+#include "dialect/reference/tensor.h"
 
 namespace hsa::ir::reference {
 

@@ -1,13 +1,13 @@
 #include "dialect/reference/query_tiles.h"
 
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
 #include "dialect/reference/linear_algebra.h"
 #include "dialect/reference/nodes.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
-
-#include <algorithm>
-#include <numeric>
-#include <utility>
 
 namespace hsa::ir::reference {
 
@@ -59,16 +59,18 @@ static llvm::Expected<Tiles> checked(const Tiles& positions, int64_t head, const
   const int64_t byContent = llvm::divideCeilSigned(int64_t(wanted.size()), layout.config().getTileQueries());
   const int64_t count = layout.config().getQueryOrder() == QueryOrder::Position ? int64_t(own.size()) : byContent;
   if (!fits || all != wanted || int64_t(tiles.size()) != count)
-    return llvm::createStringError(llvm::formatv("given tiles of head {0} in the window at {1}: {2} tiles of {3} queries, wanted {4} tiles of at most {5} "
-                                                 "that hold each of the window's {6} queries once",
-                                                 head, window.start, tiles.size(), all.size(), count, layout.config().getTileQueries(), wanted.size())
-                                       .str());
+    return llvm::createStringError(
+        llvm::formatv("given tiles of head {0} in the window at {1}: {2} tiles of {3} queries, wanted {4} tiles of at most {5} "
+                      "that hold each of the window's {6} queries once",
+                      head, window.start, tiles.size(), all.size(), count, layout.config().getTileQueries(), wanted.size())
+            .str());
   return tiles;
 }
 
 llvm::Expected<Tiles> tilesOf(const Tensor& query, int64_t head, const Window& window, const Layout& layout, const GivenIndex* given) {
   if (given)
-    if (auto found = given->tiles.find({head, window.start}); found != given->tiles.end()) return checked(found->second, head, window, layout);
+    if (auto found = given->tiles.find({head, window.start}); found != given->tiles.end())
+      return checked(found->second, head, window, layout);
   if (layout.config().getQueryOrder() == QueryOrder::Position) return tilesByPosition(window, layout);
   std::vector<int64_t> all(window.queries.end - window.queries.begin);
   std::iota(all.begin(), all.end(), window.queries.begin);

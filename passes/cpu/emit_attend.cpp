@@ -9,7 +9,8 @@ namespace hsa::ir {
 using namespace mlir;  // NOLINT
 
 void emitAttendPanels(KernelEmitter& e, ValueRange arguments) {
-  Value query = arguments[0], keys = arguments[1], values = arguments[2], positions = arguments[3], bad = arguments[4], range = arguments[5];
+  Value query = arguments[0], keys = arguments[1], values = arguments[2], positions = arguments[3], bad = arguments[4],
+        range = arguments[5];
   Visible visible{arguments[6], arguments[7]};
   TileState state{arguments[8], arguments[9], arguments[10]};
   Value scores = arguments[11];
@@ -23,14 +24,13 @@ void emitAttendPanels(KernelEmitter& e, ValueRange arguments) {
 // Copies one leaf into slot `slot` of a batch, widened to f32.
 static void gatherLeaf(KernelEmitter& e, Value leaves, Value leaf, Value batch, Value slot, int64_t rows, int64_t columns) {
   e.forEach(rows, 1, [&](Value row) {
-    e.forEach(columns, e.lanes(), [&](Value column) {
-      e.store(e.widen(leaves, {leaf, row, column}), batch, {slot, row, column});
-    });
+    e.forEach(columns, e.lanes(), [&](Value column) { e.store(e.widen(leaves, {leaf, row, column}), batch, {slot, row, column}); });
   });
 }
 
 void emitAttendLeaves(KernelEmitter& e, ValueRange arguments) {
-  Value query = arguments[0], keys = arguments[1], values = arguments[2], positions = arguments[3], work = arguments[4], counts = arguments[5];
+  Value query = arguments[0], keys = arguments[1], values = arguments[2], positions = arguments[3], work = arguments[4],
+        counts = arguments[5];
   Visible visible{arguments[6], arguments[7]};
   TileState state{arguments[8], arguments[9], arguments[10]};
   Value scores = arguments[11], keyBatch = arguments[12], valueBatch = arguments[13], positionBatch = arguments[14];

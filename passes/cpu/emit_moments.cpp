@@ -15,7 +15,7 @@ using namespace mlir;  // NOLINT
 namespace {
 
 constexpr int64_t kTiltLeaves = 4;  // every so many leaves tell the tilt of their level: 2,048 keys a segment, for D × Dv numbers
-constexpr double kNoMass = -1e30;  // the shift of a sum without terms: finite, so that -inf - shift is no NaN
+constexpr double kNoMass = -1e30;   // the shift of a sum without terms: finite, so that -inf - shift is no NaN
 
 // Arrays of one level.
 struct Level {
@@ -50,23 +50,25 @@ struct Totals {
 
 // Stores the mean of each dimension and the variance of each band, to which `within` adds what is known of the band.
 Totals emitBands(KernelEmitter& e, Value reference, const Level& level, const Node& node, function_ref<Moments(Value d)> momentsOf,
-                function_ref<Value(Value band)> within) {
+                 function_ref<Value(Value band)> within) {
   const int64_t width = e.params.bandWidth();
-  e.forEach(e.index(e.params.headDim), e.index(e.params.paddedHeadDim), 1, [&](Value d) { e.set(e.f32(0), level.mean, {node.group, d, node.place}); });
-  SmallVector<Value> totals = e.fold(e.index(0), e.index(e.params.bands), 1, {e.f32(0), e.f32(0), e.f32(0)}, [&](Value band, ValueRange carried) {
-    Value lo = e.minIndex(e.mulIndex(band, width), e.index(e.params.headDim));
-    Value hi = e.minIndex(e.addIndex(lo, e.index(width)), e.index(e.params.headDim));
-    SmallVector<Value> sums = e.fold(lo, hi, 1, {carried[0], e.f32(0)}, [&](Value d, ValueRange in) {
-      Moments moments = momentsOf(d);
-      e.set(moments.mean, level.mean, {node.group, d, node.place});
-      return SmallVector<Value>{e.multiplyAdd(e.get(reference, {d}), moments.mean, in[0]), e.add(in[1], moments.variance)};
-    });
-    Value dims = arith::SIToFPOp::create(e.b, e.b.getF32Type(), e.toI32(arith::SubIOp::create(e.b, hi, lo)));
-    Value known = within(band);
-    e.set(e.multiplyAdd(sums[1], inverseOf(e, dims), known), level.var, {node.group, band, node.place});
-    Value knownTrace = e.mul(known, dims);
-    return SmallVector<Value>{sums[0], e.add(carried[1], e.add(sums[1], knownTrace)), e.add(carried[2], knownTrace)};
-  });
+  e.forEach(e.index(e.params.headDim), e.index(e.params.paddedHeadDim), 1,
+            [&](Value d) { e.set(e.f32(0), level.mean, {node.group, d, node.place}); });
+  SmallVector<Value> totals =
+      e.fold(e.index(0), e.index(e.params.bands), 1, {e.f32(0), e.f32(0), e.f32(0)}, [&](Value band, ValueRange carried) {
+        Value lo = e.minIndex(e.mulIndex(band, width), e.index(e.params.headDim));
+        Value hi = e.minIndex(e.addIndex(lo, e.index(width)), e.index(e.params.headDim));
+        SmallVector<Value> sums = e.fold(lo, hi, 1, {carried[0], e.f32(0)}, [&](Value d, ValueRange in) {
+          Moments moments = momentsOf(d);
+          e.set(moments.mean, level.mean, {node.group, d, node.place});
+          return SmallVector<Value>{e.multiplyAdd(e.get(reference, {d}), moments.mean, in[0]), e.add(in[1], moments.variance)};
+        });
+        Value dims = arith::SIToFPOp::create(e.b, e.b.getF32Type(), e.toI32(arith::SubIOp::create(e.b, hi, lo)));
+        Value known = within(band);
+        e.set(e.multiplyAdd(sums[1], inverseOf(e, dims), known), level.var, {node.group, band, node.place});
+        Value knownTrace = e.mul(known, dims);
+        return SmallVector<Value>{sums[0], e.add(carried[1], e.add(sums[1], knownTrace)), e.add(carried[2], knownTrace)};
+      });
   return {totals[0], totals[1], totals[2]};
 }
 
@@ -78,8 +80,10 @@ struct Tilt {
   Value traces;  // [2]: Σ of the nodes' traces, and of what their parts already had
 
   void clear(KernelEmitter& e) const {
-    e.forEach(e.params.paddedHeadDim, 1, [&](Value d) { e.forEach(kPanelKeys, e.lanes(), [&](Value j) { e.store(e.f32s(0), apartK, {d, j}); }); });
-    e.forEach(kPanelKeys, 1, [&](Value j) { e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) { e.store(e.f32s(0), apartV, {j, c}); }); });
+    e.forEach(e.params.paddedHeadDim, 1,
+              [&](Value d) { e.forEach(kPanelKeys, e.lanes(), [&](Value j) { e.store(e.f32s(0), apartK, {d, j}); }); });
+    e.forEach(kPanelKeys, 1,
+              [&](Value j) { e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) { e.store(e.f32s(0), apartV, {j, c}); }); });
   }
   void add(KernelEmitter& e, const Totals& totals) const {
     const int64_t tall = productRows(e);
@@ -90,7 +94,8 @@ struct Tilt {
         for (int64_t r = 0; r < tall; ++r)
           for (int64_t v = 0; v < vectors; ++v) sums.push_back(e.load(sum, at(r, v)));
         sums = multiplyRows(
-            e, e.index(0), e.index(kPanelKeys), vectors, sums, [&](int64_t r, Value j) { return e.get(apartK, {e.addIndex(d, e.index(r)), j}); },
+            e, e.index(0), e.index(kPanelKeys), vectors, sums,
+            [&](int64_t r, Value j) { return e.get(apartK, {e.addIndex(d, e.index(r)), j}); },
             [&](Value j, int64_t v) { return e.load(apartV, {j, columnOf(e, column, v)}); });
         for (int64_t r = 0; r < tall; ++r)
           for (int64_t v = 0; v < vectors; ++v) e.store(sums[r * vectors + v], sum, at(r, v));
@@ -153,10 +158,12 @@ Value sumOf(KernelEmitter& e, ArrayRef<Value> vectors) {
 }
 
 // v̄ = Σ_j p_j v_j, and v_j − v̄ in the scratch of the tilt.
-void emitLeafValue(KernelEmitter& e, Value values, ArrayRef<Value> weights, Value leaf, const Level& level, const Node& node, const Tilt& tilt) {
+void emitLeafValue(KernelEmitter& e, Value values, ArrayRef<Value> weights, Value leaf, const Level& level, const Node& node,
+                   const Tilt& tilt) {
   SmallVector<Value> spread;
   for (Value weight : weights)
-    for (int64_t lane = 0; lane < e.lanes(); ++lane) spread.push_back(e.spread(vector::ExtractOp::create(e.b, weight, ArrayRef<int64_t>{lane})));
+    for (int64_t lane = 0; lane < e.lanes(); ++lane)
+      spread.push_back(e.spread(vector::ExtractOp::create(e.b, weight, ArrayRef<int64_t>{lane})));
   e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value column) {
     Value sum = e.f32s(0);
     for (int64_t key = 0; key < kPanelKeys; ++key) sum = e.multiplyAdd(spread[key], e.widen(values, {leaf, e.index(key), column}), sum);
@@ -177,9 +184,8 @@ struct Children {
   // Σ over the groups of a vector of four, then over its lanes.
   Value sum(KernelEmitter& e, function_ref<Value(GroupEmitter& four, Value i)> term) const {
     GroupEmitter four(e);
-    Value total = e.fold(e.index(0), count, 1, {four->f32s(0)}, [&](Value i, ValueRange carried) {
-      return SmallVector<Value>{four->add(carried[0], term(four, i))};
-    })[0];
+    Value total = e.fold(e.index(0), count, 1, {four->f32s(0)},
+                         [&](Value i, ValueRange carried) { return SmallVector<Value>{four->add(carried[0], term(four, i))}; })[0];
     return four->reduceAdd(total);
   }
   // Σ_c p_c x_c.
@@ -252,7 +258,8 @@ void emitLeafMoments(KernelEmitter& e, ValueRange arguments) {
     Totals totals = emitBands(e, reference, level, node, momentsOf, [&](Value) { return e.f32(0); });
     setScalars(e, level, node, p.logMass, totals, p.count);
     emitLeafValue(e, values, p.weights, leaf, level, node, tilt);
-    Value sampled = arith::CmpIOp::create(e.b, arith::CmpIPredicate::eq, arith::RemUIOp::create(e.b, leaf, e.index(kTiltLeaves)), e.index(0));
+    Value sampled =
+        arith::CmpIOp::create(e.b, arith::CmpIPredicate::eq, arith::RemUIOp::create(e.b, leaf, e.index(kTiltLeaves)), e.index(0));
     e.when(sampled, [&] { tilt.add(e, totals); });
   });
 }
@@ -279,9 +286,8 @@ void emitMergeMoments(KernelEmitter& e, ValueRange arguments) {
               })};
     };
     Totals totals = emitBands(e, reference, level, node, momentsOf, [&](Value band) {
-      return children.mean(e, [&](GroupEmitter& four, Value i) {
-        return four->load(finer.var, {four->addIndex(children.first, i), band, four->index(0)});
-      });
+      return children.mean(
+          e, [&](GroupEmitter& four, Value i) { return four->load(finer.var, {four->addIndex(children.first, i), band, four->index(0)}); });
     });
     Value n = children.sum(e, [&](GroupEmitter& four, Value i) { return children.scalar(four, kNodeCount, i); });
     setScalars(e, level, node, logMass, totals, n);

@@ -55,8 +55,7 @@ void emitFinish(KernelEmitter& e, ValueRange arguments) {
     total = e.spread(e.reduceAdd(total));
     Value empty = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OEQ, total, e.f32s(0));
     Value inverse = e.select(empty, e.f32s(0), arith::DivFOp::create(e.b, e.f32s(1), total));
-    e.forEach(e.params.paddedValueDim, e.lanes(),
-              [&](Value c) { e.store(e.mul(e.load(state.acc, {row, c}), inverse), output, {row, c}); });
+    e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) { e.store(e.mul(e.load(state.acc, {row, c}), inverse), output, {row, c}); });
     Value log = e.mul(e.add(e.spread(e.get(state.max, {row})), e.log2(total)), e.f32s(M_LN2));
     log = e.select(empty, e.f32s(-std::numeric_limits<double>::infinity()), log);
     e.set(e.reduceMax(log), lse, {row});

@@ -44,9 +44,8 @@ void emitDropOpened(KernelEmitter& e, const NodeBatch& batch, Value scores) {
     Value mark = e.load(batch.scalars, {e.index(0), node});
     Value infinity = e.f32s(-std::numeric_limits<double>::infinity());
     Value keep = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, mark, infinity);
-    e.forEach(e.params.tileQueries, 1, [&](Value row) {
-      e.store(e.select(keep, e.load(scores, {row, node}), infinity), scores, {row, node});
-    });
+    e.forEach(e.params.tileQueries, 1,
+              [&](Value row) { e.store(e.select(keep, e.load(scores, {row, node}), infinity), scores, {row, node}); });
   });
 }
 
@@ -54,9 +53,8 @@ void gatherValues(KernelEmitter& e, Value nodeValue, Value work, Value first, Va
   e.forEach(kBatchGroups, 1, [&](Value slot) {
     const BatchSlot at = batchSlot(e, work, first, count, slot);
     e.forEach(kGroupNodes, 1, [&](Value i) {
-      e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) {
-        e.store(e.load(nodeValue, {at.group, i, c}), valueBatch, {at.panel, e.addIndex(at.place, i), c});
-      });
+      e.forEach(e.params.paddedValueDim, e.lanes(),
+                [&](Value c) { e.store(e.load(nodeValue, {at.group, i, c}), valueBatch, {at.panel, e.addIndex(at.place, i), c}); });
     });
   });
 }
@@ -77,7 +75,8 @@ void emitTiltRows(KernelEmitter& e, Value apart, Value tilt, Value rows, Value p
 void emitScoreLevel(KernelEmitter& e, ValueRange arguments) {
   Value query = arguments[0], bands = arguments[1];
   LevelNodes level{arguments[2], arguments[4], arguments[5], arguments[6]};
-  Value nodeValue = arguments[3], work = arguments[7], logZ = arguments[8], theta = arguments[9], apart = arguments[10], tilt = arguments[11];
+  Value nodeValue = arguments[3], work = arguments[7], logZ = arguments[8], theta = arguments[9], apart = arguments[10],
+        tilt = arguments[11];
   Value workOut = arguments[12], counts = arguments[13];
   TileState state{arguments[14], arguments[15], arguments[16]};
   Value scores = arguments[17], valueBatch = arguments[19], residual = arguments[22], tiltRows = arguments[23];

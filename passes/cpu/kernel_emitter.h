@@ -25,7 +25,9 @@ struct KernelParams {
   double scale = 1;
 
   double logScale() const { return scale * 1.4426950408889634; }  // σ log2 e: a product times it is a score in log2 units
-  int64_t tiltPanels() const { return (paddedValueDim + kBatchKeys - 1) / kBatchKeys * kBatchPanels; }  // columns of a tilt, in whole batches
+  int64_t tiltPanels() const {
+    return (paddedValueDim + kBatchKeys - 1) / kBatchKeys * kBatchPanels;
+  }  // columns of a tilt, in whole batches
   int64_t bandWidth() const { return (headDim + bands - 1) / bands; }
 };
 

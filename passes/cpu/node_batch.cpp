@@ -37,8 +37,7 @@ void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Valu
     Value panel = arith::DivUIOp::create(e.b, node, e.index(kPanelKeys)), place = arith::RemUIOp::create(e.b, node, e.index(kPanelKeys));
     Value constant = scalar(0), c = scalar(1), halfC2 = scalar(2);
     SmallVector<Value> variances;
-    for (int64_t band = 0; band < e.params.bands; ++band)
-      variances.push_back(e.load(var, {panel, e.index(band), place}));
+    for (int64_t band = 0; band < e.params.bands; ++band) variances.push_back(e.load(var, {panel, e.index(band), place}));
     SmallVector<Value> sum = e.fold(e.index(0), e.index(e.params.tileQueries), 1, {e.f32s(0)}, [&](Value row, ValueRange carried) {
       Value s2 = e.f32s(0);
       for (int64_t band = 0; band < e.params.bands; ++band)
@@ -68,9 +67,12 @@ struct GainTypes {
 GainTypes gainTypes(KernelEmitter& e) {
   Type f32 = e.b.getF32Type();
   const int64_t rows = e.params.tileQueries;
-  return {e.blockType({rows, e.params.bands}, f32), e.blockType({kBatchPanels, e.params.bands, kPanelKeys}, f32),
-          e.blockType({kScalars, kBatchKeys}, f32), e.blockType({rows, kBatchKeys}, f32),
-          e.blockType({rows}, f32),                 e.blockType({kBatchKeys}, f32)};
+  return {e.blockType({rows, e.params.bands}, f32),
+          e.blockType({kBatchPanels, e.params.bands, kPanelKeys}, f32),
+          e.blockType({kScalars, kBatchKeys}, f32),
+          e.blockType({rows, kBatchKeys}, f32),
+          e.blockType({rows}, f32),
+          e.blockType({kBatchKeys}, f32)};
 }
 
 }  // namespace
@@ -97,7 +99,8 @@ void gatherNodes(KernelEmitter& e, const LevelNodes& level, Value work, Value fi
     for (int64_t i = 0; i < kGroupNodes; ++i)
       e.set(validConstant(e, level, group, inside, i), batch.scalars, {e.index(0), e.addIndex(node, e.index(i))});
     for (auto [row, which] : {std::pair{1, kNodeGainBound}, {3, kNodeTrace}})
-      vector::StoreOp::create(e.b, loadGroup(e, level.scalar, {group, e.index(which), e.index(0)}), batch.scalars, ValueRange{e.index(row), node});
+      vector::StoreOp::create(e.b, loadGroup(e, level.scalar, {group, e.index(which), e.index(0)}), batch.scalars,
+                              ValueRange{e.index(row), node});
   });
   // The constant in the units of a product, so that σ log2 e is applied once, to their sum; c and ½c².
   e.forEach(kBatchKeys, e.lanes(), [&](Value node) {
@@ -118,9 +121,8 @@ void callTiltBatch(KernelEmitter& e, Value weights, const NodeBatch& batch, Valu
         return SmallVector<Value>{in.multiplyAdd(in.load(a[0], {row, node}), in.load(a[1], {in.index(3), node}), carried[0])};
       })[0];
       Value total = in.spread(in.reduceAdd(share));
-      in.forEach(in.params.paddedValueDim, in.lanes(), [&](Value c) {
-        in.store(in.multiplyAdd(total, in.load(a[2], {row, c}), in.load(a[3], {row, c})), a[3], {row, c});
-      });
+      in.forEach(in.params.paddedValueDim, in.lanes(),
+                 [&](Value c) { in.store(in.multiplyAdd(total, in.load(a[2], {row, c}), in.load(a[3], {row, c})), a[3], {row, c}); });
     });
   });
 }

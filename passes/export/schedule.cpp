@@ -86,7 +86,8 @@ llvm::Error fillStages(ScheduleOp schedule, format::PlanHeader& header) {
     if (entries.empty()) return llvm::createStringError("stage '" + stage.getEntry().str() + "' has no entry in the module");
     for (auto [index, attribute] : llvm::enumerate(stage.getArguments())) {
       auto type = dyn_cast<MemRefType>(entries[0].getArgumentTypes()[index]);
-      if (!type) return llvm::createStringError("entry of stage '" + stage.getEntry().str() + "' is not bufferized; run hsa-bufferize first");
+      if (!type)
+        return llvm::createStringError("entry of stage '" + stage.getEntry().str() + "' is not bufferized; run hsa-bufferize first");
       format::Argument& argument = *out.add_arguments();
       argument.set_type(elementType(entries, index));
       for (int64_t size : type.getShape()) argument.add_shape(ShapedType::isDynamic(size) ? -1 : size);

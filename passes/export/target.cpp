@@ -72,8 +72,9 @@ llvm::Expected<Target> resolveTarget(llvm::StringRef cpu) {
     const TileShape* tile = tileOf(level.isa);
     if (hasAll(*info, *tile)) return Target{cpu.str(), level.triple, name, level.baseCpu, tile};
   }
-  return llvm::createStringError("--mcpu=" + cpu.str() +
-                                 ": no such x86-64 or aarch64 processor; give 'native' or a name of `llc --mcpu=help`, such as x86-64-v3, znver4, neoverse-v2");
+  return llvm::createStringError(
+      "--mcpu=" + cpu.str() +
+      ": no such x86-64 or aarch64 processor; give 'native' or a name of `llc --mcpu=help`, such as x86-64-v3, znver4, neoverse-v2");
 }
 
 std::unique_ptr<llvm::TargetMachine> createTargetMachine(const Target& target) {
@@ -83,8 +84,8 @@ std::unique_ptr<llvm::TargetMachine> createTargetMachine(const Target& target) {
   const llvm::Target* llvmTarget = llvm::TargetRegistry::lookupTarget(triple, error);
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;  // a·x + y is fused only where the IR says contract
-  return std::unique_ptr<llvm::TargetMachine>(llvmTarget->createTargetMachine(
-      triple, target.baseCpu, "", options, llvm::Reloc::PIC_, llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+  return std::unique_ptr<llvm::TargetMachine>(llvmTarget->createTargetMachine(triple, target.baseCpu, "", options, llvm::Reloc::PIC_,
+                                                                              llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
 }
 
 }  // namespace hsa::ir

@@ -98,7 +98,8 @@ absl::Status CheckSplats(const Splats& s, const Refusal& refuse) {
     return refuse(25, absl::StrCat("graph.splats.theta is ", s.theta(), ", wanted a finite number > 0"));
   const auto inside = [](double share) { return share > 0 && share < 1; };
   if (s.tolerance() != 0 && (!inside(s.tolerance()) || !inside(s.confidence())))
-    return refuse(36, absl::StrCat("graph.splats.tolerance is ", s.tolerance(), " at ", s.confidence(), ", wanted both in (0, 1), or no tolerance"));
+    return refuse(
+        36, absl::StrCat("graph.splats.tolerance is ", s.tolerance(), " at ", s.confidence(), ", wanted both in (0, 1), or no tolerance"));
   if (!format::QueryOrder_IsValid(s.query_order()))
     return refuse(37, absl::StrCat("graph.splats.query_order is ", static_cast<int>(s.query_order()), ", wanted 0 or 1"));
   if (s.bands() > kMaxBands || (s.order() == 2 && s.bands() == 0))

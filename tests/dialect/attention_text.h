@@ -60,8 +60,8 @@ class AttentionModule {
   }
 
   // o and lse of `function`.
-  oracle::Result Run(const std::string& function, const std::vector<reference::Tensor>& inputs, const reference::GivenIndex* given = nullptr,
-                     std::vector<reference::Candidate>* candidates = nullptr) {
+  oracle::Result Run(const std::string& function, const std::vector<reference::Tensor>& inputs,
+                     const reference::GivenIndex* given = nullptr, std::vector<reference::Candidate>* candidates = nullptr) {
     auto results = reference::Interpret(module_->lookupSymbol<mlir::func::FuncOp>(function), inputs, given, candidates);
     if (!results) {
       ADD_FAILURE() << llvm::toString(results.takeError());

@@ -13,17 +13,17 @@ struct Case {
 
 const Case kCases[] = {
     // name                 H  Hkv  N   M    D    Dv   mask {causal, window, sinks}, scale
-    {"one_key",            {1, 1,   1,  1,   64,  64}},                         // softmax of one score is exactly 1
-    {"no_query",           {2, 1,   0,  5,   32,  32}},
-    {"no_key",             {2, 1,   4,  0,   32,  32}},                         // output 0, lse −∞
-    {"nothing",            {2, 2,   0,  0,   32,  32}},
-    {"ragged_noncausal",   {8, 1,   33, 100, 32,  48}},                         // Dv ≠ D, eight heads on one kv_head
-    {"ragged_causal",      {4, 2,   33, 100, 64,  64,  {true, 0, 0}}},
-    {"square_causal",      {2, 2,   65, 65,  128, 32,  {true, 0, 0}}},          // the first query sees one key
-    {"wide",               {2, 1,   5,  70,  256, 256, {true, 0, 0}}},
-    {"sliding",            {3, 1,   90, 90,  32,  32,  {true, 17, 0}}},
-    {"sliding_with_sinks", {6, 2,   50, 200, 32,  32,  {true, 17, 4}, 0.5}},
-    {"window_of_one",      {1, 1,   9,  9,   32,  32,  {true, 1, 0}}},          // each query sees its own key only
+    {"one_key", {1, 1, 1, 1, 64, 64}},  // softmax of one score is exactly 1
+    {"no_query", {2, 1, 0, 5, 32, 32}},
+    {"no_key", {2, 1, 4, 0, 32, 32}},  // output 0, lse −∞
+    {"nothing", {2, 2, 0, 0, 32, 32}},
+    {"ragged_noncausal", {8, 1, 33, 100, 32, 48}},  // Dv ≠ D, eight heads on one kv_head
+    {"ragged_causal", {4, 2, 33, 100, 64, 64, {true, 0, 0}}},
+    {"square_causal", {2, 2, 65, 65, 128, 32, {true, 0, 0}}},  // the first query sees one key
+    {"wide", {2, 1, 5, 70, 256, 256, {true, 0, 0}}},
+    {"sliding", {3, 1, 90, 90, 32, 32, {true, 17, 0}}},
+    {"sliding_with_sinks", {6, 2, 50, 200, 32, 32, {true, 17, 4}, 0.5}},
+    {"window_of_one", {1, 1, 9, 9, 32, 32, {true, 1, 0}}},  // each query sees its own key only
 };
 
 class ReferenceExactTest : public testing::TestWithParam<Case> {};

@@ -19,9 +19,10 @@ class LayoutTest : public testing::Test {
 
   // Segments of 64, mini-segments and windows of 16, tiles of at most 4 queries.
   Layout Make(int64_t queries, int64_t keys, bool causal = true, QueryOrder order = QueryOrder::Content, int64_t window = 16) {
-    return Layout(queries, keys, MaskAttr::get(&context, causal, 0, 0),
-                  ConfigAttr::get(&context, /*order=*/2, mlir::FloatAttr(), /*nearSinkTokens=*/4, window, /*tileQueries=*/4, /*leafTokens=*/4,
-                                  /*miniSegmentTokens=*/16, /*segmentTokens=*/64, /*bands=*/4, mlir::FloatAttr(), mlir::FloatAttr(), order));
+    return Layout(
+        queries, keys, MaskAttr::get(&context, causal, 0, 0),
+        ConfigAttr::get(&context, /*order=*/2, mlir::FloatAttr(), /*nearSinkTokens=*/4, window, /*tileQueries=*/4, /*leafTokens=*/4,
+                        /*miniSegmentTokens=*/16, /*segmentTokens=*/64, /*bands=*/4, mlir::FloatAttr(), mlir::FloatAttr(), order));
   }
 
   mlir::MLIRContext context;
@@ -51,15 +52,15 @@ std::ostream& operator<<(std::ostream& out, const BlockCase& c) { return out << 
 
 const BlockCase kBlockCases[] = {
     // name                   N     M    causal  blocks begin at
-    {"none",                  0,    100,  true,  {}},
-    {"one_region",            30,   60,   true,  {30}},
-    {"two_segments",          200,  256,  true,  {56, 128}},             // 0 1 | 2 3
-    {"short_rest",            100,  159,  true,  {59, 128}},             // however few follow
-    {"four_segments",         320,  512,  true,  {192, 256}},            // 2 3 | 4 5 6 7
-    {"later_ones",            400,  768,  true,  {368, 512}},
-    {"any_number",            512,  2048, true,  {1536, 1792}},
-    {"rest_of_ten",           300,  522,  true,  {222, 256, 512}},
-    {"not_causal",            600,  640,  false, {40}},                  // one near field for all
+    {"none", 0, 100, true, {}},
+    {"one_region", 30, 60, true, {30}},
+    {"two_segments", 200, 256, true, {56, 128}},    // 0 1 | 2 3
+    {"short_rest", 100, 159, true, {59, 128}},      // however few follow
+    {"four_segments", 320, 512, true, {192, 256}},  // 2 3 | 4 5 6 7
+    {"later_ones", 400, 768, true, {368, 512}},
+    {"any_number", 512, 2048, true, {1536, 1792}},
+    {"rest_of_ten", 300, 522, true, {222, 256, 512}},
+    {"not_causal", 600, 640, false, {40}},  // one near field for all
 };
 
 class BlocksTest : public LayoutTest, public testing::WithParamInterface<BlockCase> {};

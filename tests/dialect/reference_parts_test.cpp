@@ -30,14 +30,15 @@ class IndexTest : public testing::Test {
     key.values[20 * kDim] = NAN;  // key 20 of kv_head 0 is not live
     const ConfigAttr config =
         ConfigAttr::get(&context, /*order=*/2, mlir::FloatAttr(), /*nearSinkTokens=*/4, /*windowTokens=*/64, /*tileQueries=*/16,
-                        /*leafTokens=*/4, /*miniSegmentTokens=*/64, /*segmentTokens=*/256, /*bands=*/4, mlir::FloatAttr(), mlir::FloatAttr(),
-                        QueryOrder::Position);
+                        /*leafTokens=*/4, /*miniSegmentTokens=*/64, /*segmentTokens=*/256, /*bands=*/4, mlir::FloatAttr(),
+                        mlir::FloatAttr(), QueryOrder::Position);
     layout.emplace(kQueries, kKeys, MaskAttr::get(&context, true, 0, 0), config);
     index = summarize(query, std::make_shared<Tensor>(key), std::make_shared<Tensor>(value), *layout, nullptr);
   }
 
   mlir::MLIRContext context;
-  Tensor query = Random({kHeads, kQueries, kDim}, 1), key = Random({kKvHeads, kKeys, kDim}, 2), value = Random({kKvHeads, kKeys, kValueDim}, 3);
+  Tensor query = Random({kHeads, kQueries, kDim}, 1), key = Random({kKvHeads, kKeys, kDim}, 2),
+         value = Random({kKvHeads, kKeys, kValueDim}, 3);
   std::optional<Layout> layout;
   SplatIndex index;
 };
@@ -57,7 +58,9 @@ TEST_F(IndexTest, EveryLiveKeyHasOneSlot) {
       for (int64_t j = unit.key.firstToken; j < unit.end(); ++j)
         if (j >= 4 && !(kvHead == 0 && j == 20)) wanted.insert(j);
       EXPECT_EQ(found, wanted);
-      const auto keysOfLeaf = [&](int64_t leaf) { return std::count_if(&tree[4 * leaf], &tree[4 * leaf] + 4, [](int64_t j) { return j >= 0; }); };
+      const auto keysOfLeaf = [&](int64_t leaf) {
+        return std::count_if(&tree[4 * leaf], &tree[4 * leaf] + 4, [](int64_t j) { return j >= 0; });
+      };
       for (int64_t n = 0; n + 1 < unit.nodes(0); n += 2) {
         const int64_t left = keysOfLeaf(n), right = keysOfLeaf(n + 1);
         EXPECT_TRUE(left == right || left == right + 1) << "leaves of " << left << " and " << right;

@@ -13,7 +13,9 @@ using reference::GivenIndex;
 using reference::NodeKey;
 using reference::TileKey;
 
-std::string Config(double theta, int order = 2) { return absl::StrCat(kSmallUnits, ", order = ", order, absl::StrFormat(", theta = %.17e : f64", theta)); }
+std::string Config(double theta, int order = 2) {
+  return absl::StrCat(kSmallUnits, ", order = ", order, absl::StrFormat(", theta = %.17e : f64", theta));
+}
 
 struct Case {
   const char* name;
@@ -22,15 +24,15 @@ struct Case {
 
 const Case kCases[] = {
     // name                   H  Hkv  N    M    D   Dv   mask {causal, window, sinks}
-    {"near_only",            {2, 1,   20,  60,  32, 32,  {true, 0, 0}}},        // no unit yet: the near field is everything
-    {"one_mini",             {2, 1,   30,  150, 32, 32,  {true, 0, 0}}},
-    {"segments_and_minis",   {4, 2,   200, 701, 32, 48,  {true, 0, 0}}},        // windows see 1 segment, then 2, with 0 to 3 minis after it
-    {"every_position",       {2, 2,   390, 390, 32, 32,  {true, 0, 0}}},        // N = M: the first tiles see no unit
-    {"not_causal",           {4, 1,   70,  600, 64, 32}},
-    {"not_causal_ragged",    {1, 1,   1,   257, 33, 32}},                       // D is a multiple of no band
-    {"few_queries",          {8, 1,   3,   330, 32, 32,  {true, 0, 0}}},        // too few for the metric
-    {"sliding",              {2, 1,   300, 700, 32, 32,  {true, 300, 0}}},      // units seen entirely, partly and not at all
-    {"sliding_with_sinks",   {2, 1,   300, 700, 32, 32,  {true, 150, 70}}},     // the prefix reaches into the second mini-segment
+    {"near_only", {2, 1, 20, 60, 32, 32, {true, 0, 0}}},  // no unit yet: the near field is everything
+    {"one_mini", {2, 1, 30, 150, 32, 32, {true, 0, 0}}},
+    {"segments_and_minis", {4, 2, 200, 701, 32, 48, {true, 0, 0}}},  // windows see 1 segment, then 2, with 0 to 3 minis after it
+    {"every_position", {2, 2, 390, 390, 32, 32, {true, 0, 0}}},      // N = M: the first tiles see no unit
+    {"not_causal", {4, 1, 70, 600, 64, 32}},
+    {"not_causal_ragged", {1, 1, 1, 257, 33, 32}},                      // D is a multiple of no band
+    {"few_queries", {8, 1, 3, 330, 32, 32, {true, 0, 0}}},              // too few for the metric
+    {"sliding", {2, 1, 300, 700, 32, 32, {true, 300, 0}}},              // units seen entirely, partly and not at all
+    {"sliding_with_sinks", {2, 1, 300, 700, 32, 32, {true, 150, 70}}},  // the prefix reaches into the second mini-segment
 };
 
 class ReferenceSplatsTest : public testing::TestWithParam<Case> {};
@@ -101,7 +103,8 @@ TEST_P(ReferenceSplatsTest, TheFutureChangesNothing) {
       for (int64_t d = 0; d < p.D; ++d) p.q[(h * p.N + i) * p.D + d] += 1;
   const oracle::Result after = module.Run("attention", Inputs(p));
   for (int64_t h = 0; h < p.H; ++h)
-    for (int64_t i = 0; i < block - (p.M - p.N); ++i) ASSERT_EQ(before.lse[h * p.N + i], after.lse[h * p.N + i]) << "head " << h << " query " << i;
+    for (int64_t i = 0; i < block - (p.M - p.N); ++i)
+      ASSERT_EQ(before.lse[h * p.N + i], after.lse[h * p.N + i]) << "head " << h << " query " << i;
 }
 
 // A query that is the reference itself sees the true mass and the true mean of every closed node: nothing is opened, and nothing is lost. Another
@@ -113,11 +116,13 @@ TEST(ReferenceSplatsTest, TheReferenceSeesExactly) {
       oracle::Problem p = oracle::RandomProblem({4, 2, second ? 2 : 1, 390, 32, 48, {true, 0, 0}}, /*seed=*/7);
       for (int64_t h = 0; second && h < p.H; ++h) p.q[(h * 2 + 1) * p.D + 3] = NAN;
       std::vector<Candidate> candidates;
-      const oracle::Result is = AttentionModule(AttentionText(p, Config(1e-6, order)), Form::kFused).Run("attention", Inputs(p), nullptr, &candidates);
+      const oracle::Result is =
+          AttentionModule(AttentionText(p, Config(1e-6, order)), Form::kFused).Run("attention", Inputs(p), nullptr, &candidates);
       const oracle::Result wanted = oracle::Attend(p);
       for (int64_t h = 0; h < p.H; ++h) {
         const int64_t row = h * p.N;
-        EXPECT_LE(oracle::RelL2(std::span(is.o).subspan(row * p.Dv, p.Dv), std::span(wanted.o).subspan(row * p.Dv, p.Dv)), 1e-12) << "head " << h;
+        EXPECT_LE(oracle::RelL2(std::span(is.o).subspan(row * p.Dv, p.Dv), std::span(wanted.o).subspan(row * p.Dv, p.Dv)), 1e-12)
+            << "head " << h;
         EXPECT_NEAR(is.lse[row], wanted.lse[row], 1e-12) << "head " << h;
       }
       ASSERT_EQ(candidates.size(), size_t(4 * 3));  // the roots of a segment and two mini-segments, per head

@@ -17,7 +17,8 @@ namespace {
 
 using testing::HasSubstr;
 
-const GraphSpec kCausal = {.H = 2, .Hkv = 1, .D = 64, .Dv = 64, .mask = {.causal = true}, .units = {.segment = 2048, .mini = 256, .window = 256}};
+const GraphSpec kCausal = {
+    .H = 2, .Hkv = 1, .D = 64, .Dv = 64, .mask = {.causal = true}, .units = {.segment = 2048, .mini = 256, .window = 256}};
 const GraphSpec kDefaultUnits = {.H = 3, .Hkv = 1, .D = 64, .Dv = 64, .mask = {.causal = true}};
 
 RunOptions Budget(double budget) { return {.mode = Mode::kBudget, .budget = budget, .threads = 2}; }
@@ -33,7 +34,8 @@ oracle::Problem TopicProblem(int64_t tokens) {
       const float mean = means[topic(t) * p.D + d];
       p.k[t * p.D + d] = mean + 0.1f * static_cast<float>(1 + topic(t)) * p.k[t * p.D + d];
       p.v[t * p.D + d] = mean + 0.5f * p.v[t * p.D + d];
-      for (int64_t h = 0; h < p.H; ++h) p.q[(h * p.N + t) * p.D + d] = static_cast<float>(1 + h) * mean + 0.5f * p.q[(h * p.N + t) * p.D + d];
+      for (int64_t h = 0; h < p.H; ++h)
+        p.q[(h * p.N + t) * p.D + d] = static_cast<float>(1 + h) * mean + 0.5f * p.q[(h * p.N + t) * p.D + d];
     }
   return p;
 }
@@ -45,11 +47,10 @@ void ExpectWithin(const RunReport& report, double budget) {
 }
 
 class KeyBudgetTest : public testing::TestWithParam<double> {};
-INSTANTIATE_TEST_SUITE_P(Budgets, KeyBudgetTest, testing::Values(0.3, 0.5, 0.7), [](const auto& info) { return absl::StrCat("percent_", 100 * info.param); });
+INSTANTIATE_TEST_SUITE_P(Budgets, KeyBudgetTest, testing::Values(0.3, 0.5, 0.7),
+                         [](const auto& info) { return absl::StrCat("percent_", 100 * info.param); });
 
-TEST_P(KeyBudgetTest, IsSpentOnTopics) {
-  ExpectWithin(Attend(PlanOf(kCausal), TopicProblem(6000), Budget(GetParam())).report, GetParam());
-}
+TEST_P(KeyBudgetTest, IsSpentOnTopics) { ExpectWithin(Attend(PlanOf(kCausal), TopicProblem(6000), Budget(GetParam())).report, GetParam()); }
 
 TEST(KeyBudgetTest, IsSpentOnAModelsAttention) {
   absl::StatusOr<TensorFile> file = TensorFile::Open(HSA_SOURCE_DIR "/examples/data/qkv_8k_prose_L22.safetensors");
@@ -69,7 +70,8 @@ double LeastNamed(const absl::Status& status) {
   std::smatch match;
   const std::string message(status.message());
   double least = 0;
-  if (!std::regex_search(message, match, std::regex("the least that works is ([0-9.e+]+[0-9])")) || !absl::SimpleAtod(match[1].str(), &least))
+  if (!std::regex_search(message, match, std::regex("the least that works is ([0-9.e+]+[0-9])")) ||
+      !absl::SimpleAtod(match[1].str(), &least))
     ADD_FAILURE() << "names no least: " << message;
   return least;
 }

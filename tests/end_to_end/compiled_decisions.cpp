@@ -26,7 +26,8 @@ class Reader {
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
       for (int64_t s = 0; s < region_.segment; ++s) Order(kv_head, {s * g_.segment, g_.segment}, s * g_.segment, out);
       for (int64_t m = 0; m < region_.minis; ++m)
-        Order(kv_head, {region_.segment * g_.segment + m * g_.mini, g_.mini}, store_.mini_slot(region_.segment) * g_.segment + m * g_.mini, out);
+        Order(kv_head, {region_.segment * g_.segment + m * g_.mini, g_.mini}, store_.mini_slot(region_.segment) * g_.segment + m * g_.mini,
+              out);
     }
   }
 
@@ -70,7 +71,8 @@ class Reader {
 }  // namespace
 
 Decided DecideAndAttend(const Plan& plan, const oracle::Problem& p, double theta, DType dtype) {
-  OwnedTensor q(p.H, p.N, p.D, dtype, Layout::kHeadsFirst), k(p.Hkv, p.M, p.D, dtype, Layout::kHeadsFirst), v(p.Hkv, p.M, p.Dv, dtype, Layout::kHeadsFirst);
+  OwnedTensor q(p.H, p.N, p.D, dtype, Layout::kHeadsFirst), k(p.Hkv, p.M, p.D, dtype, Layout::kHeadsFirst),
+      v(p.Hkv, p.M, p.Dv, dtype, Layout::kHeadsFirst);
   OwnedTensor o(p.H, p.N, p.Dv, DType::kF32, Layout::kHeadsFirst), lse(1, p.H, p.N, DType::kF32, Layout::kHeadsFirst);
   q.Fill(p.q), k.Fill(p.k), v.Fill(p.v);
   const Inputs inputs{q.view(), k.view(), v.view()};
@@ -83,8 +85,8 @@ Decided DecideAndAttend(const Plan& plan, const oracle::Problem& p, double theta
   const std::vector<Block> blocks = BlocksOf(g);
   size_t most_regions = 1;
   for (const Block& block : blocks) most_regions = std::max(most_regions, block.regions.size());
-  absl::StatusOr<std::unique_ptr<IndexStore>> store =
-      IndexStore::Create(job, blocks.empty() ? 0 : blocks.back().regions.back().segment, static_cast<int64_t>(most_regions), /*memory_bytes=*/0);
+  absl::StatusOr<std::unique_ptr<IndexStore>> store = IndexStore::Create(job, blocks.empty() ? 0 : blocks.back().regions.back().segment,
+                                                                         static_cast<int64_t>(most_regions), /*memory_bytes=*/0);
   if (!store.ok()) throw std::runtime_error(store.status().ToString());
   Workers workers([&] { return Worker(job.program); });
   const TileIo io(job.program, g, inputs, outputs);

@@ -10,7 +10,8 @@ namespace {
 
 const GraphSpec kCausal = {.H = 2, .Hkv = 1, .D = 64, .Dv = 64, .mask = {.causal = true}, .units = kSmallUnits};
 const GraphSpec kNone = {.H = 4, .Hkv = 2, .D = 48, .Dv = 32, .mask = {}, .units = kSmallUnits};
-const GraphSpec kSinks = {.H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1100, .sinks = 300}, .units = kSmallUnits};
+const GraphSpec kSinks = {
+    .H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1100, .sinks = 300}, .units = kSmallUnits};
 
 struct Case {
   std::string name;
@@ -35,13 +36,13 @@ TEST_P(DeterminismTest, ThreadsChangeNoBit) {
   }
 }
 const Case kCases[] = {
-    {"exact",        kCausal, 1300, 2000, {.mode = Mode::kExact}},
-    {"exact_cut",    kSinks,  1300, 2000, {.mode = Mode::kExact, .segment_tokens = 100}},
-    {"theta",        kCausal, 1300, 2000, {.mode = Mode::kTheta, .theta = 0.01}},
-    {"theta_zero",   kCausal, 1300, 2000, {.mode = Mode::kTheta, .theta = 0}},
-    {"theta_none",   kNone,   700,  2100, {.mode = Mode::kTheta, .theta = 0.01}},
-    {"theta_sinks",  kSinks,  1300, 2000, {.mode = Mode::kTheta, .theta = 0.01}},
-    {"budget",       kCausal, 2000, 2000, {.mode = Mode::kBudget, .budget = 0.9}},
+    {"exact", kCausal, 1300, 2000, {.mode = Mode::kExact}},
+    {"exact_cut", kSinks, 1300, 2000, {.mode = Mode::kExact, .segment_tokens = 100}},
+    {"theta", kCausal, 1300, 2000, {.mode = Mode::kTheta, .theta = 0.01}},
+    {"theta_zero", kCausal, 1300, 2000, {.mode = Mode::kTheta, .theta = 0}},
+    {"theta_none", kNone, 700, 2100, {.mode = Mode::kTheta, .theta = 0.01}},
+    {"theta_sinks", kSinks, 1300, 2000, {.mode = Mode::kTheta, .theta = 0.01}},
+    {"budget", kCausal, 2000, 2000, {.mode = Mode::kBudget, .budget = 0.9}},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, DeterminismTest, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
 

@@ -43,46 +43,46 @@ TEST_P(ExactTest, MatchesOracle) {
 }
 const Case kCases[] = {
     // name                  graph        N     M
-    {"nothing",              kCausal64,   0,    0},
-    {"no_query",             kCausal64,   0,    33},
-    {"one_key",              kCausal64,   1,    1},     // softmax of a single score is exactly 1
-    {"one_query",            kCausal64,   1,    1025},  // decoding
-    {"less_than_a_panel",    kCausal64,   5,    5},
-    {"ragged_tiles",         kCausal64,   33,   100},   // multiples of no tile
-    {"tile_and_a_bit",       kCausal64,   100,  257},
-    {"window_and_one",       kCausal64,   1025, 1025},
-    {"three_windows",        kCausal64,   2500, 2500},
-    {"none_one_key",         kNone32,     1,    1},
-    {"none_no_query",        kNone32,     0,    5},
-    {"none_ragged",          kNone32,     33,   257},
-    {"none_all",             kNone32,     257,  257},   // every query sees keys behind it
-    {"none_few_of_many",     kNone32,     5,    2500},
-    {"none_long",            kNone32,     1000, 1025},
-    {"sliding_inside",       kSliding36,  33,   33},    // the window is wider than the sequence
-    {"sliding_as_wide",      kSliding36,  100,  100},
-    {"sliding_leaves_keys",  kSliding36,  257,  1000},
-    {"sliding_long",         kSliding36,  2500, 2500},
-    {"sinks_inside",         kSinks80,    5,    5},     // fewer keys than sinks
-    {"sinks_leave_a_gap",    kSinks80,    100,  257},
-    {"sinks_far_behind",     kSinks80,    33,   2500},  // sinks and window lie in different panels
-    {"sinks_long",           kSinks80,    1000, 1025},
-    {"wide_ragged",          kCausal128,  33,   257},
-    {"wide_long",            kCausal128,  1000, 2500},
-    {"widest_ragged",        kNone256,    5,    33},
-    {"widest_long",          kNone256,    100,  1025},
-    {"bf16_ragged",          kCausal64,   33,   257,  {.input = DType::kBF16}},
-    {"bf16_long",            kSinks80,    257,  1025, {.input = DType::kBF16}},
-    {"bf16_odd_dim",         kSliding36,  100,  257,  {.input = DType::kBF16}},
-    {"f16_ragged",           kCausal64,   33,   257,  {.input = DType::kF16}},
-    {"f16_widest",           kNone256,    33,   100,  {.input = DType::kF16}},
-    {"f16_odd_dim",          kSliding36,  100,  257,  {.input = DType::kF16}},
-    {"bf16_out",             kCausal64,   100,  257,  {.output = DType::kBF16}},
-    {"bf16_in_and_out",      kNone32,     33,   100,  {.input = DType::kBF16, .output = DType::kBF16}},
-    {"bf16_out_odd_dim",     kSliding36,  33,   100,  {.output = DType::kBF16, .layout = Layout::kGaps}},
-    {"tokens_first",         kSinks80,    100,  257,  {.layout = Layout::kTokensFirst}},
-    {"tokens_first_bf16",    kCausal64,   100,  257,  {.input = DType::kBF16, .output = DType::kBF16, .layout = Layout::kTokensFirst}},
-    {"gaps",                 kSliding36,  100,  257,  {.layout = Layout::kGaps}},
-    {"gaps_f16",             kNone32,     100,  257,  {.input = DType::kF16, .layout = Layout::kGaps}},
+    {"nothing", kCausal64, 0, 0},
+    {"no_query", kCausal64, 0, 33},
+    {"one_key", kCausal64, 1, 1},       // softmax of a single score is exactly 1
+    {"one_query", kCausal64, 1, 1025},  // decoding
+    {"less_than_a_panel", kCausal64, 5, 5},
+    {"ragged_tiles", kCausal64, 33, 100},  // multiples of no tile
+    {"tile_and_a_bit", kCausal64, 100, 257},
+    {"window_and_one", kCausal64, 1025, 1025},
+    {"three_windows", kCausal64, 2500, 2500},
+    {"none_one_key", kNone32, 1, 1},
+    {"none_no_query", kNone32, 0, 5},
+    {"none_ragged", kNone32, 33, 257},
+    {"none_all", kNone32, 257, 257},  // every query sees keys behind it
+    {"none_few_of_many", kNone32, 5, 2500},
+    {"none_long", kNone32, 1000, 1025},
+    {"sliding_inside", kSliding36, 33, 33},  // the window is wider than the sequence
+    {"sliding_as_wide", kSliding36, 100, 100},
+    {"sliding_leaves_keys", kSliding36, 257, 1000},
+    {"sliding_long", kSliding36, 2500, 2500},
+    {"sinks_inside", kSinks80, 5, 5},  // fewer keys than sinks
+    {"sinks_leave_a_gap", kSinks80, 100, 257},
+    {"sinks_far_behind", kSinks80, 33, 2500},  // sinks and window lie in different panels
+    {"sinks_long", kSinks80, 1000, 1025},
+    {"wide_ragged", kCausal128, 33, 257},
+    {"wide_long", kCausal128, 1000, 2500},
+    {"widest_ragged", kNone256, 5, 33},
+    {"widest_long", kNone256, 100, 1025},
+    {"bf16_ragged", kCausal64, 33, 257, {.input = DType::kBF16}},
+    {"bf16_long", kSinks80, 257, 1025, {.input = DType::kBF16}},
+    {"bf16_odd_dim", kSliding36, 100, 257, {.input = DType::kBF16}},
+    {"f16_ragged", kCausal64, 33, 257, {.input = DType::kF16}},
+    {"f16_widest", kNone256, 33, 100, {.input = DType::kF16}},
+    {"f16_odd_dim", kSliding36, 100, 257, {.input = DType::kF16}},
+    {"bf16_out", kCausal64, 100, 257, {.output = DType::kBF16}},
+    {"bf16_in_and_out", kNone32, 33, 100, {.input = DType::kBF16, .output = DType::kBF16}},
+    {"bf16_out_odd_dim", kSliding36, 33, 100, {.output = DType::kBF16, .layout = Layout::kGaps}},
+    {"tokens_first", kSinks80, 100, 257, {.layout = Layout::kTokensFirst}},
+    {"tokens_first_bf16", kCausal64, 100, 257, {.input = DType::kBF16, .output = DType::kBF16, .layout = Layout::kTokensFirst}},
+    {"gaps", kSliding36, 100, 257, {.layout = Layout::kGaps}},
+    {"gaps_f16", kNone32, 100, 257, {.input = DType::kF16, .layout = Layout::kGaps}},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, ExactTest, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
 
@@ -159,14 +159,16 @@ TEST(ExactTest, RandomProblems) {
 TEST(ExactTest, RandomGraphs) {
   constexpr uint64_t kSeed = 20240608;
   std::mt19937_64 random(kSeed);
-  const auto between = [&](int64_t least, int64_t most) { return least + static_cast<int64_t>(random() % static_cast<uint64_t>(most - least + 1)); };
+  const auto between = [&](int64_t least, int64_t most) {
+    return least + static_cast<int64_t>(random() % static_cast<uint64_t>(most - least + 1));
+  };
   for (int round = 0; round < 4; ++round) {
     GraphSpec graph{.Hkv = between(1, 3), .D = between(1, 100), .Dv = between(1, 100), .scale = 0.05 * static_cast<double>(between(1, 6))};
     graph.H = graph.Hkv * between(1, 4);
     graph.mask.causal = between(0, 3) != 0;
     if (graph.mask.causal && between(0, 1) == 0) graph.mask.window = between(1, 300), graph.mask.sinks = between(0, 40);
-    SCOPED_TRACE(absl::StrCat("seed ", kSeed, ", round ", round, ": H ", graph.H, ", Hkv ", graph.Hkv, ", D ", graph.D, ", Dv ", graph.Dv, ", causal ",
-                              graph.mask.causal, ", window ", graph.mask.window, ", sinks ", graph.mask.sinks));
+    SCOPED_TRACE(absl::StrCat("seed ", kSeed, ", round ", round, ": H ", graph.H, ", Hkv ", graph.Hkv, ", D ", graph.D, ", Dv ", graph.Dv,
+                              ", causal ", graph.mask.causal, ", window ", graph.mask.window, ", sinks ", graph.mask.sinks));
     for (int lengths = 0; lengths < 4; ++lengths) {
       const int64_t M = between(1, 500), N = between(0, M);
       const oracle::Problem p = RandomProblem(graph, N, M, random());

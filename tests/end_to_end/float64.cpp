@@ -32,7 +32,8 @@ oracle::Result Attend64(const oracle::Problem& p, std::span<const int64_t> rows)
       const int64_t i = rows[r];
       double max = -std::numeric_limits<double>::infinity(), sum = 0;
       for (int64_t j = 0; j < p.M; ++j) {
-        score[j] = oracle::Sees(p, i, j) ? p.scale * Dot(&p.q[(h * p.N + i) * p.D], k + j * p.D, p.D) : -std::numeric_limits<double>::infinity();
+        score[j] =
+            oracle::Sees(p, i, j) ? p.scale * Dot(&p.q[(h * p.N + i) * p.D], k + j * p.D, p.D) : -std::numeric_limits<double>::infinity();
         max = std::max(max, score[j]);
       }
       double* o = &result.o[(h * count + r) * p.Dv];

@@ -21,7 +21,8 @@ using testing::HasSubstr;
 
 const GraphSpec kCausal = {.H = 4, .Hkv = 2, .D = 64, .Dv = 64, .mask = {.causal = true}, .units = kSmallUnits};
 const GraphSpec kNone = {.H = 4, .Hkv = 2, .D = 48, .Dv = 32, .mask = {}, .units = kSmallUnits};
-const GraphSpec kSinks = {.H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1100, .sinks = 300}, .units = kSmallUnits};
+const GraphSpec kSinks = {
+    .H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1100, .sinks = 300}, .units = kSmallUnits};
 
 RunOptions Theta(double theta) { return {.mode = Mode::kTheta, .theta = theta, .threads = 2}; }
 RunOptions Saving(double theta, const std::string& path) {
@@ -63,8 +64,9 @@ TEST_P(IndexFileTest, AnswersLikeTheIndexThatWasBuilt) {
   EXPECT_EQ(folder.Files(), std::vector<std::string>{"index"});
 }
 const Case kCases[] = {
-    {"causal", kCausal, 1500, 2000}, {"causal_bf16", kCausal, 900, 2000, DType::kBF16}, {"no_segment", kCausal, 400, 400}, {"minis_only", kCausal, 700, 700},
-    {"none", kNone, 300, 1900},      {"sinks", kSinks, 1500, 2000},
+    {"causal", kCausal, 1500, 2000},   {"causal_bf16", kCausal, 900, 2000, DType::kBF16},
+    {"no_segment", kCausal, 400, 400}, {"minis_only", kCausal, 700, 700},
+    {"none", kNone, 300, 1900},        {"sinks", kSinks, 1500, 2000},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, IndexFileTest, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
 
@@ -174,8 +176,12 @@ TEST_F(RefusedIndexTest, NumbersOutOfRange) {
     uint64_t number;
   };
   constexpr size_t kFirstCount = 88;
-  for (const Lie& lie : {Lie{"segments", 32, ~0ull}, {"minis", 48, 1000}, {"keys covered", 56, ~0ull}, {"bytes", 80, 64},
-                         {"non-finite keys", kFirstCount, 1ull << 40}, {"non-finite keys", kFirstCount, ~0ull}}) {
+  for (const Lie& lie : {Lie{"segments", 32, ~0ull},
+                         {"minis", 48, 1000},
+                         {"keys covered", 56, ~0ull},
+                         {"bytes", 80, 64},
+                         {"non-finite keys", kFirstCount, 1ull << 40},
+                         {"non-finite keys", kFirstCount, ~0ull}}) {
     SCOPED_TRACE(testing::Message() << lie.name << " " << lie.number);
     std::string file = whole;
     put(file, lie.at, lie.number);

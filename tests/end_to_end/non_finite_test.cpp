@@ -17,7 +17,8 @@ constexpr float kNaN = std::numeric_limits<float>::quiet_NaN(), kInf = std::nume
 
 const GraphSpec kCausal = {.H = 4, .Hkv = 2, .D = 64, .Dv = 64, .mask = {.causal = true}, .units = kSmallUnits};
 const GraphSpec kNone = {.H = 4, .Hkv = 2, .D = 48, .Dv = 32, .mask = {}, .units = kSmallUnits};
-const GraphSpec kSinks = {.H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1100, .sinks = 300}, .units = kSmallUnits};
+const GraphSpec kSinks = {
+    .H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1100, .sinks = 300}, .units = kSmallUnits};
 
 enum class Where { kQuery, kKey, kValue };
 
@@ -26,7 +27,8 @@ struct Case {
   GraphSpec graph;
   Where where;
   RunOptions options;
-  double rel_l2;  // of the rows that do not see it. An index that is made with fewer queries or keys is another one: θ decides what that costs
+  double
+      rel_l2;  // of the rows that do not see it. An index that is made with fewer queries or keys is another one: θ decides what that costs
 };
 std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
 
@@ -39,9 +41,15 @@ class NonFiniteTest : public testing::TestWithParam<Case> {
   // Puts `value` into an element of head 0 (the query's) or kv_head 0.
   static void Poison(oracle::Problem& p, Where where, int64_t position, float value) {
     switch (where) {
-      case Where::kQuery: QueryAt(p, 0, position)[p.D / 2] = value; break;
-      case Where::kKey: KeyAt(p, 0, position)[p.D - 1] = value; break;
-      case Where::kValue: ValueAt(p, 0, position)[p.Dv / 3] = value; break;
+      case Where::kQuery:
+        QueryAt(p, 0, position)[p.D / 2] = value;
+        break;
+      case Where::kKey:
+        KeyAt(p, 0, position)[p.D - 1] = value;
+        break;
+      case Where::kValue:
+        ValueAt(p, 0, position)[p.Dv / 3] = value;
+        break;
     }
   }
   static bool Reaches(const oracle::Problem& p, Where where, int64_t position, int64_t h, int64_t i) {
@@ -54,7 +62,8 @@ class NonFiniteTest : public testing::TestWithParam<Case> {
     return true;
   }
   // `wrong` counts rows that are finite and should not be, or the other way round.
-  static void Compare(const oracle::Problem& p, const Attended& clean, const Attended& is, const std::function<bool(int64_t, int64_t)>& reaches, double rel_l2) {
+  static void Compare(const oracle::Problem& p, const Attended& clean, const Attended& is,
+                      const std::function<bool(int64_t, int64_t)>& reaches, double rel_l2) {
     int64_t wrong = 0;
     std::vector<float> o, lse;
     std::vector<double> wanted, clean_lse;
@@ -62,7 +71,8 @@ class NonFiniteTest : public testing::TestWithParam<Case> {
       for (int64_t i = 0; i < p.N; ++i) {
         const int64_t row = h * p.N + i;
         const bool reached = reaches(h, i);
-        if (Finite(is, p, row) == reached && wrong++ < 3) ADD_FAILURE() << "head " << h << " query " << i << (reached ? " is finite" : " is not finite");
+        if (Finite(is, p, row) == reached && wrong++ < 3)
+          ADD_FAILURE() << "head " << h << " query " << i << (reached ? " is finite" : " is not finite");
         if (reached || !Finite(is, p, row)) continue;
         o.insert(o.end(), is.o.begin() + row * p.Dv, is.o.begin() + (row + 1) * p.Dv);
         wanted.insert(wanted.end(), clean.o.begin() + row * p.Dv, clean.o.begin() + (row + 1) * p.Dv);
@@ -86,7 +96,9 @@ TEST_P(NonFiniteTest, ReachesTheRowsThatSeeIt) {
     SCOPED_TRACE(absl::StrCat(value, " at position ", position));
     oracle::Problem poisoned = p;
     Poison(poisoned, c.where, position, value);
-    Compare(p, clean, Attend(PlanOf(c.graph), poisoned, c.options), [&](int64_t h, int64_t i) { return Reaches(p, c.where, position, h, i); }, c.rel_l2);
+    Compare(
+        p, clean, Attend(PlanOf(c.graph), poisoned, c.options), [&](int64_t h, int64_t i) { return Reaches(p, c.where, position, h, i); },
+        c.rel_l2);
   }
 }
 
@@ -94,23 +106,15 @@ const RunOptions kExactly = {.mode = Mode::kExact, .threads = 2};
 const RunOptions kOpenAll = {.mode = Mode::kTheta, .theta = 0, .threads = 2};
 const RunOptions kSplats = {.mode = Mode::kTheta, .theta = 0.001, .threads = 2};
 const Case kCases[] = {
-    {"exact_query",        kCausal, Where::kQuery, kExactly, 0},
-    {"exact_key",          kCausal, Where::kKey,   kExactly, 5e-6},
-    {"exact_value",        kCausal, Where::kValue, kExactly, 5e-6},
-    {"exact_none_key",     kNone,   Where::kKey,   kExactly, 5e-6},
-    {"exact_sinks_key",    kSinks,  Where::kKey,   kExactly, 5e-6},
-    {"exact_sinks_value",  kSinks,  Where::kValue, kExactly, 5e-6},
-    {"opened_query",       kCausal, Where::kQuery, kOpenAll, 5e-6},
-    {"opened_key",         kCausal, Where::kKey,   kOpenAll, 5e-6},
-    {"opened_value",       kCausal, Where::kValue, kOpenAll, 5e-6},
-    {"opened_none_key",    kNone,   Where::kKey,   kOpenAll, 5e-6},
-    {"opened_sinks_key",   kSinks,  Where::kKey,   kOpenAll, 5e-6},
-    {"opened_sinks_value", kSinks,  Where::kValue, kOpenAll, 5e-6},
-    {"splats_query",       kCausal, Where::kQuery, kSplats,  0.02},
-    {"splats_key",         kCausal, Where::kKey,   kSplats,  0.02},
-    {"splats_value",       kCausal, Where::kValue, kSplats,  0.02},
-    {"splats_none_key",    kNone,   Where::kKey,   kSplats,  0.02},
-    {"splats_sinks_value", kSinks,  Where::kValue, kSplats,  0.02},
+    {"exact_query", kCausal, Where::kQuery, kExactly, 0},         {"exact_key", kCausal, Where::kKey, kExactly, 5e-6},
+    {"exact_value", kCausal, Where::kValue, kExactly, 5e-6},      {"exact_none_key", kNone, Where::kKey, kExactly, 5e-6},
+    {"exact_sinks_key", kSinks, Where::kKey, kExactly, 5e-6},     {"exact_sinks_value", kSinks, Where::kValue, kExactly, 5e-6},
+    {"opened_query", kCausal, Where::kQuery, kOpenAll, 5e-6},     {"opened_key", kCausal, Where::kKey, kOpenAll, 5e-6},
+    {"opened_value", kCausal, Where::kValue, kOpenAll, 5e-6},     {"opened_none_key", kNone, Where::kKey, kOpenAll, 5e-6},
+    {"opened_sinks_key", kSinks, Where::kKey, kOpenAll, 5e-6},    {"opened_sinks_value", kSinks, Where::kValue, kOpenAll, 5e-6},
+    {"splats_query", kCausal, Where::kQuery, kSplats, 0.02},      {"splats_key", kCausal, Where::kKey, kSplats, 0.02},
+    {"splats_value", kCausal, Where::kValue, kSplats, 0.02},      {"splats_none_key", kNone, Where::kKey, kSplats, 0.02},
+    {"splats_sinks_value", kSinks, Where::kValue, kSplats, 0.02},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, NonFiniteTest, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
 

@@ -21,7 +21,8 @@ using ir::reference::Candidate;
 using ir::reference::GivenIndex;
 
 constexpr double kRelL2 = 5e-6, kLse = 2e-5;
-constexpr double kUndecided = 1e-5;  // |rms/θ − 1| of residuals that f32 may put on either side of θ; none of the 22,000 below is, and the nearest is at 1.6e-5
+constexpr double kUndecided =
+    1e-5;  // |rms/θ − 1| of residuals that f32 may put on either side of θ; none of the 22,000 below is, and the nearest is at 1.6e-5
 
 struct Case {
   std::string name;
@@ -37,7 +38,8 @@ oracle::Problem UnevenProblem(const GraphSpec& graph, int64_t N, int64_t M) {
   oracle::Problem p = RandomProblem(graph, N, M, /*seed=*/7);
   for (int64_t h = 0; h < p.Hkv; ++h)
     for (int64_t j = 0; j < M; ++j)
-      for (int64_t d = 0; d < p.D; ++d) KeyAt(p, h, j)[d] = KeyAt(p, h, j)[d] * static_cast<float>(j / 50 % 5) * 0.4f + (d == j / 200 % 4 ? 1.5f : 0.0f);
+      for (int64_t d = 0; d < p.D; ++d)
+        KeyAt(p, h, j)[d] = KeyAt(p, h, j)[d] * static_cast<float>(j / 50 % 5) * 0.4f + (d == j / 200 % 4 ? 1.5f : 0.0f);
   return p;
 }
 
@@ -49,8 +51,9 @@ oracle::Result Interpret(const Case& c, const oracle::Problem& p, const GivenInd
   mlir::PassManager passes(context.get());
   passes.addPass(ir::createDecomposePass());
   EXPECT_TRUE(mlir::succeeded(passes.run(*module)));
-  const std::vector<ir::reference::Tensor> inputs = {
-      {{p.H, p.N, p.D}, {p.q.begin(), p.q.end()}}, {{p.Hkv, p.M, p.D}, {p.k.begin(), p.k.end()}}, {{p.Hkv, p.M, p.Dv}, {p.v.begin(), p.v.end()}}};
+  const std::vector<ir::reference::Tensor> inputs = {{{p.H, p.N, p.D}, {p.q.begin(), p.q.end()}},
+                                                     {{p.Hkv, p.M, p.D}, {p.k.begin(), p.k.end()}},
+                                                     {{p.Hkv, p.M, p.Dv}, {p.v.begin(), p.v.end()}}};
   auto results = ir::reference::Interpret(*module->getOps<mlir::func::FuncOp>().begin(), inputs, &given, &candidates);
   if (!results) {
     ADD_FAILURE() << llvm::toString(results.takeError());
@@ -64,7 +67,8 @@ TEST_P(ReferenceTest, SameSelectionSameOutput) {
   const Case& c = GetParam();
   const oracle::Problem p = Rounded(UnevenProblem(c.graph, c.N, c.M), c.dtype);
   const Decided decided = DecideAndAttend(PlanOf(c.graph), p, c.theta, c.dtype);
-  EXPECT_TRUE(Attend(PlanOf(c.graph), p, {.mode = Mode::kTheta, .theta = c.theta, .threads = 2}, {.input = c.dtype}).SameBits(decided.attended))
+  EXPECT_TRUE(
+      Attend(PlanOf(c.graph), p, {.mode = Mode::kTheta, .theta = c.theta, .threads = 2}, {.input = c.dtype}).SameBits(decided.attended))
       << "this test runs the parts in another way than hsa::Run";
 
   std::vector<Candidate> candidates;
@@ -88,35 +92,49 @@ TEST_P(ReferenceTest, SameSelectionSameOutput) {
 }
 
 const GraphSpec kCausal = {.H = 2, .Hkv = 1, .D = 64, .Dv = 64, .mask = {.causal = true}, .units = kSmallUnits};
-const GraphSpec kContent = {.H = 2, .Hkv = 1, .D = 64, .Dv = 64, .mask = {.causal = true},
+const GraphSpec kContent = {.H = 2,
+                            .Hkv = 1,
+                            .D = 64,
+                            .Dv = 64,
+                            .mask = {.causal = true},
                             .units = {.segment = 1024, .mini = 256, .window = 256, .content_tiles = true}};
 const GraphSpec kNone = {.H = 4, .Hkv = 2, .D = 48, .Dv = 32, .mask = {}, .units = kSmallUnits};
-const GraphSpec kSliding = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .mask = {.causal = true, .window = 900}, .units = {.segment = 1024, .mini = 256, .window = 256, .order = 0}};
+const GraphSpec kSliding = {.H = 2,
+                            .Hkv = 2,
+                            .D = 36,
+                            .Dv = 20,
+                            .mask = {.causal = true, .window = 900},
+                            .units = {.segment = 1024, .mini = 256, .window = 256, .order = 0}};
 // The sinks of the mask are the near sinks: units hold none.
 const GraphSpec kSinks = {.H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1500, .sinks = 4}, .units = kSmallUnits};
 // The prefix is a whole segment and a part of the next: read key by key by the tiles whose windows have left it behind.
-const GraphSpec kManySinks = {.H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1500, .sinks = 1100}, .units = kSmallUnits};
-const GraphSpec kOddUnits = {.H = 3, .Hkv = 1, .D = 80, .Dv = 80, .mask = {.causal = true},
+const GraphSpec kManySinks = {
+    .H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1500, .sinks = 1100}, .units = kSmallUnits};
+const GraphSpec kOddUnits = {.H = 3,
+                             .Hkv = 1,
+                             .D = 80,
+                             .Dv = 80,
+                             .mask = {.causal = true},
                              .units = {.segment = 256, .mini = 64, .window = 64, .tile = 32, .near_sinks = 64, .bands = 3}};
 
 const Case kCases[] = {
     // name                 graph      N     M     θ
-    {"causal_coarse",       kCausal,   700,  2537, 0.1},
-    {"causal",              kCausal,   700,  2537, 0.02},
-    {"content",             kContent,  700,  2537, 0.02},
-    {"content_all",         kContent,  2500, 2500, 0.05},
-    {"segments",            kContent,  600,  5400, 0.05},  // a tilt of five segments, in a block of four
-    {"causal_fine",         kCausal,   700,  2537, 0.004},
-    {"causal_all",          kCausal,   1500, 1500, 0.02},  // the first windows see no unit
-    {"causal_bf16",         kCausal,   700,  2537, 0.02, DType::kBF16},
-    {"causal_f16",          kCausal,   300,  1700, 0.02, DType::kF16},
-    {"few_queries",         kCausal,   33,   2537, 0.02},  // no metric
-    {"fewest_queries",      kCausal,   7,    2537, 0.02},
-    {"none",                kNone,     333,  1900, 0.02},
-    {"sliding_order_0",     kSliding,  700,  2200, 0.02},
-    {"sinks",               kSinks,    700,  2700, 0.02},
-    {"many_sinks",          kManySinks, 1500, 3200, 0.02},
-    {"odd_units",           kOddUnits, 500,  1200, 0.02},
+    {"causal_coarse", kCausal, 700, 2537, 0.1},
+    {"causal", kCausal, 700, 2537, 0.02},
+    {"content", kContent, 700, 2537, 0.02},
+    {"content_all", kContent, 2500, 2500, 0.05},
+    {"segments", kContent, 600, 5400, 0.05},  // a tilt of five segments, in a block of four
+    {"causal_fine", kCausal, 700, 2537, 0.004},
+    {"causal_all", kCausal, 1500, 1500, 0.02},  // the first windows see no unit
+    {"causal_bf16", kCausal, 700, 2537, 0.02, DType::kBF16},
+    {"causal_f16", kCausal, 300, 1700, 0.02, DType::kF16},
+    {"few_queries", kCausal, 33, 2537, 0.02},  // no metric
+    {"fewest_queries", kCausal, 7, 2537, 0.02},
+    {"none", kNone, 333, 1900, 0.02},
+    {"sliding_order_0", kSliding, 700, 2200, 0.02},
+    {"sinks", kSinks, 700, 2700, 0.02},
+    {"many_sinks", kManySinks, 1500, 3200, 0.02},
+    {"odd_units", kOddUnits, 500, 1200, 0.02},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, ReferenceTest, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
 

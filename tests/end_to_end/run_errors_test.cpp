@@ -29,7 +29,8 @@ absl::Status RunTensors(const Tensors& t, Mode mode) {
   };
   const OwnedTensor q = make(t.q, t.q_type), k = make(t.k, t.k_type), v = make(t.v, t.v_type);
   OwnedTensor o = make(t.o, t.o_type), lse = make(t.lse, t.lse_type);
-  return Run(PlanOf(kCausal), {q.view(), k.view(), v.view()}, {.o = o.mutable_view(), .lse = lse.mutable_view()}, {.mode = mode, .threads = 1})
+  return Run(PlanOf(kCausal), {q.view(), k.view(), v.view()}, {.o = o.mutable_view(), .lse = lse.mutable_view()},
+             {.mode = mode, .threads = 1})
       .status();
 }
 
@@ -78,8 +79,9 @@ struct ModeCase {
 };
 std::ostream& operator<<(std::ostream& out, const ModeCase& c) { return out << c.name; }
 class ProgressTest : public testing::TestWithParam<ModeCase> {};
-const ModeCase kModes[] = {
-    {"exact", {.mode = Mode::kExact}}, {"theta", {.mode = Mode::kTheta, .theta = 0.01}}, {"budget", {.mode = Mode::kBudget, .budget = 0.9}}};
+const ModeCase kModes[] = {{"exact", {.mode = Mode::kExact}},
+                           {"theta", {.mode = Mode::kTheta, .theta = 0.01}},
+                           {"budget", {.mode = Mode::kBudget, .budget = 0.9}}};
 INSTANTIATE_TEST_SUITE_P(Modes, ProgressTest, testing::ValuesIn(kModes), [](const auto& info) { return info.param.name; });
 
 TEST_P(ProgressTest, FalseCancels) {
@@ -125,7 +127,8 @@ TEST_P(ProgressTest, RowsAreReadyOnce) {
   EXPECT_TRUE(hsa::Run(PlanOf(kCausal), {q.view(), k.view(), v.view()}, outputs, GetParam().options).ok());
   EXPECT_THAT(told, testing::Each(1));
   outputs.rows_ready = [](int64_t, int64_t) { return absl::UnavailableError("no room"); };
-  EXPECT_EQ(hsa::Run(PlanOf(kCausal), {q.view(), k.view(), v.view()}, outputs, GetParam().options).status(), absl::UnavailableError("no room"));
+  EXPECT_EQ(hsa::Run(PlanOf(kCausal), {q.view(), k.view(), v.view()}, outputs, GetParam().options).status(),
+            absl::UnavailableError("no room"));
 }
 
 }  // namespace

@@ -35,11 +35,18 @@ void StoreElement(float value, DType dtype, std::byte* out) {
 
 }  // namespace
 
-OwnedTensor::OwnedTensor(int64_t heads, int64_t tokens, int64_t dim, DType dtype, Layout layout) : dtype_(dtype), shape_{heads, tokens, dim} {
+OwnedTensor::OwnedTensor(int64_t heads, int64_t tokens, int64_t dim, DType dtype, Layout layout)
+    : dtype_(dtype), shape_{heads, tokens, dim} {
   switch (layout) {
-    case Layout::kHeadsFirst: strides_ = {tokens * dim, dim, 1}; break;
-    case Layout::kTokensFirst: strides_ = {dim, heads * dim, 1}; break;
-    case Layout::kGaps: strides_ = {tokens * (dim + kRowGap) + kHeadGap, dim + kRowGap, 1}; break;
+    case Layout::kHeadsFirst:
+      strides_ = {tokens * dim, dim, 1};
+      break;
+    case Layout::kTokensFirst:
+      strides_ = {dim, heads * dim, 1};
+      break;
+    case Layout::kGaps:
+      strides_ = {tokens * (dim + kRowGap) + kHeadGap, dim + kRowGap, 1};
+      break;
   }
   bytes_.assign((heads * tokens * (dim + kRowGap) + heads * kHeadGap) * DTypeBytes(dtype), kGap);
 }
@@ -67,7 +74,8 @@ std::vector<float> OwnedTensor::Values() const {
 bool OwnedTensor::GapsUntouched() const {
   std::vector<std::byte> left = bytes_;
   for (int64_t h = 0; h < shape_[0]; ++h)
-    for (int64_t t = 0; t < shape_[1]; ++t) std::fill_n(left.begin() + (Element(h, t, 0) - bytes_.data()), shape_[2] * DTypeBytes(dtype_), kGap);
+    for (int64_t t = 0; t < shape_[1]; ++t)
+      std::fill_n(left.begin() + (Element(h, t, 0) - bytes_.data()), shape_[2] * DTypeBytes(dtype_), kGap);
   return std::all_of(left.begin(), left.end(), [](std::byte b) { return b == kGap; });
 }
 
@@ -128,7 +136,8 @@ double MaxAbsDifference(std::span<const float> a, std::span<const double> b) {
 }
 
 void ExpectClose(const Attended& is, const oracle::Result& wanted, double rel_l2, double lse) {
-  const double o_error = oracle::RelL2(std::span<const float>(is.o), std::span<const double>(wanted.o)), lse_error = MaxAbsDifference(is.lse, wanted.lse);
+  const double o_error = oracle::RelL2(std::span<const float>(is.o), std::span<const double>(wanted.o)),
+               lse_error = MaxAbsDifference(is.lse, wanted.lse);
   EXPECT_LE(o_error, rel_l2);
   EXPECT_LE(lse_error, lse);
   testing::Test::RecordProperty("rel_l2", absl::StrCat(o_error));

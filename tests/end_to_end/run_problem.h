@@ -56,7 +56,8 @@ struct Attended {
 };
 
 // hsa::Run; the status is its own.
-absl::StatusOr<Attended> TryAttend(const Plan& plan, const oracle::Problem& problem, const RunOptions& options, const Storage& storage = {});
+absl::StatusOr<Attended> TryAttend(const Plan& plan, const oracle::Problem& problem, const RunOptions& options,
+                                   const Storage& storage = {});
 
 // The same, where anything but success ends the test.
 Attended Attend(const Plan& plan, const oracle::Problem& problem, const RunOptions& options, const Storage& storage = {});

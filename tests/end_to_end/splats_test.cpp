@@ -16,13 +16,27 @@ RunOptions Theta(double theta) { return {.mode = Mode::kTheta, .theta = theta, .
 const GraphSpec kCausal = {.H = 2, .Hkv = 1, .D = 64, .Dv = 64, .mask = {.causal = true}, .units = kSmallUnits};
 const GraphSpec kDefaultUnits = {.H = 2, .Hkv = 1, .D = 64, .Dv = 64, .mask = {.causal = true}};
 const GraphSpec kNone = {.H = 4, .Hkv = 2, .D = 48, .Dv = 32, .mask = {}, .units = kSmallUnits};
-const GraphSpec kSliding = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .mask = {.causal = true, .window = 900}, .units = {.segment = 1024, .mini = 256, .window = 256, .order = 0}};
-const GraphSpec kSinks = {.H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1100, .sinks = 300}, .units = kSmallUnits};
+const GraphSpec kSliding = {.H = 2,
+                            .Hkv = 2,
+                            .D = 36,
+                            .Dv = 20,
+                            .mask = {.causal = true, .window = 900},
+                            .units = {.segment = 1024, .mini = 256, .window = 256, .order = 0}};
+const GraphSpec kSinks = {
+    .H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1100, .sinks = 300}, .units = kSmallUnits};
 // Tiles of half a size, the whole first mini-segment read as sinks, bands that are no power of two.
-const GraphSpec kOddUnits = {.H = 3, .Hkv = 1, .D = 80, .Dv = 80, .mask = {.causal = true},
+const GraphSpec kOddUnits = {.H = 3,
+                             .Hkv = 1,
+                             .D = 80,
+                             .Dv = 80,
+                             .mask = {.causal = true},
                              .units = {.segment = 256, .mini = 64, .window = 64, .tile = 32, .near_sinks = 64, .bands = 3}};
 // Every size at its limit: 16 children of a segment, the samples of a node as large as a tile, more bands than dimensions.
-const GraphSpec kEdges = {.H = 2, .Hkv = 2, .D = 17, .Dv = 33, .mask = {.causal = true},
+const GraphSpec kEdges = {.H = 2,
+                          .Hkv = 2,
+                          .D = 17,
+                          .Dv = 33,
+                          .mask = {.causal = true},
                           .units = {.segment = 1024, .mini = 64, .window = 64, .tile = 16, .near_sinks = 0, .bands = 64}};
 
 struct Case {
@@ -36,31 +50,31 @@ std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.nam
 
 const Case kCases[] = {
     // name                    graph          N      M
-    {"nothing",                kCausal,       0,     0},
-    {"one_key",                kCausal,       1,     1},
-    {"near_only",              kCausal,       300,   300},    // no unit yet
-    {"one_mini",               kCausal,       600,   600},
-    {"first_segment",          kCausal,       800,   800},    // ends where the first segment does
-    {"segments_and_minis",     kCausal,       2000,  2000},
-    {"one_query",              kCausal,       1,     2500},   // too few queries for the metric and for β, τ
-    {"few_queries",            kCausal,       33,    2500},
-    {"queries_cut_a_tile",     kCausal,       1001,  2537},
-    {"bf16",                   kCausal,       700,   1800,  DType::kBF16},
-    {"f16",                    kCausal,       700,   1800,  DType::kF16},
-    {"none_short",             kNone,         100,   200},    // every key is near
-    {"none_segments",          kNone,         300,   1536},   // no key is near but the sinks
-    {"none_ragged",            kNone,         333,   1900},
-    {"none_all",               kNone,         1300,  1300},
-    {"sliding_cuts_segments",  kSliding,      1500,  2500},   // units seen entirely, partly and not at all
-    {"sliding_one_query",      kSliding,      1,     2000},
-    {"sliding_bf16",           kSliding,      600,   1500,  DType::kBF16},
-    {"sinks_cut_a_mini",       kSinks,        1500,  2500},   // the prefix is larger than the near sinks and ends inside of a unit
-    {"sinks_all",              kSinks,        1800,  1800},
-    {"odd_units",              kOddUnits,     900,   900},
-    {"odd_units_few_queries",  kOddUnits,     70,    1500},
-    {"edges",                  kEdges,        700,   2500},
-    {"default_units",          kDefaultUnits, 10500, 10500},  // all regions of one segment and of the next
-    {"default_units_long",     kDefaultUnits, 1100,  20000},  // two segments, three mini-segments
+    {"nothing", kCausal, 0, 0},
+    {"one_key", kCausal, 1, 1},
+    {"near_only", kCausal, 300, 300},  // no unit yet
+    {"one_mini", kCausal, 600, 600},
+    {"first_segment", kCausal, 800, 800},  // ends where the first segment does
+    {"segments_and_minis", kCausal, 2000, 2000},
+    {"one_query", kCausal, 1, 2500},  // too few queries for the metric and for β, τ
+    {"few_queries", kCausal, 33, 2500},
+    {"queries_cut_a_tile", kCausal, 1001, 2537},
+    {"bf16", kCausal, 700, 1800, DType::kBF16},
+    {"f16", kCausal, 700, 1800, DType::kF16},
+    {"none_short", kNone, 100, 200},      // every key is near
+    {"none_segments", kNone, 300, 1536},  // no key is near but the sinks
+    {"none_ragged", kNone, 333, 1900},
+    {"none_all", kNone, 1300, 1300},
+    {"sliding_cuts_segments", kSliding, 1500, 2500},  // units seen entirely, partly and not at all
+    {"sliding_one_query", kSliding, 1, 2000},
+    {"sliding_bf16", kSliding, 600, 1500, DType::kBF16},
+    {"sinks_cut_a_mini", kSinks, 1500, 2500},  // the prefix is larger than the near sinks and ends inside of a unit
+    {"sinks_all", kSinks, 1800, 1800},
+    {"odd_units", kOddUnits, 900, 900},
+    {"odd_units_few_queries", kOddUnits, 70, 1500},
+    {"edges", kEdges, 700, 2500},
+    {"default_units", kDefaultUnits, 10500, 10500},      // all regions of one segment and of the next
+    {"default_units_long", kDefaultUnits, 1100, 20000},  // two segments, three mini-segments
 };
 
 class ThetaZeroTest : public testing::TestWithParam<Case> {};
@@ -104,8 +118,8 @@ TEST_P(AnyCutTest, CountsEachVisibleKeyOnce) {
   }
   EXPECT_TRUE(mixed) << "no θ opens some nodes and leaves others closed";
 }
-const CutCase kCutCases[] = {
-    {"causal", kCausal, 1000, 2537}, {"none", kNone, 333, 1900}, {"sliding", kSliding, 800, 2100}, {"sinks", kSinks, 800, 2100}, {"odd_units", kOddUnits, 500, 1200}, {"edges", kEdges, 700, 2500}};
+const CutCase kCutCases[] = {{"causal", kCausal, 1000, 2537}, {"none", kNone, 333, 1900},          {"sliding", kSliding, 800, 2100},
+                             {"sinks", kSinks, 800, 2100},    {"odd_units", kOddUnits, 500, 1200}, {"edges", kEdges, 700, 2500}};
 INSTANTIATE_TEST_SUITE_P(Cases, AnyCutTest, testing::ValuesIn(kCutCases), [](const auto& info) { return info.param.name; });
 
 // Smaller θ reads more and errs less.

@@ -15,7 +15,9 @@
 namespace hsa::end_to_end {
 namespace {
 
-RunOptions Within(double error, double confidence = 0.95) { return {.mode = Mode::kTolerance, .tolerance = {error, confidence}, .threads = 2}; }
+RunOptions Within(double error, double confidence = 0.95) {
+  return {.mode = Mode::kTolerance, .tolerance = {error, confidence}, .threads = 2};
+}
 
 constexpr Units kUnits = {.segment = 2048, .mini = 256, .window = 256, .content_tiles = true};
 const GraphSpec kCausal = {.H = 2, .Hkv = 1, .D = 64, .Dv = 64, .mask = {.causal = true}, .units = kUnits};
@@ -46,7 +48,8 @@ struct ModelCase {
 std::ostream& operator<<(std::ostream& out, const ModelCase& c) { return out << c.file << " " << c.error; }
 class ModelTest : public testing::TestWithParam<ModelCase> {};
 INSTANTIATE_TEST_SUITE_P(Errors, ModelTest,
-                         testing::Values(ModelCase{"qkv_8k_prose_L22", 0.2}, ModelCase{"qkv_8k_prose_L22", 0.05}, ModelCase{"qkv_8k_prose_L22", 0.01}),
+                         testing::Values(ModelCase{"qkv_8k_prose_L22", 0.2}, ModelCase{"qkv_8k_prose_L22", 0.05},
+                                         ModelCase{"qkv_8k_prose_L22", 0.01}),
                          [](const auto& info) { return absl::StrCat("e", std::round(100 * info.param.error)); });
 
 // Rows of neighbouring queries are alike, so the binomial test is over every 16th of them.
@@ -66,7 +69,8 @@ TEST_P(ModelTest, IsMetOnQueriesThatWereNotAudited) {
   std::vector<double> others;
   for (int64_t head = 0; head < 3; ++head)
     for (int64_t t = 0; t < tokens; t += 16)
-      if (!std::binary_search(report->audited_positions.begin(), report->audited_positions.end(), t)) others.push_back(errors[head * tokens + t]);
+      if (!std::binary_search(report->audited_positions.begin(), report->audited_positions.end(), t))
+        others.push_back(errors[head * tokens + t]);
   const auto n = static_cast<int64_t>(others.size()), misses = Misses(others, GetParam().error);
   EXPECT_FALSE(BinomialRejects(n, misses, 0.05, 0.01)) << misses << " of " << n;
   RecordProperty("misses", absl::StrCat(misses, " of ", n));
@@ -120,7 +124,8 @@ TEST_P(HardTest, IsMetOrTheRunIsDenseAndSaysSo) {
   const Attended is = Attend(PlanOf(kCausal), p, Within(error, confidence));
   const std::vector<double> errors = RowErrors(is.o, exact.o, p.Dv);
   const auto n = static_cast<int64_t>(errors.size()), misses = Misses(errors, error);
-  EXPECT_FALSE(BinomialRejects(n / 16, misses / 16, 1 - confidence, 0.01)) << misses << " of " << n << ", dense blocks " << is.report.dense_blocks;
+  EXPECT_FALSE(BinomialRejects(n / 16, misses / 16, 1 - confidence, 0.01))
+      << misses << " of " << n << ", dense blocks " << is.report.dense_blocks;
   EXPECT_LE(is.report.read.total, 1.05);
   RecordProperty("misses", absl::StrCat(misses, " of ", n, ", dense ", is.report.dense_blocks));
 }

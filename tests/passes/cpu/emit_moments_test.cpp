@@ -44,7 +44,8 @@ class MomentsTest : public KernelTest {
     std::vector<double> sum;
     double trace = 0, within = 0;
   };
-  void ExpectNode(WantedLean* lean, const Level& level, int64_t group, int64_t place, const Array<float>& reference, double n, const std::vector<Part>& parts) const {
+  void ExpectNode(WantedLean* lean, const Level& level, int64_t group, int64_t place, const Array<float>& reference, double n,
+                  const std::vector<Part>& parts) const {
     EXPECT_EQ(level.scalar(group, kCount, place), n);
     if (n == 0) {
       EXPECT_EQ(level.scalar(group, kConstant, place), -kInfinity);
@@ -68,14 +69,16 @@ class MomentsTest : public KernelTest {
       product += mean[d] * reference(d);
       ASSERT_NEAR(level.mean(group, d, place), mean[d], 2e-5) << "dimension " << d;
     }
-    for (int64_t c = 0; c < dvp_; ++c) ASSERT_NEAR(level.value(group, place, c), average([&](const Part& part) { return part.value(c); }), 2e-5);
+    for (int64_t c = 0; c < dvp_; ++c)
+      ASSERT_NEAR(level.value(group, place, c), average([&](const Part& part) { return part.value(c); }), 2e-5);
     double trace = 0, within = 0;
     for (int64_t band = 0; band < 8; ++band) {
       const auto [lo, hi] = Band(band);
       double var = average([&](const Part& part) { return part.var(band); });
       within += var * static_cast<double>(hi - lo);
       for (int64_t d = lo; d < hi; ++d)
-        var += average([&](const Part& part) { return (part.mean(d) - mean[d]) * (part.mean(d) - mean[d]); }) / static_cast<double>(hi - lo);
+        var +=
+            average([&](const Part& part) { return (part.mean(d) - mean[d]) * (part.mean(d) - mean[d]); }) / static_cast<double>(hi - lo);
       trace += var * static_cast<double>(hi - lo);
       ASSERT_NEAR(level.var(group, band, place), var, 5e-5 * var + 1e-12) << "band " << band;
     }
@@ -119,8 +122,8 @@ TEST_P(MomentsTest, Leaves) {
   const Array<float> reference = Reference();
   const Level level = MakeLevel(leaves / 4);
   Lean lean = MakeLean();
-  kernels_.Call("leaf_moments.f32", {&keys, &values, &positions, &reference, &level.mean, &level.value, &level.var, &level.scalar, &lean.sum,
-                                     &lean.traces, &lean.apart_k, &lean.apart_v});
+  kernels_.Call("leaf_moments.f32", {&keys, &values, &positions, &reference, &level.mean, &level.value, &level.var, &level.scalar,
+                                     &lean.sum, &lean.traces, &lean.apart_k, &lean.apart_v});
   WantedLean wanted;
   for (int64_t leaf = 0; leaf < leaves; ++leaf) {
     SCOPED_TRACE(leaf);
