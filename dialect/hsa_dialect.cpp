@@ -1,7 +1,8 @@
 #include "dialect/hsa_dialect.h"
 
-#include "dialect/hsa_dialect.cpp.inc"
 #include "dialect/hsa_ops.h"
+
+#include "dialect/hsa_dialect.cpp.inc"
 
 namespace hsa::ir {
 

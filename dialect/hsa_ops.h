@@ -1,7 +1,6 @@
 // Every op of the hsa dialect.
 #pragma once
 
-#include "dialect/hsa_dialect.h"
 #include "llvm/Support/Error.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/OpDefinition.h"
@@ -11,6 +10,8 @@
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialect/hsa_dialect.h"
 
 namespace hsa::ir::reference {
 class Frame;  // values of a function being interpreted: dialect/reference/interpreter.h

@@ -1,8 +1,8 @@
 #include "dialect/shape_check.h"
 
-#include <cmath>
-
 #include "llvm/ADT/STLExtras.h"
+
+#include <cmath>
 
 using namespace mlir;
 

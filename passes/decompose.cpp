@@ -1,10 +1,10 @@
 // hsa-decompose: what is wanted becomes the stages that compute it, once by splats and once exactly.
-#include <cmath>
-
 #include "dialect/shape_check.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/patterns.h"
+
+#include <cmath>
 
 using namespace mlir;
 

@@ -1,9 +1,9 @@
 // hsa-infer-shapes: result types as exact as the operands allow, and the defaults of hsa.attention written out.
-#include <cmath>
-
 #include "dialect/shape_check.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/passes.h"
+
+#include <cmath>
 
 using namespace mlir;
 

@@ -1,11 +1,12 @@
 // Every pass of HSA, and the patterns that they are made of.
 #pragma once
 
-#include "dialect/hsa_ops.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Pass/Pass.h"
+
+#include "dialect/hsa_ops.h"
 
 namespace hsa::ir {
 

@@ -185,10 +185,27 @@ std::vector<int64_t> SampleWithoutReplacement(int64_t population, int64_t count,
   return {sample.begin(), sample.end()};
 }
 
+namespace {
+
+// Of the queries that are not excluded, ascending.
+std::vector<int64_t> DrawQueries(int64_t queries, const VerifyOptions& options) {
+  std::vector<int64_t> drawn =
+      SampleWithoutReplacement(queries - static_cast<int64_t>(options.exclude.size()), options.queries, options.seed);
+  auto excluded = options.exclude.begin();
+  int64_t before = 0;  // excluded queries so far: the r-th of the others is r + before
+  for (int64_t& query : drawn) {
+    while (excluded != options.exclude.end() && *excluded <= query + before) ++excluded, ++before;
+    query += before;
+  }
+  return drawn;
+}
+
+}  // namespace
+
 absl::StatusOr<VerifyStats> Verify(const AttentionSpec& spec, const TensorView& query, const TensorView& key, const TensorView& value,
                                    const TensorView& o, const TensorView& lse, const VerifyOptions& options) {
   if (absl::Status shapes = CheckShapes(query, key, value, o, lse); !shapes.ok()) return shapes;
-  const std::vector<int64_t> positions = SampleWithoutReplacement(query.tokens(), options.queries, options.seed);
+  const std::vector<int64_t> positions = DrawQueries(query.tokens(), options);
   const int64_t heads = query.heads(), kv_heads = key.heads(), group = heads / kv_heads;
   const auto tasks = static_cast<int64_t>(positions.size()) * kv_heads;
 

@@ -36,6 +36,7 @@ struct VerifyStats {
 struct VerifyOptions {
   int64_t queries = 0;  // positions to draw; all of them when there are fewer
   uint64_t seed = 0;
+  std::vector<int64_t> exclude = {};               // query numbers that are not drawn, ascending: those that a calibration has seen
   std::function<bool(double done)> progress = {};  // from any thread, one at a time; false cancels. May be empty.
 };
 

@@ -25,7 +25,9 @@ Json Fractions(const ReadFractions& read) {
 
 Json Heads(const std::vector<HeadReport>& heads) {
   Json list = Json::array();
-  for (const HeadReport& head : heads) list.push_back({{"head", head.head}, {"theta", Number(head.theta)}, {"read", Fractions(head.read)}});
+  for (const HeadReport& head : heads)
+    list.push_back(
+        {{"head", head.head}, {"theta", Number(head.theta)}, {"dense_blocks", head.dense_blocks}, {"read", Fractions(head.read)}});
   return list;
 }
 
@@ -140,7 +142,8 @@ std::ostream& operator<<(std::ostream& out, const RunReport& report) {
   if (report.verified.n > 0)
     Line(out, "verified",
          std::to_string(report.verified.n) + " rows, relative L2 to float64: median " + Short(report.verified.median) + ", p90 " +
-             Short(report.verified.p90) + ", p95 " + Short(report.verified.p95) + ", max " + Short(report.verified.max));
+             Short(report.verified.p90) + ", p95 " + Short(report.verified.p95) + ", max " + Short(report.verified.max) +
+             (report.tolerance.asked > 0 ? ", " + Percent(report.verified.coverage) + " within the tolerance" : ""));
   for (const std::string& warning : report.warnings) Line(out, "warning", warning);
   return out;
 }

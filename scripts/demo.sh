@@ -56,8 +56,10 @@ both("run, index included", seconds, lambda r: r["seconds"]["total"])
 both("keys read, of visible", percent, lambda r: r["read"]["total_fraction"])
 for name in ("median", "p95", "max"):
     both(f"error, {name}", error, lambda r: r["verified"][name])
+tolerance = splats["tolerance"]
+print(f"\n  asked: an error of {tolerance['asked']:g} with probability {tolerance['confidence']:g}; {percent(splats['verified']['coverage'])} of the rows above keep to it")
 speed_up = exact["seconds"]["total"] / splats["seconds"]["total"]
-print(f"\n  speed-up {speed_up:.2f}x; its ceiling, 1 / keys read: {1 / splats['read']['total_fraction']:.2f}x")
+print(f"  speed-up {speed_up:.2f}x; its ceiling, 1 / keys read: {1 / splats['read']['total_fraction']:.2f}x")
 for warning in splats["warnings"] + exact["warnings"]:
     print(f"  note: {warning}")
 print(f"\n  Outputs and reports are in {out}/. Longer inputs save more: tools/make_long_input.py makes one.")

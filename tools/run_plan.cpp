@@ -16,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "oneapi/tbb/global_control.h"
+#include "runtime/coverage.h"
 #include "runtime/exact.h"
 #include "runtime/memory_usage.h"
 #include "runtime/plan.h"
@@ -99,6 +100,16 @@ AttentionSpec SpecOf(const format::Graph& graph) {
           .sink_tokens = static_cast<int64_t>(graph.mask().sink_tokens())};
 }
 
+// A sample that was not audited may miss the tolerance by chance; that it does so with a probability below 1 % is a failure.
+absl::Status CheckCoverage(const RunReport& report) {
+  if (report.tolerance.asked <= 0 || report.verified.n == 0) return absl::OkStatus();
+  const auto n = report.verified.n, misses = n - std::llround(report.verified.coverage * static_cast<double>(n));
+  if (!BinomialRejects(n, misses, 1 - report.tolerance.confidence, 0.01)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "verify: ", misses, " of ", n, " rows have an error above ", report.tolerance.asked, ", which a confidence of ",
+      report.tolerance.confidence, " hardly allows; outputs are written; ask for a higher --confidence or a smaller --tolerance"));
+}
+
 void SetVerified(RunReport& report, const VerifyStats& stats) {
   report.verified = {stats.n, stats.median, stats.p90, stats.p95, stats.max, std::numeric_limits<double>::quiet_NaN()};
   const auto within =
@@ -160,7 +171,9 @@ class PlanRun {
     if (command_.verify == 0) return absl::OkStatus();
     const TraceScope scope(trace_, "verify");
     ProgressBar bar("verify");
-    const VerifyOptions options{command_.verify, command_.options.seed, Progress(bar)};
+    VerifyOptions options{command_.verify, command_.options.seed, {}, Progress(bar)};
+    const int64_t first = inputs_.key.tokens() - inputs_.query.tokens();
+    for (int64_t position : report.audited_positions) options.exclude.push_back(position - first);
     absl::StatusOr<VerifyStats> stats =
         Verify(SpecOf(plan_.graph()), inputs_.query, inputs_.key, inputs_.value, AsInput(outputs_.o), AsInput(outputs_.lse), options);
     if (!stats.ok()) return absl::IsCancelled(stats.status()) ? absl::CancelledError("cancelled, nothing was written") : stats.status();
@@ -213,6 +226,7 @@ absl::StatusOr<RunReport> RunPlan(const RunCommand& command) {
     if (absl::Status written = trace->Write(command.trace); !written.ok()) return written;
   if (!command.report.empty())
     if (absl::Status written = WriteFile(command.report, ToJson(*report)); !written.ok()) return written;
+  if (absl::Status kept = CheckCoverage(*report); !kept.ok()) return kept;
   return report;
 }
 

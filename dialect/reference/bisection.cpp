@@ -1,12 +1,12 @@
 #include "dialect/reference/bisection.h"
 
+#include "dialect/reference/linear_algebra.h"
+#include "dialect/reference/splat_tree.h"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <utility>
-
-#include "dialect/reference/linear_algebra.h"
-#include "dialect/reference/splat_tree.h"
 
 namespace hsa::ir::reference {
 

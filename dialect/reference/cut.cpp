@@ -1,11 +1,11 @@
 #include "dialect/reference/cut.h"
 
+#include "dialect/reference/linear_algebra.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
-
-#include "dialect/reference/linear_algebra.h"
 
 namespace hsa::ir::reference {
 

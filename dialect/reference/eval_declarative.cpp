@@ -1,9 +1,9 @@
 // What layer 0 computes: the meaning, exact, whatever its config says about splats.
-#include <cmath>
-
 #include "dialect/hsa_ops.h"
 #include "dialect/reference/exact.h"
 #include "dialect/reference/frame.h"
+
+#include <cmath>
 
 namespace hsa::ir {
 

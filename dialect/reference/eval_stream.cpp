@@ -1,8 +1,8 @@
 // What hsa.stream computes: its body once per segment, in order.
-#include <algorithm>
-
 #include "dialect/hsa_ops.h"
 #include "dialect/reference/frame.h"
+
+#include <algorithm>
 
 namespace hsa::ir {
 

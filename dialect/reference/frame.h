@@ -1,14 +1,14 @@
 // The values of a function while it is interpreted.
 #pragma once
 
-#include <memory>
-#include <variant>
-
 #include "dialect/hsa_ops.h"
 #include "dialect/reference/interpreter.h"
 #include "dialect/reference/partial.h"
 #include "dialect/reference/splat_tree.h"
 #include "llvm/ADT/DenseMap.h"
+
+#include <memory>
+#include <variant>
 
 namespace hsa::ir::reference {
 

@@ -1,12 +1,12 @@
 // What a function of layer 0 or 1 computes, in float64. Shares no code with the compiled path: it is what that path is judged by.
 #pragma once
 
-#include <map>
-#include <utility>
-
 #include "dialect/reference/tensor.h"
 #include "llvm/Support/Error.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <map>
+#include <utility>
 
 namespace hsa::ir::reference {
 

@@ -1,8 +1,8 @@
 #include "dialect/reference/layout.h"
 
-#include <algorithm>
-
 #include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
 
 namespace hsa::ir::reference {
 

@@ -1,11 +1,11 @@
 // docs/spec.md "Mask" and "Units, near field and index": who sees what, as positions only.
 #pragma once
 
-#include <span>
-#include <vector>
-
 #include "dialect/hsa_dialect.h"
 #include "dialect/reference/interpreter.h"
+
+#include <span>
+#include <vector>
 
 namespace hsa::ir::reference {
 

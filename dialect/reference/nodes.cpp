@@ -1,10 +1,10 @@
 #include "dialect/reference/nodes.h"
 
+#include "dialect/reference/linear_algebra.h"
+
 #include <algorithm>
 #include <cmath>
 #include <set>
-
-#include "dialect/reference/linear_algebra.h"
 
 namespace hsa::ir::reference {
 

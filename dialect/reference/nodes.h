@@ -1,9 +1,9 @@
 // docs/spec.md "Node" in float64: what the nodes of the index are to one query head in one block.
 #pragma once
 
-#include <map>
-
 #include "dialect/reference/splat_tree.h"
+
+#include <map>
 
 namespace hsa::ir::reference {
 

@@ -1,9 +1,9 @@
 // docs/spec.md "Partial" in float64: (max, sum, acc) of every row, natural logarithm.
 #pragma once
 
-#include <utility>
-
 #include "dialect/reference/tensor.h"
+
+#include <utility>
 
 namespace hsa::ir::reference {
 

@@ -1,13 +1,13 @@
 #include "dialect/reference/query_tiles.h"
 
-#include <algorithm>
-#include <numeric>
-#include <utility>
-
 #include "dialect/reference/linear_algebra.h"
 #include "dialect/reference/nodes.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
 
 namespace hsa::ir::reference {
 

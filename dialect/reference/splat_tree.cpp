@@ -1,10 +1,10 @@
 #include "dialect/reference/splat_tree.h"
 
+#include "dialect/reference/bisection.h"
+
 #include <algorithm>
 #include <cmath>
 #include <set>
-
-#include "dialect/reference/bisection.h"
 
 namespace hsa::ir::reference {
 

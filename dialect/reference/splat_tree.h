@@ -1,10 +1,10 @@
 // docs/spec.md "Tree of a unit" in float64: in which order its keys lie.
 #pragma once
 
-#include <memory>
-
 #include "dialect/reference/layout.h"
 #include "dialect/reference/tensor.h"
+
+#include <memory>
 
 namespace hsa::ir::reference {
 

@@ -169,6 +169,20 @@ TEST(VerifyTest, DrawsWithoutReplacementAndWithItsSeed) {
   EXPECT_EQ(answered.Verify({.queries = 1000})->n, 100);
 }
 
+TEST(VerifyTest, LeavesOutWhatItIsTold) {
+  const Answered answered({.H = 1, .Hkv = 1, .N = 10, .M = 10, .D = 2, .Dv = 2});
+  for (int64_t wanted : {3, 100}) {
+    const VerifyOptions options{.queries = wanted, .exclude = {0, 1, 4, 6}};
+    const auto stats = answered.Verify(options);
+    ASSERT_TRUE(stats.ok()) << stats.status();
+    std::set<int64_t> drawn;
+    for (const VerifiedRow& row : stats->rows) drawn.insert(row.query);
+    for (int64_t query : options.exclude) EXPECT_FALSE(drawn.contains(query)) << query;
+    EXPECT_EQ(drawn.size(), std::min<int64_t>(wanted, 6));
+    EXPECT_LT(*drawn.rbegin(), 10);
+  }
+}
+
 TEST(VerifyTest, CanBeCancelled) {
   const Answered answered({.H = 1, .Hkv = 1, .N = 20, .M = 20, .D = 2, .Dv = 2});
   EXPECT_EQ(answered.Verify({.queries = 20, .progress = [](double) { return false; }}).status().code(), absl::StatusCode::kCancelled);

@@ -39,7 +39,7 @@ TEST(ReportTest, NamesAreTheContract) {
   EXPECT_EQ(Keys(json["read"]), (Names{"near_fraction", "nodes_fraction", "leaves_fraction", "total_fraction"}));
   EXPECT_EQ(Keys(json["tolerance"]), (Names{"asked", "confidence", "audited", "median", "p95", "max"}));
   EXPECT_EQ(Keys(json["verified"]), (Names{"n", "median", "p90", "p95", "max", "coverage"}));
-  EXPECT_EQ(Keys(json["heads"][0]), (Names{"head", "theta", "read"}));
+  EXPECT_EQ(Keys(json["heads"][0]), (Names{"head", "theta", "dense_blocks", "read"}));
   EXPECT_EQ(json["schema"], 1);
   EXPECT_EQ(json["read"]["total_fraction"], 0.17);
   EXPECT_EQ(json["warnings"][0], "say \"why\"");
