@@ -12,13 +12,10 @@ using Json = nlohmann::ordered_json;
 // JSON has no NaN and no infinity: both are null.
 Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
-Json Head(int64_t head) { return head == kPooled ? Json("all") : Json(head); }
-
 Json Errors(const Quantiles& error) { return {{"median", Number(error.median)}, {"p90", Number(error.p90)}, {"p95", Number(error.p95)}}; }
 
 Json OfHead(const HeadQuality& head) {
-  return {{"head", Head(head.head)},
-          {"read",
+  return {{"read",
            {{"near_fraction", Number(head.read.near)},
             {"nodes_fraction", Number(head.read.nodes)},
             {"leaves_fraction", Number(head.read.leaves)},
@@ -29,11 +26,22 @@ Json OfHead(const HeadQuality& head) {
           {"rel_l2", Errors(head.error)}};
 }
 
+// What `tell` says of all heads and of each: {"all": …, "heads": [{"head": 0, …}, …]}.
+template <typename Head, typename Tell>
+Json AllAndHeads(const Head& pooled, const std::vector<Head>& heads, const Tell& tell) {
+  Json list = Json::array();
+  for (const Head& head : heads) {
+    list.push_back({{"head", head.head}});
+    list.back().update(tell(head));
+  }
+  return {{"all", tell(pooled)}, {"heads", list}};
+}
+
 Json OfMethod(const MethodQuality& method) {
   if (!method.refused.empty()) return {{"refused", method.refused}};
-  Json heads = Json::array({OfHead(method.pooled)});
-  for (const HeadQuality& head : method.heads) heads.push_back(OfHead(head));
-  return {{"mode", method.mode}, {"seconds", Number(method.seconds)}, {"heads", heads}};
+  Json json = {{"mode", method.mode}, {"seconds", Number(method.seconds)}};
+  json.update(AllAndHeads(method.pooled, method.heads, OfHead));
+  return json;
 }
 
 Json Methods(const std::array<MethodQuality, kMethods.size()>& methods) {
@@ -42,31 +50,23 @@ Json Methods(const std::array<MethodQuality, kMethods.size()>& methods) {
   return json;
 }
 
-// Of every head of the oracle, what `tell` says.
-template <typename Tell>
-Json OracleHeads(const Oracle& oracle, const Tell& tell) {
-  Json heads = Json::array({tell(oracle.pooled)});
-  for (const OracleHead& head : oracle.heads) heads.push_back(tell(head));
-  return heads;
-}
-
 Json OfFile(const QualityCommand& command, const FileQuality& file) {
   Json errors = Json::array(), budgets = Json::array();
+  const Oracle& oracle = file.oracle;
   for (size_t e = 0; e < command.errors.size(); ++e) {
     Json point = {{"error", command.errors[e]}};
     point.update(Methods(file.by_error[e]));
-    point["oracle"] = OracleHeads(file.oracle, [&](const OracleHead& head) {
-      return Json{{"head", Head(head.head)}, {"rows", head.rows}, {"keys", head.keys[e]}, {"share", Number(head.shares[e])}};
+    point["oracle"] = AllAndHeads(oracle.pooled, oracle.heads, [&](const OracleHead& head) {
+      return Json{{"rows", head.rows}, {"keys", head.keys[e]}, {"share", Number(head.shares[e])}};
     });
-    point["oracle_share_by_head"] = Number(file.oracle.shares_by_head[e]);
+    point["oracle"]["share_by_head"] = Number(oracle.shares_by_head[e]);
     errors.push_back(point);
   }
   for (size_t b = 0; b < command.budgets.size(); ++b) {
     Json point = {{"budget", command.budgets[b]}};
     point.update(Methods(file.by_budget[b]));
-    point["oracle"] = OracleHeads(file.oracle, [&](const OracleHead& head) {
-      return Json{{"head", Head(head.head)}, {"rows", head.rows}, {"rel_l2", Errors(head.error[b])}};
-    });
+    point["oracle"] = AllAndHeads(oracle.pooled, oracle.heads,
+                                  [&](const OracleHead& head) { return Json{{"rows", head.rows}, {"rel_l2", Errors(head.error[b])}}; });
     budgets.push_back(point);
   }
   return {{"path", file.path},

@@ -61,6 +61,11 @@ def errors_of_top_keys(tensors, head, i):
     return [math.dist(top, exact) / math.hypot(*exact) for top in tops]
 
 
+def all_and_heads(result):
+    """All heads together, then each."""
+    return [result["all"], *result["heads"]]
+
+
 class CaptureTest(unittest.TestCase):
     """The shipped 8K capture, whose near field is an eighth of the keys."""
 
@@ -104,17 +109,17 @@ class CaptureTest(unittest.TestCase):
     def test_shares_add_up(self):
         for name, _, run in self.runs():
             with self.subTest(name):
-                self.assertEqual([head["head"] for head in run["heads"]], ["all", 0, 1, 2])
-                for read in (head["read"] for head in run["heads"]):
+                self.assertEqual([head["head"] for head in run["heads"]], [0, 1, 2])
+                for read in (head["read"] for head in all_and_heads(run)):
                     self.assertAlmostEqual(read["near_fraction"] + read["nodes_fraction"] + read["leaves_fraction"], read["total_fraction"], 12)
                     self.assertTrue(0.1 < read["near_fraction"] < read["total_fraction"] < 1, read)
-                total = [head["read"]["total_fraction"] for head in run["heads"]]
+                total = [head["read"]["total_fraction"] for head in all_and_heads(run)]
                 self.assertAlmostEqual(total[0], sum(total[1:]) / 3, 12)
 
     def test_rows_that_calibrated_are_left_out(self):
         for name, _, run in self.runs():
             with self.subTest(name):
-                rows = [head["rows"] for head in run["heads"]]
+                rows = [head["rows"] for head in all_and_heads(run)]
                 self.assertEqual(rows[0], sum(rows[1:]))
                 self.assertTrue(3 * 40 <= rows[0] <= 3 * 48, rows)
 
@@ -122,45 +127,45 @@ class CaptureTest(unittest.TestCase):
         for name, held, run in self.runs():
             with self.subTest(name):
                 if held:
-                    self.assertGreaterEqual(run["heads"][0]["coverage"], 0.9)
+                    self.assertGreaterEqual(run["all"]["coverage"], 0.9)
                 else:
-                    self.assertIsNone(run["heads"][0]["coverage"])
+                    self.assertIsNone(run["all"]["coverage"])
 
     def test_less_error_reads_more(self):
         for method in ("full", "order0_position"):
-            loose, tight = (point[method]["heads"][0] for point in self.file["errors"])
+            loose, tight = (point[method]["all"] for point in self.file["errors"])
             self.assertLess(loose["read"]["total_fraction"], tight["read"]["total_fraction"])
             self.assertGreater(loose["rel_l2"]["p95"], tight["rel_l2"]["p95"])
 
     def test_methods_differ(self):
         for point in self.file["errors"]:
-            full, plain = (point[method]["heads"][0] for method in ("full", "order0_position"))
+            full, plain = (point[method]["all"] for method in ("full", "order0_position"))
             self.assertNotEqual(full["read"]["total_fraction"], plain["read"]["total_fraction"])
             self.assertIn("order 2", point["full"]["mode"])
             self.assertIn("order 0", point["order0_position"]["mode"])
 
     def test_the_oracle_needs_least(self):
         for point in self.file["errors"]:
-            for oracle, full in zip(point["oracle"], point["full"]["heads"]):
-                self.assertEqual(oracle["head"], full["head"])
+            for oracle, full in zip(all_and_heads(point["oracle"]), all_and_heads(point["full"]), strict=True):
+                self.assertEqual(oracle.get("head"), full.get("head"))
                 self.assertTrue(0 < oracle["share"] < full["read"]["total_fraction"], (oracle, full))
         point = self.file["budgets"][1]
-        self.assertLess(point["oracle"][0]["rel_l2"]["p95"], point["full"]["heads"][0]["rel_l2"]["p95"])
+        self.assertLess(point["oracle"]["all"]["rel_l2"]["p95"], point["full"]["all"]["rel_l2"]["p95"])
 
     def test_budgets(self):
         below, kept = self.file["budgets"]
         for method in ("full", "order0_position"):
             self.assertIn("least that works", below[method]["refused"])
-            for head in kept[method]["heads"]:
+            for head in all_and_heads(kept[method]):
                 self.assertLessEqual(head["read"]["total_fraction"], 0.3 * 1.05)  # a run chooses its thresholds by a sample of tiles
-            error = kept[method]["heads"][0]["rel_l2"]
+            error = kept[method]["all"]["rel_l2"]
             self.assertTrue(0 < error["median"] <= error["p90"] <= error["p95"] < 0.5, error)
 
     def test_the_screen_has_the_same_numbers(self):
         self.assertLessEqual(len(self.done.stdout.splitlines()), 50)
         self.assertLessEqual(max(map(len, self.done.stdout.splitlines())), 120)
         for point in self.file["errors"]:
-            self.assertIn(f"{100 * point['full']['heads'][0]['read']['total_fraction']:.1f}", self.done.stdout)
+            self.assertIn(f"{100 * point['full']['all']['read']['total_fraction']:.1f}", self.done.stdout)
 
     def test_the_page_needs_nothing_else(self):
         page = xml.etree.ElementTree.fromstring(self.page)
@@ -192,15 +197,18 @@ class OracleTest(unittest.TestCase):
             at = [sorted(row[min(count, len(row)) - 1] for row in rows) for count in range(1, 61)]
             for point, error in zip(points["errors"], errors):
                 wanted = next(count for count in range(1, 61) if sum(e <= error for e in at[count - 1]) >= 0.95 * len(rows))
+                oracle = all_and_heads(point["oracle"])[place]
                 with self.subTest(heads=heads, error=error):
-                    self.assertEqual(point["oracle"][place]["rows"], len(rows))
-                    self.assertEqual(point["oracle"][place]["keys"], wanted)
-                    self.assertAlmostEqual(point["oracle"][place]["share"], min(1, wanted / visible), 9)
+                    self.assertEqual(oracle["rows"], len(rows))
+                    self.assertEqual(oracle["keys"], wanted)
+                    self.assertAlmostEqual(oracle["share"], min(1, wanted / visible), 9)
+                    self.assertAlmostEqual(point["oracle"]["share_by_head"], sum(head["share"] for head in point["oracle"]["heads"]) / 2, 9)
             for point, budget in zip(points["budgets"], budgets):
                 count = round(budget * visible) if budget < 1 else 60
+                oracle = all_and_heads(point["oracle"])[place]
                 with self.subTest(heads=heads, budget=budget):
-                    self.assertAlmostEqual(point["oracle"][place]["rel_l2"]["median"], at[count - 1][math.ceil(0.5 * len(rows)) - 1], 9)
-                    self.assertAlmostEqual(point["oracle"][place]["rel_l2"]["p95"], at[count - 1][math.ceil(0.95 * len(rows)) - 1], 9)
+                    self.assertAlmostEqual(oracle["rel_l2"]["median"], at[count - 1][math.ceil(0.5 * len(rows)) - 1], 9)
+                    self.assertAlmostEqual(oracle["rel_l2"]["p95"], at[count - 1][math.ceil(0.95 * len(rows)) - 1], 9)
 
 
 class RefusalTest(unittest.TestCase):
