@@ -121,7 +121,7 @@ class CaptureTest(unittest.TestCase):
             with self.subTest(name):
                 rows = [head["rows"] for head in all_and_heads(run)]
                 self.assertEqual(rows[0], sum(rows[1:]))
-                self.assertTrue(3 * 40 <= rows[0] <= 3 * 48, rows)
+                self.assertTrue(3 * 40 <= rows[0] < 3 * 48, rows)  # one position in 43 calibrates, two of these
 
     def test_coverage_is_near_the_confidence(self):
         for name, held, run in self.runs():
