@@ -14,6 +14,7 @@
 #include "oneapi/tbb/global_control.h"
 #include "runtime/exact.h"
 #include "runtime/plan.h"
+#include "runtime/progress.h"
 #include "runtime/run.h"
 #include "runtime/tensor_source.h"
 #include "tools/hsa_bench_quality.h"
@@ -165,14 +166,25 @@ class FileRuns {
   }
 
  private:
+  // For the callback of a part: a run, its verification, or the oracle.
+  std::function<bool(double)> NextPart() {
+    const double begun = parts_++,
+                 parts = static_cast<double>(2 * kMethods.size() * (command_.errors.size() + command_.budgets.size()) + 1);
+    return [this, begun, parts](double done) {
+      bar_.Update((begun + done) / parts);
+      return !cancelled_();
+    };
+  }
+
   absl::Status Attend(RunOptions options, std::array<MethodQuality, kMethods.size()>& methods) {
     options.seed = command_.seed;
     options.threads = command_.threads;
-    options.progress = [this](double) { return !cancelled_(); };
     for (size_t m = 0; m < kMethods.size(); ++m) {
+      options.progress = NextPart();
       const absl::StatusOr<RunReport> report = Run(subject_.plans[m], inputs_, outputs_, options);
       if (options.mode == Mode::kBudget && absl::IsFailedPrecondition(report.status())) {  // the least that works is in the message
         methods[m].refused = std::string(report.status().message());
+        NextPart();  // nothing to verify
         continue;
       }
       if (absl::IsCancelled(report.status())) return absl::CancelledError("cancelled, nothing was written");
@@ -182,11 +194,11 @@ class FileRuns {
     return absl::OkStatus();
   }
 
-  absl::Status VerifyInto(const Plan& plan, const RunReport& report, MethodQuality& quality) const {
+  absl::Status VerifyInto(const Plan& plan, const RunReport& report, MethodQuality& quality) {
     const MutableTensorView& o = outputs_.o;
-    const absl::StatusOr<VerifyStats> stats = Verify(
-        {.scale = plan.graph().scale(), .causal = true}, inputs_.query, inputs_.key, inputs_.value, {o.data, o.dtype, o.shape, o.strides},
-        {}, {.queries = command_.verify, .seed = command_.seed, .progress = [this](double) { return !cancelled_(); }});
+    const absl::StatusOr<VerifyStats> stats =
+        Verify({.scale = plan.graph().scale(), .causal = true}, inputs_.query, inputs_.key, inputs_.value,
+               {o.data, o.dtype, o.shape, o.strides}, {}, {.queries = command_.verify, .seed = command_.seed, .progress = NextPart()});
     if (absl::IsCancelled(stats.status())) return absl::CancelledError("cancelled, nothing was written");
     if (!stats.ok()) return stats.status();
     const int64_t first_position = inputs_.key.tokens() - inputs_.query.tokens();
@@ -202,6 +214,8 @@ class FileRuns {
   const Inputs& inputs_;
   const std::function<bool()>& cancelled_;
   std::vector<float> rows_;  // behind outputs_
+  ProgressBar bar_{"quality"};
+  int parts_ = 0;  // begun
   Outputs outputs_;
 };
 
