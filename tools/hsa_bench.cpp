@@ -1,6 +1,7 @@
 // hsa-bench: how fast the parts of HSA are on this machine, as a share of what its cores can do.
 //
 //   hsa-bench [--capture FILE.safetensors] [--benchmark_filter=REGEX] [--benchmark_format=json] …   flags of Google Benchmark
+//   hsa-bench quality FILE.safetensors …   how few keys an error takes (hsa_bench_quality.h)
 #include "tools/hsa_bench.h"
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "tools/fail.h"
+#include "tools/hsa_bench_quality.h"
 
 namespace {
 
@@ -36,6 +38,7 @@ absl::StatusOr<std::string> TakeCapture(std::vector<char*>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "quality") return hsa::bench::QualityMain(argc - 1, argv + 1);
   std::vector<char*> arguments(argv, argv + argc);
   const absl::StatusOr<std::string> capture = TakeCapture(arguments);
   if (!capture.ok()) return hsa::Fail(2, "hsa-bench", capture.status());

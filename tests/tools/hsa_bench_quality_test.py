@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""hsa-bench quality, from the command line to its files: over the shipped capture, over an input small enough to compute its oracle here, and over
+inputs that it refuses.
+
+    hsa_bench_quality_test.py HSA_BENCH SOURCE_DIR
+"""
+
+import json
+import math
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+BENCH, SOURCE = sys.argv[1:3]
+CAPTURE = os.path.join(SOURCE, "examples/data/qkv_8k_prose_L22.safetensors")
+
+
+def quality(*arguments):
+    return subprocess.run([BENCH, "quality", *arguments], capture_output=True, text=True, check=False, timeout=240)
+
+
+def make_input(path, *tensors):
+    subprocess.run([sys.executable, os.path.join(SOURCE, "tests/bad_input/make_input.py"), path, *tensors], check=True)
+
+
+def read_f32(path):
+    """Tensors of a safetensors file as {name: [head][token][dim]}."""
+    with open(path, "rb") as file:
+        data = file.read()
+    length = struct.unpack("<Q", data[:8])[0]
+    tensors = {}
+    for name, entry in json.loads(data[8 : 8 + length]).items():
+        if name == "__metadata__":
+            continue
+        heads, tokens, dim = entry["shape"]
+        flat = struct.unpack(f"<{heads * tokens * dim}f", data[8 + length + entry["data_offsets"][0] : 8 + length + entry["data_offsets"][1]])
+        tensors[name] = [[flat[(h * tokens + t) * dim : (h * tokens + t + 1) * dim] for t in range(tokens)] for h in range(heads)]
+    return tensors
+
+
+def output(scores, value, keys):
+    """Softmax over `keys` alone, times value."""
+    top = max(scores[j] for j in keys)
+    weights = {j: math.exp(scores[j] - top) for j in keys}
+    total = sum(weights.values())
+    return [sum(weights[j] * value[j][c] for j in keys) / total for c in range(len(value[0]))]
+
+
+def errors_of_top_keys(tensors, head, i):
+    """Relative L2 of the output over the top 1, 2, ... keys."""
+    query, key, value = tensors["q"][head][i], tensors["k"][0], tensors["v"][0]
+    visible = range(len(key) - len(tensors["q"][0]) + i + 1)
+    scores = [sum(a * b for a, b in zip(query, key[j])) / math.sqrt(len(query)) for j in visible]
+    ranked = sorted(visible, key=lambda j: -scores[j])
+    exact = output(scores, value, visible)
+    tops = [output(scores, value, ranked[:count]) for count in range(1, len(ranked) + 1)]
+    return [math.dist(top, exact) / math.hypot(*exact) for top in tops]
+
+
+def all_and_heads(result):
+    """All heads together, then each."""
+    return [result["all"], *result["heads"]]
+
+
+class CaptureTest(unittest.TestCase):
+    """The shipped 8K capture, whose near field is an eighth of the keys."""
+
+    errors, budgets = [0.1, 0.05], [0.036, 0.3]
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        paths = [os.path.join(cls.folder.name, name) for name in ("quality.json", "quality.html")]
+        cls.done = quality(CAPTURE, "--errors", "0.1,0.05", "--budgets", "0.036,0.3", "--verify", "48", "--oracle-queries", "24",
+                           "--json", paths[0], "--html", paths[1])
+        if cls.done.returncode != 0:
+            raise AssertionError(f"exit status {cls.done.returncode}: {cls.done.stderr}")
+        with open(paths[0], encoding="utf-8") as file:
+            cls.report = json.load(file)
+        with open(paths[1], encoding="utf-8") as file:
+            cls.page = file.read()
+        cls.file = cls.report["files"][0]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def runs(self):
+        """(name, held to an error, run) of all runs that there are."""
+        for kind, points in (("error", self.file["errors"]), ("budget", self.file["budgets"])):
+            for point in points:
+                for method in ("full", "order0_position"):
+                    if "refused" not in point[method]:
+                        yield f"{method} {kind} {point[kind]}", kind == "error", point[method]
+
+    def test_says_how_it_was_made(self):
+        self.assertIn("quality", self.report["command"])
+        self.assertIn("--budgets 0.036,0.3", self.report["command"])
+        self.assertTrue(self.report["cpu"])
+        self.assertRegex(self.report["date"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+        self.assertEqual([point["error"] for point in self.file["errors"]], self.errors)
+        self.assertEqual([point["budget"] for point in self.file["budgets"]], self.budgets)
+        self.assertEqual((self.file["q"], self.file["k"]), ([3, 8192, 64], [1, 8192, 64]))
+
+    def test_shares_add_up(self):
+        for name, _, run in self.runs():
+            with self.subTest(name):
+                self.assertEqual([head["head"] for head in run["heads"]], [0, 1, 2])
+                for read in (head["read"] for head in all_and_heads(run)):
+                    self.assertAlmostEqual(read["near_fraction"] + read["nodes_fraction"] + read["leaves_fraction"], read["total_fraction"], 12)
+                    self.assertTrue(0.1 < read["near_fraction"] < read["total_fraction"] < 1, read)
+                total = [head["read"]["total_fraction"] for head in all_and_heads(run)]
+                self.assertAlmostEqual(total[0], sum(total[1:]) / 3, 12)
+
+    def test_rows_that_calibrated_are_left_out(self):
+        for name, _, run in self.runs():
+            with self.subTest(name):
+                rows = [head["rows"] for head in all_and_heads(run)]
+                self.assertEqual(rows[0], sum(rows[1:]))
+                self.assertTrue(3 * 40 <= rows[0] < 3 * 48, rows)  # one position in 43 calibrates, two of these
+
+    def test_coverage_is_near_the_confidence(self):
+        for name, held, run in self.runs():
+            with self.subTest(name):
+                if held:
+                    self.assertGreaterEqual(run["all"]["coverage"], 0.9)
+                else:
+                    self.assertIsNone(run["all"]["coverage"])
+
+    def test_less_error_reads_more(self):
+        for method in ("full", "order0_position"):
+            loose, tight = (point[method]["all"] for point in self.file["errors"])
+            self.assertLess(loose["read"]["total_fraction"], tight["read"]["total_fraction"])
+            self.assertGreater(loose["rel_l2"]["p95"], tight["rel_l2"]["p95"])
+
+    def test_methods_differ(self):
+        for point in self.file["errors"]:
+            full, plain = (point[method]["all"] for method in ("full", "order0_position"))
+            self.assertNotEqual(full["read"]["total_fraction"], plain["read"]["total_fraction"])
+            self.assertIn("order 2", point["full"]["mode"])
+            self.assertIn("order 0", point["order0_position"]["mode"])
+
+    def test_the_oracle_needs_least(self):
+        for point in self.file["errors"]:
+            for oracle, full in zip(all_and_heads(point["oracle"]), all_and_heads(point["full"]), strict=True):
+                self.assertEqual(oracle.get("head"), full.get("head"))
+                self.assertTrue(0 < oracle["share"] < full["read"]["total_fraction"], (oracle, full))
+        point = self.file["budgets"][1]
+        self.assertLess(point["oracle"]["all"]["rel_l2"]["p95"], point["full"]["all"]["rel_l2"]["p95"])
+
+    def test_budgets(self):
+        below, kept = self.file["budgets"]
+        for method in ("full", "order0_position"):
+            self.assertIn("least that works", below[method]["refused"])
+            for head in all_and_heads(kept[method]):
+                self.assertLessEqual(head["read"]["total_fraction"], 0.3 * 1.05)  # a run chooses its thresholds by a sample of tiles
+            error = kept[method]["all"]["rel_l2"]
+            self.assertTrue(0 < error["median"] <= error["p90"] <= error["p95"] < 0.5, error)
+
+    def test_the_screen_has_the_same_numbers(self):
+        self.assertLessEqual(len(self.done.stdout.splitlines()), 50)
+        self.assertLessEqual(max(map(len, self.done.stdout.splitlines())), 120)
+        for point in self.file["errors"]:
+            self.assertIn(f"{100 * point['full']['all']['read']['total_fraction']:.1f}", self.done.stdout)
+
+    def test_the_page_needs_nothing_else(self):
+        page = xml.etree.ElementTree.fromstring(self.page)
+        self.assertNotIn("http", self.page)
+        self.assertFalse(any("src" in element.attrib or "href" in element.attrib for element in page.iter()))
+        charts = [svg for svg in page.iter("svg") if svg.get("role") == "img"]
+        self.assertEqual(len(charts), 4 + 3)  # all heads and three, then three quantiles
+        for chart in charts[:4]:
+            self.assertEqual([path.get("class") for path in chart.iter("path")], ["full", "order0_position", "oracle"])
+            self.assertEqual(len(list(chart.iter("circle"))), 3 * len(self.errors))
+
+
+class OracleTest(unittest.TestCase):
+    """An input whose last quarter is few queries: all of them are taken, so that Python comes to the same numbers."""
+
+    def test_matches_python(self):
+        errors, budgets = [0.3, 0.1, 0.01], [0.1, 0.5, 1.0]
+        with tempfile.TemporaryDirectory() as folder:
+            path, report = os.path.join(folder, "small.safetensors"), os.path.join(folder, "small.json")
+            make_input(path, "q:F32:2x40x16", "k:F32:1x60x16", "v:F32:1x60x16")
+            done = quality(path, "--errors", "0.3,0.1,0.01", "--budgets", "0.1,0.5,1", "--verify", "4", "--json", report)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            tensors = read_f32(path)
+            with open(report, encoding="utf-8") as file:
+                points = json.load(file)["files"][0]
+        visible = sum(20 + i + 1 for i in range(30, 40)) / 10
+        for place, heads in enumerate(([0, 1], [0], [1])):  # all of them, then each
+            rows = [errors_of_top_keys(tensors, head, i) for head in heads for i in range(30, 40)]
+            at = [sorted(row[min(count, len(row)) - 1] for row in rows) for count in range(1, 61)]
+            for point, error in zip(points["errors"], errors):
+                wanted = next(count for count in range(1, 61) if sum(e <= error for e in at[count - 1]) >= 0.95 * len(rows))
+                oracle = all_and_heads(point["oracle"])[place]
+                with self.subTest(heads=heads, error=error):
+                    self.assertEqual(oracle["rows"], len(rows))
+                    self.assertEqual(oracle["keys"], wanted)
+                    self.assertAlmostEqual(oracle["share"], min(1, wanted / visible), 9)
+                    self.assertAlmostEqual(point["oracle"]["share_by_head"], sum(head["share"] for head in point["oracle"]["heads"]) / 2, 9)
+            for point, budget in zip(points["budgets"], budgets):
+                count = round(budget * visible) if budget < 1 else 60
+                oracle = all_and_heads(point["oracle"])[place]
+                with self.subTest(heads=heads, budget=budget):
+                    self.assertAlmostEqual(oracle["rel_l2"]["median"], at[count - 1][math.ceil(0.5 * len(rows)) - 1], 9)
+                    self.assertAlmostEqual(oracle["rel_l2"]["p95"], at[count - 1][math.ceil(0.95 * len(rows)) - 1], 9)
+
+
+class RefusalTest(unittest.TestCase):
+    """One line on standard error, and the exit status."""
+
+    def refuses(self, status, words, *arguments):
+        done = quality(*arguments)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+    def test_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            at = lambda name: os.path.join(folder, name)
+            make_input(at("no_v"), "q:BF16:3x64x64", "k:BF16:1x64x64")
+            make_input(at("heads"), "q:BF16:3x64x64", "k:BF16:2x64x64", "v:BF16:2x64x64")
+            make_input(at("dim"), "q:BF16:3x64x64", "k:BF16:1x64x32", "v:BF16:1x64x64")
+            make_input(at("tokens"), "q:BF16:3x65x64", "k:BF16:1x64x64", "v:BF16:1x64x64")
+            make_input(at("rank"), "q:BF16:192x64", "k:BF16:1x64x64", "v:BF16:1x64x64")
+            make_input(at("value"), "q:BF16:3x64x64", "k:BF16:1x64x64", "v:BF16:1x32x64")
+            for name, words in {"nowhere": ["nowhere", "No such file"], "no_v": ["no_v", "'v'"], "heads": ["heads", "[3,64,64]", "2 heads"],
+                                "dim": ["dim", "32"], "tokens": ["tokens", "65", "64 tokens"], "rank": ["rank", "[192,64]"],
+                                "value": ["value", "[1,32,64]", "[1,64,"]}.items():
+                with self.subTest(name):
+                    self.refuses(1, words, at(name))
+            self.refuses(1, ["nowhere"], CAPTURE, at("nowhere"))  # before anything runs
+            self.refuses(1, ["does not exist"], CAPTURE, "--json", at("no/such.json"))
+
+    def test_flags(self):
+        for words, arguments in ((["FILE"], []), (["--errors", "'1'"], ["--errors", "0.1,1", CAPTURE]), (["--errors", "'nan'"], ["--errors", "nan", CAPTURE]),
+                                 (["--budgets", "'0'"], ["--budgets", "0", CAPTURE]), (["--verify", "'x'"], ["--verify", "x", CAPTURE]),
+                                 (["--frobnicate"], ["--frobnicate", CAPTURE]), (["--json", "same"], [CAPTURE, "--json", CAPTURE])):
+            with self.subTest(arguments):
+                self.refuses(2, words, *arguments)
+
+    def test_without_quality_the_flags_are_google_benchmarks(self):
+        done = subprocess.run([BENCH, "--benchmark_list_tests"], capture_output=True, text=True, check=False, timeout=60, cwd=SOURCE)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("SplatsRun/n:8192", done.stdout.splitlines())
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["XDG_CACHE_HOME"] = cache
+        unittest.main(argv=sys.argv[:1])
