@@ -25,14 +25,16 @@ std::array<StatePart, 3> StateParts(const Geometry& g) {
 std::vector<Window> WindowsOf(const Geometry& g, int64_t head, std::span<const Region> regions, const SplatNodes& nodes) {
   std::vector<Window> windows;
   for (size_t r = 0; r < regions.size(); ++r)
-    for (int64_t w = regions[r].first_window; w < regions[r].end_window; ++w)
-      windows.push_back({.head = head,
-                         .kv_head = head / g.group(),
-                         .begin = std::max(g.first_position(), w * g.window),
-                         .end = std::min(g.keys, (w + 1) * g.window),
-                         .near_start = g.NearStart(w * g.window),
-                         .region = static_cast<int64_t>(r),
-                         .nodes = &nodes});
+    for (int64_t w = regions[r].first_window; w < regions[r].end_window; ++w) {
+      Window& window = windows.emplace_back();
+      window.head = head;
+      window.kv_head = head / g.group();
+      window.begin = std::max(g.first_position(), w * g.window);
+      window.end = std::min(g.keys, (w + 1) * g.window);
+      window.near_start = g.NearStart(w * g.window);
+      window.region = static_cast<int64_t>(r);
+      window.nodes = &nodes;
+    }
   return windows;
 }
 

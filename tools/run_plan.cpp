@@ -103,7 +103,7 @@ AttentionSpec SpecOf(const format::Graph& graph) {
 // A sample that was not audited may miss the tolerance by chance; that it does so with a probability below 1 % is a failure.
 absl::Status CheckCoverage(const RunReport& report) {
   if (report.tolerance.asked <= 0 || report.verified.n == 0) return absl::OkStatus();
-  const auto n = report.verified.n, misses = n - std::llround(report.verified.coverage * static_cast<double>(n));
+  const int64_t n = report.verified.n, misses = n - std::llround(report.verified.coverage * static_cast<double>(n));
   if (!BinomialRejects(n, misses, 1 - report.tolerance.confidence, 0.01)) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "verify: ", misses, " of ", n, " rows have an error above ", report.tolerance.asked, ", which a confidence of ",
