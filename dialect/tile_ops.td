@@ -97,9 +97,9 @@ def Hsa_TileAddRowsOp : Hsa_TileOp<"add_rows", 2, 1> {
   let summary = "reference += Σ row over the finite rows";
   let description = "ins widened rows [?,D], bad_rows [?]; outs reference [D]. Source: docs/spec.md, Node.";
 }
-def Hsa_TileLeafMomentsOp : Hsa_TileOp<"leaf_moments", 4, 8> {
+def Hsa_TileLeafMomentsOp : Hsa_TileOp<"leaf_moments", 4, 10> {
   let summary = "A, μ, v̄ and band variances of each leaf about the reference";
-  let description = "ins leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], reference [D]; outs node_mean [G,D,4], node_value [G,4,Dv], node_var [G,bands,4], node_scalar [G,5,4]: log2 e (A − σ q₀·μ), log2 e A, 2 ln n, n, trace; tilt_sum [D,Dv] += Σ p (k−μ)(v−v̄)ᵀ and tilt_traces [2] += traces over every fourth leaf; scratch: apart_k [D,16], apart_v [16,Dv]. Source: docs/spec.md, Node.";
+  let description = "ins leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], reference [D]; outs node_mean [G,D,4], node_value [G,4,Dv], node_var [G,bands,4], node_scalar [G,5,4]: log2 e (A − σ q₀·μ), log2 e A, 2 ln n, n, trace; tilt_sum [D,Dv] += Σ p (k−μ)(v−v̄)ᵀ and tilt_traces [2] += traces over every fourth leaf; scratch: apart_k [D,16], apart_v [16,Dv], key_batch, value_batch. Source: docs/spec.md, Node.";
 }
 def Hsa_TileMergeMomentsOp : Hsa_TileOp<"merge_moments", 6, 9> {
   let summary = "the same of nodes from their children";

@@ -58,7 +58,7 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
       // the nodes of one head about its reference
       {"add_rows", "rows", false, {"q_rows", "bad_rows"}, {"reference"}},
       {"leaf_moments", "segment", true, {"leaf_k", "leaf_v", "leaf_pos", "reference"},
-       {"node_mean", "node_value", "node_var", "node_scalar", "tilt_sum", "tilt_traces", "apart_k", "apart_v"}},
+       {"node_mean", "node_value", "node_var", "node_scalar", "tilt_sum", "tilt_traces", "apart_k", "apart_v", "key_batch", "value_batch"}},
       {"merge_moments", "level", false, {"child_mean", "child_value", "child_var", "child_scalar", "reference", "level_params"},
        {"node_mean", "node_value", "node_var", "node_scalar", "tilt_sum", "tilt_traces", "child_share", "apart_k", "apart_v"}},
       // a tile, from its queries to its output

@@ -10,6 +10,8 @@
 
 namespace hsa {
 
+inline constexpr int64_t kLeastAudits = 64;  // calibration queries of a head and block, unless the confidence needs more
+
 struct Audit {
   int64_t head = 0;
   std::vector<int32_t> positions;  // key positions, ascending

@@ -23,7 +23,6 @@ namespace hsa {
 
 namespace {
 
-constexpr int64_t kAudits = 64;       // calibration queries of a head and block, unless the confidence needs more
 constexpr double kFirstTheta = 0.03;  // θ/ε at which the first search begins
 constexpr size_t kTilesPerTask = 4;   // neighbours in the bisection: they open the same leaves
 
@@ -146,7 +145,7 @@ class SplatRun {
 
   std::vector<Audit> AttendAudits(const Block& block, const std::vector<std::vector<RegionKeys>>& keys) {
     const auto start = std::chrono::steady_clock::now();
-    const int64_t count = std::max(kAudits, calibrated() ? LeastSample(job_.options.tolerance.confidence) : 0);
+    const int64_t count = std::max(kLeastAudits, calibrated() ? LeastSample(job_.options.tolerance.confidence) : 0);
     std::vector<Audit> audits;
     for (int64_t head = 0; head < g_.heads; ++head)
       // A block that is not larger than its sample is read entirely, so there is nothing to audit.

@@ -102,6 +102,10 @@ class Segment {
     std::iota(work_in_.begin(), work_in_.end(), 0);
     bounds_ = TileBounds::Of(geometry_, Tile::Range(0, kKeys - geometry_.tile, kKeys));
     bounds_.hi.fill(kKeys);
+    tilt_sum_.assign(geometry_.padded_head_dim * geometry_.padded_value_dim, 0.0f);
+    worker_.Bind("tilt_sum", tilt_sum_.data(), {geometry_.padded_head_dim, geometry_.padded_value_dim});
+    worker_.Bind("tilt_traces", tilt_traces_.data(), {2});
+    nodes_->BindTilt(worker_, 0, 0);
     nodes_->BindNodes(worker_, 0, 0, kLeaves / kGroup);
     index_->BindLeaves(worker_);
     bounds_.Bind(worker_, geometry_);
@@ -130,7 +134,8 @@ class Segment {
   std::array<int32_t, 4> level_params_ = {0, std::numeric_limits<int32_t>::max(), 1, 0};
   float alpha_ = 0.5f;
   float threshold_ = 1e30f;  // above every residual: all nodes close, and their values are summed
-  std::vector<float> metric_, metric_x_, projection_, panel_k_, panel_v_;
+  std::vector<float> metric_, metric_x_, projection_, panel_k_, panel_v_, tilt_sum_;
+  std::array<float, 2> tilt_traces_{};
 };
 
 struct StageCase {

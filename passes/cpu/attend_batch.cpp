@@ -296,4 +296,10 @@ void callAttendBatch(KernelEmitter& e, Value query, const KeyBatch& batch, const
          [&](KernelEmitter& in, ValueRange a) { emitAttendBatch(in, a, static_cast<bool>(batch.bad)); });
 }
 
+void gatherLeaf(KernelEmitter& e, Value leaves, Value leaf, Value batch, Value slot, int64_t rows, int64_t columns) {
+  e.forEach(rows, 1, [&](Value row) {
+    e.forEach(columns, e.lanes(), [&](Value column) { e.store(e.widen(leaves, {leaf, row, column}), batch, {slot, row, column}); });
+  });
+}
+
 }  // namespace hsa::ir

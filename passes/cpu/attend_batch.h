@@ -35,4 +35,7 @@ struct Visible {
 // scores → weights → values, with the mask only where some query does not see the whole batch; nothing at all when none sees any of it.
 void callAttendBatch(KernelEmitter& e, Value query, const KeyBatch& batch, const Visible& visible, const TileState& state, Value scores);
 
+// Copies one leaf into slot `slot` of a batch, widened to f32.
+void gatherLeaf(KernelEmitter& e, Value leaves, Value leaf, Value batch, Value slot, int64_t rows, int64_t columns);
+
 }  // namespace hsa::ir

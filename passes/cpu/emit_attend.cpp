@@ -21,13 +21,6 @@ void emitAttendPanels(KernelEmitter& e, ValueRange arguments) {
   });
 }
 
-// Copies one leaf into slot `slot` of a batch, widened to f32.
-static void gatherLeaf(KernelEmitter& e, Value leaves, Value leaf, Value batch, Value slot, int64_t rows, int64_t columns) {
-  e.forEach(rows, 1, [&](Value row) {
-    e.forEach(columns, e.lanes(), [&](Value column) { e.store(e.widen(leaves, {leaf, row, column}), batch, {slot, row, column}); });
-  });
-}
-
 void emitAttendLeaves(KernelEmitter& e, ValueRange arguments) {
   Value query = arguments[0], keys = arguments[1], values = arguments[2], positions = arguments[3], work = arguments[4],
         counts = arguments[5];

@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "passes/cpu/attend_batch.h"
 #include "passes/cpu/emitters.h"
 #include "passes/cpu/node_batch.h"
 #include "passes/cpu/row_product.h"
@@ -14,8 +15,7 @@ using namespace mlir;  // NOLINT
 
 namespace {
 
-constexpr int64_t kTiltLeaves = 4;  // every so many leaves tell the tilt of their level: 2,048 keys a segment, for D × Dv numbers
-constexpr double kNoMass = -1e30;   // the shift of a sum without terms: finite, so that -inf - shift is no NaN
+constexpr double kNoMass = -1e30;  // the shift of a sum without terms: finite, so that -inf - shift is no NaN
 
 // Arrays of one level.
 struct Level {
@@ -72,6 +72,25 @@ Totals emitBands(KernelEmitter& e, Value reference, const Level& level, const No
   return {totals[0], totals[1], totals[2]};
 }
 
+// sum[d, c] += Σ_j left[d, j] right[j, c];  left [D,16], right [16,Dv].
+void emitProduct(KernelEmitter& e, Value left, Value right, Value sum) {
+  const int64_t tall = productRows(e);
+  e.forEach(e.params.paddedHeadDim, tall, [&](Value d) {
+    forEachColumnBlock(e, e.index(0), e.params.paddedValueDim, [&](Value column, int64_t vectors) {
+      auto at = [&](int64_t r, int64_t v) { return SmallVector<Value>{e.addIndex(d, e.index(r)), columnOf(e, column, v)}; };
+      SmallVector<Value> sums;
+      for (int64_t r = 0; r < tall; ++r)
+        for (int64_t v = 0; v < vectors; ++v) sums.push_back(e.load(sum, at(r, v)));
+      sums = multiplyRows(
+          e, e.index(0), e.index(kPanelKeys), vectors, sums,
+          [&](int64_t r, Value j) { return e.get(left, {e.addIndex(d, e.index(r)), j}); },
+          [&](Value j, int64_t v) { return e.load(right, {j, columnOf(e, column, v)}); });
+      for (int64_t r = 0; r < tall; ++r)
+        for (int64_t v = 0; v < vectors; ++v) e.store(sums[r * vectors + v], sum, at(r, v));
+    });
+  });
+}
+
 // Scratch and sums of the tilt: Σ_j p_j (k_j − μ)(v_j − v̄)ᵀ over the parts j of a node, keys or children.
 struct Tilt {
   Value apartK;  // [D,16]: p_j (k_j − μ)
@@ -86,21 +105,10 @@ struct Tilt {
               [&](Value j) { e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) { e.store(e.f32s(0), apartV, {j, c}); }); });
   }
   void add(KernelEmitter& e, const Totals& totals) const {
-    const int64_t tall = productRows(e);
-    e.forEach(e.params.paddedHeadDim, tall, [&](Value d) {
-      forEachColumnBlock(e, e.index(0), e.params.paddedValueDim, [&](Value column, int64_t vectors) {
-        auto at = [&](int64_t r, int64_t v) { return SmallVector<Value>{e.addIndex(d, e.index(r)), columnOf(e, column, v)}; };
-        SmallVector<Value> sums;
-        for (int64_t r = 0; r < tall; ++r)
-          for (int64_t v = 0; v < vectors; ++v) sums.push_back(e.load(sum, at(r, v)));
-        sums = multiplyRows(
-            e, e.index(0), e.index(kPanelKeys), vectors, sums,
-            [&](int64_t r, Value j) { return e.get(apartK, {e.addIndex(d, e.index(r)), j}); },
-            [&](Value j, int64_t v) { return e.load(apartV, {j, columnOf(e, column, v)}); });
-        for (int64_t r = 0; r < tall; ++r)
-          for (int64_t v = 0; v < vectors; ++v) e.store(sums[r * vectors + v], sum, at(r, v));
-      });
-    });
+    const int64_t depth = e.params.paddedHeadDim, width = e.params.paddedValueDim;
+    Type f32 = e.b.getF32Type();
+    e.call("add_tilt", {e.blockType({depth, kPanelKeys}, f32), e.blockType({kPanelKeys, width}, f32), e.blockType({depth, width}, f32)},
+           {apartK, apartV, sum}, [](KernelEmitter& in, ValueRange a) { emitProduct(in, a[0], a[1], a[2]); });
     e.set(e.add(e.get(traces, {e.index(0)}), totals.trace), traces, {e.index(0)});
     e.set(e.add(e.get(traces, {e.index(1)}), totals.within), traces, {e.index(1)});
   }
@@ -128,7 +136,7 @@ LeafWeights emitLeafWeights(KernelEmitter& e, Value keys, Value positions, Value
   SmallVector<Value> scores = e.fold(e.index(0), e.index(e.params.headDim), 1, zeros, [&](Value d, ValueRange carried) {
     SmallVector<Value> sums(carried);
     Value q = e.spread(e.get(reference, {d}));
-    for (int64_t v = 0; v < vectors; ++v) sums[v] = e.multiplyAdd(q, e.widen(keys, {leaf, d, laneOf(v)}), sums[v]);
+    for (int64_t v = 0; v < vectors; ++v) sums[v] = e.multiplyAdd(q, e.load(keys, {leaf, d, laneOf(v)}), sums[v]);
     return sums;
   });
   Value top = e.f32s(kNoMass), counts = e.f32s(0);
@@ -166,9 +174,40 @@ void emitLeafValue(KernelEmitter& e, Value values, ArrayRef<Value> weights, Valu
       spread.push_back(e.spread(vector::ExtractOp::create(e.b, weight, ArrayRef<int64_t>{lane})));
   e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value column) {
     Value sum = e.f32s(0);
-    for (int64_t key = 0; key < kPanelKeys; ++key) sum = e.multiplyAdd(spread[key], e.widen(values, {leaf, e.index(key), column}), sum);
+    for (int64_t key = 0; key < kPanelKeys; ++key) sum = e.multiplyAdd(spread[key], e.load(values, {leaf, e.index(key), column}), sum);
     e.store(sum, level.value, {node.group, node.place, column});
-    e.forEach(kPanelKeys, 1, [&](Value key) { e.store(e.sub(e.widen(values, {leaf, key, column}), sum), tilt.apartV, {key, column}); });
+    e.forEach(kPanelKeys, 1, [&](Value key) { e.store(e.sub(e.load(values, {leaf, key, column}), sum), tilt.apartV, {key, column}); });
+  });
+}
+
+// The four leaves of a group, in f32: the same function whatever type they are stored in. The first of them tells the tilt of the leaves: 2,048 keys
+// a segment, for D × Dv numbers.
+void emitLeafNodes(KernelEmitter& e, ValueRange arguments) {
+  Value keys = arguments[0], values = arguments[1], positions = arguments[2], reference = arguments[3];
+  Level level{arguments[4], arguments[5], arguments[6], arguments[7]};
+  Tilt tilt{arguments[10], arguments[11], arguments[8], arguments[9]};
+  e.forEach(kGroupNodes, 1, [&](Value leaf) {
+    Node node{e.index(0), leaf};
+    LeafWeights p = emitLeafWeights(e, keys, positions, reference, leaf);
+    auto momentsOf = [&](Value d) -> Moments {
+      SmallVector<Value> k, terms;
+      for (int64_t v = 0; v < kPanelKeys / e.lanes(); ++v) {
+        k.push_back(e.load(keys, {leaf, d, e.index(v * e.lanes())}));
+        terms.push_back(e.mul(p.weights[v], k[v]));
+      }
+      Value mean = sumOf(e, terms);
+      for (auto [v, term] : llvm::enumerate(terms)) {
+        Value apart = e.sub(k[v], e.spread(mean)), weighted = e.mul(p.weights[v], apart);
+        e.store(weighted, tilt.apartK, {d, e.index(static_cast<int64_t>(v) * e.lanes())});
+        term = e.mul(weighted, apart);
+      }
+      return {mean, sumOf(e, terms)};
+    };
+    Totals totals = emitBands(e, reference, level, node, momentsOf, [&](Value) { return e.f32(0); });
+    setScalars(e, level, node, p.logMass, totals, p.count);
+    emitLeafValue(e, values, p.weights, leaf, level, node, tilt);
+    Value sampled = arith::CmpIOp::create(e.b, arith::CmpIPredicate::eq, leaf, e.index(0));
+    e.when(sampled, [&] { tilt.add(e, totals); });
   });
 }
 
@@ -234,33 +273,26 @@ void emitChildValues(KernelEmitter& e, const Children& children, const Level& le
 }  // namespace
 
 void emitLeafMoments(KernelEmitter& e, ValueRange arguments) {
-  Value keys = arguments[0], values = arguments[1], positions = arguments[2], reference = arguments[3];
-  Level level{arguments[4], arguments[5], arguments[6], arguments[7]};
-  Tilt tilt{arguments[10], arguments[11], arguments[8], arguments[9]};
-  tilt.clear(e);
-  e.forEach(e.index(0), e.dim(positions, 0), 1, [&](Value leaf) {
-    Node node = nodeAt(e, leaf);
-    LeafWeights p = emitLeafWeights(e, keys, positions, reference, leaf);
-    auto momentsOf = [&](Value d) -> Moments {
-      SmallVector<Value> k, terms;
-      for (int64_t v = 0; v < kPanelKeys / e.lanes(); ++v) {
-        k.push_back(e.widen(keys, {leaf, d, e.index(v * e.lanes())}));
-        terms.push_back(e.mul(p.weights[v], k[v]));
-      }
-      Value mean = sumOf(e, terms);
-      for (auto [v, term] : llvm::enumerate(terms)) {
-        Value apart = e.sub(k[v], e.spread(mean)), weighted = e.mul(p.weights[v], apart);
-        e.store(weighted, tilt.apartK, {d, e.index(static_cast<int64_t>(v) * e.lanes())});
-        term = e.mul(weighted, apart);
-      }
-      return {mean, sumOf(e, terms)};
-    };
-    Totals totals = emitBands(e, reference, level, node, momentsOf, [&](Value) { return e.f32(0); });
-    setScalars(e, level, node, p.logMass, totals, p.count);
-    emitLeafValue(e, values, p.weights, leaf, level, node, tilt);
-    Value sampled =
-        arith::CmpIOp::create(e.b, arith::CmpIPredicate::eq, arith::RemUIOp::create(e.b, leaf, e.index(kTiltLeaves)), e.index(0));
-    e.when(sampled, [&] { tilt.add(e, totals); });
+  Value keys = arguments[0], values = arguments[1], positions = arguments[2], keyBatch = arguments[12], valueBatch = arguments[13];
+  const int64_t d = e.params.paddedHeadDim, dv = e.params.paddedValueDim;
+  Tilt{arguments[10], arguments[11], arguments[8], arguments[9]}.clear(e);
+  Type f32 = e.b.getF32Type();
+  auto block = [&](ArrayRef<int64_t> shape) { return e.blockType(shape, f32); };
+  e.forEach(e.index(0), arith::DivUIOp::create(e.b, e.dim(positions, 0), e.index(kGroupNodes)), 1, [&](Value group) {
+    Value first = e.mulIndex(group, kGroupNodes);
+    e.forEach(kGroupNodes, 1, [&](Value slot) {
+      gatherLeaf(e, keys, e.addIndex(first, slot), keyBatch, slot, d, kPanelKeys);
+      gatherLeaf(e, values, e.addIndex(first, slot), valueBatch, slot, kPanelKeys, dv);
+    });
+    SmallVector<Value> operands = {keyBatch, valueBatch, e.slice(positions, first, kGroupNodes), arguments[3]};
+    for (Value node : arguments.slice(4, 4)) operands.push_back(e.slice(node, group, 1));
+    llvm::append_range(operands, arguments.slice(8, 4));
+    e.call("leaf_nodes",
+           {block({kBatchPanels, d, kPanelKeys}), block({kBatchPanels, kPanelKeys, dv}),
+            e.blockType({kGroupNodes, kPanelKeys}, e.b.getI32Type()), block({d}), block({1, d, kGroupNodes}), block({1, kGroupNodes, dv}),
+            block({1, e.params.bands, kGroupNodes}), block({1, kNodeScalars, kGroupNodes}), block({d, dv}), block({2}),
+            block({d, kPanelKeys}), block({kPanelKeys, dv})},
+           operands, [](KernelEmitter& in, ValueRange a) { emitLeafNodes(in, a); });
   });
 }
 

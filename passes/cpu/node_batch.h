@@ -13,6 +13,7 @@ enum NodeScalar : int64_t {
   kNodeCount,      // n
   kNodeTrace,      // Σ_d var_d
 };
+inline constexpr int64_t kNodeScalars = 5;
 
 // One level of the index. A group is four nodes; node id = 4 · group + place.
 struct LevelNodes {

@@ -78,7 +78,7 @@ TEST_P(ModelTest, IsMetOnQueriesThatWereNotAudited) {
 
 // ---- attention made to break the knob
 
-constexpr int64_t kTokens = 4096;
+constexpr int64_t kTokens = 7168;  // enough for calibration to be worth its while
 
 // A single key with a huge norm in the middle of a tight cluster, which its splat's mean and variance hide.
 oracle::Problem HugeKeyInACluster() {
@@ -147,11 +147,20 @@ TEST(ToleranceTest, AConfidenceThatTheBlockCannotCertifyRunsDense) {
   EXPECT_THAT(RowErrors(is.o, exact.o, p.Dv), testing::Each(testing::Le(1e-5)));
 }
 
+TEST(ToleranceTest, ShortSequencesAreReadExactly) {
+  const oracle::Problem p = RandomProblem(kCausal, 4096, 4096, /*seed=*/18);
+  const Attended is = Attend(PlanOf(kCausal), p, Within(0.05));
+  EXPECT_TRUE(is.SameBits(Attend(PlanOf(kCausal), p, {.mode = Mode::kExact, .threads = 2})));
+  EXPECT_EQ(is.report.dense_blocks, p.H);
+  EXPECT_THAT(is.report.mode, testing::HasSubstr("exact, too short to gain"));
+}
+
 TEST(ToleranceTest, IsWhatThePlanSaysWithoutAMode) {
-  const oracle::Problem p = RandomProblem(kCausal, 3000, 3000, /*seed=*/16);
+  const oracle::Problem p = RandomProblem(kCausal, 3000, 6000, /*seed=*/16);
   const Attended is = Attend(PlanOf(kCausal), p, {.threads = 2});
   EXPECT_EQ(is.report.tolerance.asked, 0.05);
   EXPECT_EQ(is.report.tolerance.confidence, 0.95);
+  EXPECT_GT(is.report.tolerance.audited, 0);
   EXPECT_TRUE(is.SameBits(Attend(PlanOf(kCausal), p, Within(0.05)))) << "or more threads changed a bit";
 }
 

@@ -122,8 +122,9 @@ TEST_P(MomentsTest, Leaves) {
   const Array<float> reference = Reference();
   const Level level = MakeLevel(leaves / 4);
   Lean lean = MakeLean();
+  const Array<float> key_batch({4, dp_, 16}), value_batch({4, 16, dvp_});
   kernels_.Call("leaf_moments.f32", {&keys, &values, &positions, &reference, &level.mean, &level.value, &level.var, &level.scalar,
-                                     &lean.sum, &lean.traces, &lean.apart_k, &lean.apart_v});
+                                     &lean.sum, &lean.traces, &lean.apart_k, &lean.apart_v, &key_batch, &value_batch});
   WantedLean wanted;
   for (int64_t leaf = 0; leaf < leaves; ++leaf) {
     SCOPED_TRACE(leaf);
