@@ -9,7 +9,8 @@ uint64_t placeBuffers(std::vector<ArenaBuffer>& buffers) {
   constexpr uint64_t kAlignment = 64;
   std::vector<size_t> order(buffers.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return buffers[a].bytes > buffers[b].bytes; });
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return buffers[a].bytes != buffers[b].bytes ? buffers[a].bytes > buffers[b].bytes : a < b; });
   std::vector<size_t> placed;
   uint64_t arena = 0;
   for (size_t i : order) {
