@@ -53,7 +53,7 @@ Calibrator::Trial Calibrator::Try(std::vector<Audited>& tiles, const Audit& audi
   double cost = 0, visible = 0;
   int64_t seen = 0, misses = 0;
   Trial trial;
-  for (size_t first = 0; first < tiles.size() && misses <= allowed && !trial.dear; first += kChunk) {
+  for (size_t first = 0; first < tiles.size() && misses <= allowed && !trial.dear && progress_.Advance(0); first += kChunk) {
     const size_t last = std::min(tiles.size(), first + kChunk);
     oneapi::tbb::parallel_for(first, last, [&](size_t i) {
       Window& window = *tiles[i].window;
@@ -97,7 +97,7 @@ Calibrated Calibrator::Search(std::span<Window> windows, const Audit& audit, con
   if (AllowedMisses(static_cast<int64_t>(audit.positions.size()), tolerance.confidence) < 0) return result;
   std::vector<Audited> tiles = TilesOf(windows, audit);
   int64_t low = kLeastStep - 1, high = kMostStep + 1;  // between them lies what is worth a trial
-  for (int64_t trials = 0; trials < kMostTrials && low + 1 < high; ++trials) {
+  for (int64_t trials = 0; trials < kMostTrials && low + 1 < high && !progress_.cancelled(); ++trials) {
     const int64_t step = std::clamp(result.step, low + 1, high - 1);
     const Trial trial = Try(tiles, audit, tolerance, ThetaOfStep(step));
     result.step = step;

@@ -23,8 +23,9 @@ struct Calibrated {
 // Attends the tiles of the audited queries at one θ after the other and stores them; what was stored with another θ is void.
 class Calibrator {
  public:
-  Calibrator(const Job& job, Workers& workers, oneapi::tbb::enumerable_thread_specific<WindowAttender>& attenders, const TileIo& io)
-      : job_(job), workers_(workers), attenders_(attenders), io_(io) {}
+  Calibrator(const Job& job, Workers& workers, oneapi::tbb::enumerable_thread_specific<WindowAttender>& attenders, const TileIo& io,
+             ProgressMeter& progress)
+      : job_(job), workers_(workers), attenders_(attenders), io_(io), progress_(progress) {}
 
   // `windows` of the audit's head, near fields attended. Updates their `done`.
   Calibrated Search(std::span<Window> windows, const Audit& audit, const Tolerance& tolerance, int64_t first_step);
@@ -48,6 +49,7 @@ class Calibrator {
   Workers& workers_;
   oneapi::tbb::enumerable_thread_specific<WindowAttender>& attenders_;
   const TileIo& io_;
+  ProgressMeter& progress_;  // asked between chunks of tiles whether the run goes on; a search that does not is void
 };
 
 }  // namespace hsa

@@ -82,7 +82,7 @@ double VisibleKeys(const Geometry& g) {  // of all queries of one head
 
 // Whether a calibrated run reads every key from the start: too few queries to certify anything, or too few keys to save any.
 bool ReadsAll(const Job& job) {
-  if (job.options.mode != Mode::kTolerance || !job.options.save_index.empty()) return false;
+  if (job.options.mode != Mode::kTolerance || !job.options.save_index.empty() || !job.options.load_index.empty()) return false;
   const Geometry& g = job.geometry;
   return g.queries <= std::max(kLeastAudits, LeastSample(job.options.tolerance.confidence)) ||
          VisibleKeys(g) < kLeastVisible * static_cast<double>(g.queries);

@@ -194,7 +194,7 @@ class SplatRun {
   double ThetaOf(int64_t head, std::span<Window> windows, std::span<const Audit> audits) {
     HeadTotals& totals = heads_[head];
     if (!calibrated()) return totals.theta = theta_[head];
-    Calibrator calibrator(job_, workers_, attenders_, io_);
+    Calibrator calibrator(job_, workers_, attenders_, io_, progress_);
     const int64_t first = totals.step.value_or(StepOfTheta(kFirstTheta * job_.options.tolerance.error));
     const Calibrated found = calibrator.Search(windows, audits[head], job_.options.tolerance, first);
     totals.step = found.step;

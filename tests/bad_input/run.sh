@@ -235,7 +235,7 @@ fi
 # Ctrl-C in the middle of a run of many seconds. --foreground: without it, timeout signals the process and its group, so that it gets two, and
 # the second one ends it at once.
 input endless.safetensors q:BF16:3x131072x64 k:BF16:1x131072x64 v:BF16:1x131072x64
-for mode in --exact --theta=0; do
+for mode in --exact --theta=0 --tolerance=0.01; do
   refuses "ctrl_c${mode%%=*}" 130 -- timeout --foreground --preserve-status --signal=INT 1.5 "${run[@]}" --in endless.safetensors "$mode"
 done
 

@@ -84,6 +84,21 @@ TEST(DecodeTest, FromTheIndexOfThePrompt) {
   }
 }
 
+// A run that asks for nothing reads every key of the index that it is given: a few queries cannot be calibrated. The index is not left aside.
+TEST(DecodeTest, WithoutAModeTheIndexIsReadEntirely) {
+  const TestFolder folder;
+  const oracle::Problem prompt = RandomProblem(kCausal, 2000, 2000, /*seed=*/7);
+  Attend(PlanOf(kCausal), prompt, Saving(0.01, folder / "index"));
+  const oracle::Problem p = LastQueries(prompt, 4);
+  const Attended is = Attend(PlanOf(kCausal), p, {.load_index = folder / "index"});
+  EXPECT_EQ(is.report.mode.find("exact"), std::string::npos) << is.report.mode;
+  EXPECT_EQ(is.report.dense_blocks, p.H);
+  ExpectClose(is, Attend64(p), 5e-6, 1e-4);
+  oracle::Problem other = p;
+  KeyAt(other, 0, 100)[0] += 1;
+  EXPECT_FALSE(TryAttend(PlanOf(kCausal), other, {.load_index = folder / "index"}).ok()) << "the index was not looked at";
+}
+
 // Tokens behind the prompt: its segments stay, what is missing is built. Steps cross a mini-segment, then a segment.
 TEST(DecodeTest, GrowsWithTheSequence) {
   const TestFolder folder;
