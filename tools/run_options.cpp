@@ -165,8 +165,9 @@ absl::StatusOr<RunCommand> ParseRunOptions(int argc, const char* const* argv) {
   Text text;
   CLI::App app("Runs a compiled attention plan over the tensors of a safetensors file.", "hsa-run");
   app.footer(
-      "Mode: one of --exact, --theta and --budget; without any, splats at the plan's theta.\nExit status: 0, 1 for a failed run, 2 for "
-      "wrong usage, 130 for Ctrl-C.");
+      "Mode: one of --tolerance, --budget, --theta and --exact; without any, what the plan says: a tolerance of 0.05 at 0.95 unless its "
+      "graph "
+      "gives another or a theta.\nExit status: 0, 1 for a failed run, 2 for wrong usage, 130 for Ctrl-C.");
   Declare(app, command, text);
   try {
     app.parse(argc, argv);
