@@ -58,12 +58,9 @@ Calibrator::Trial Calibrator::Try(std::vector<Audited>& tiles, const Audit& audi
     oneapi::tbb::parallel_for(first, last, [&](size_t i) {
       Window& window = *tiles[i].window;
       const Tile& tile = window.tiles[tiles[i].tile];
-      TileDone& done = window.done[tiles[i].tile];
       const TraceScope scope(job_.options.trace, "trial", "calibrate");
       Worker& worker = workers_.local();
-      done.wasted_seconds += done.cost.seconds();
-      done.theta = theta;
-      done.cost = attenders_.local().AttendFar(worker, io_, window, tile, theta, TileOpener::Depth::kWhole);
+      attenders_.local().AttendFar(worker, io_, window, tiles[i].tile, theta);
       std::vector<float> rows, lse;
       io_.Finish(worker, rows, lse);
       io_.Store(worker, tile, rows, lse);
@@ -97,10 +94,10 @@ Calibrated Calibrator::Search(std::span<Window> windows, const Audit& audit, con
   if (AllowedMisses(static_cast<int64_t>(audit.positions.size()), tolerance.confidence) < 0) return result;
   std::vector<Audited> tiles = TilesOf(windows, audit);
   int64_t low = kLeastStep - 1, high = kMostStep + 1;  // between them lies what is worth a trial
+  int64_t next = first_step;
   for (int64_t trials = 0; trials < kMostTrials && low + 1 < high && !progress_.cancelled(); ++trials) {
-    const int64_t step = std::clamp(result.step, low + 1, high - 1);
+    const int64_t step = std::clamp(next, low + 1, high - 1);
     const Trial trial = Try(tiles, audit, tolerance, ThetaOfStep(step));
-    result.step = step;
     // Steps of θ between this trial's error and the one that is asked for.
     const auto distance = std::clamp<int64_t>(std::abs(std::log(std::max(trial.quantile, 1e-3))) / std::log(kStepError), 1, kMostStride);
     if (!trial.kept) high = step;
@@ -109,10 +106,10 @@ Calibrated Calibrator::Search(std::span<Window> windows, const Audit& audit, con
       result = {ThetaOfStep(step), step};
       if (trial.quantile > kNearEnough) break;
     }
-    result.step = trial.kept ? step + distance : step - distance;
+    next = trial.kept ? step + distance : step - distance;
   }
   // The next block begins where this one ended, or where reading everything became as cheap.
-  result.step = result.theta == kReadAll ? std::clamp(result.step, low, high) : StepOfTheta(result.theta);
+  if (result.theta == kReadAll) result.step = std::clamp(next, low, high);
   return result;
 }
 

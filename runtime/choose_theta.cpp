@@ -34,10 +34,9 @@ struct Keys {
   double near = 0, visible = 0;
 };
 Keys KeysOf(const Geometry& g) {
-  Keys keys;
+  Keys keys{.visible = g.AllVisibleKeys()};
   for (int64_t position = g.first_position(); position < g.keys; ++position) {
     const int64_t lo = g.VisibleLo(position), near_start = g.NearStart(position / g.window * g.window);
-    keys.visible += static_cast<double>(g.VisibleKeys(position));
     keys.near += static_cast<double>(g.VisibleHi(position) + 1 - std::max(lo, near_start));
     if (lo < g.near_sinks) keys.near += static_cast<double>(std::min(g.near_sinks, near_start) - std::min(lo, near_start));
   }

@@ -57,6 +57,13 @@ struct Geometry {
     return hi - lo + 1 + std::min(lo, sink_tokens);
   }
 
+  // Keys that all queries of one head see, added up.
+  double AllVisibleKeys() const {
+    double visible = 0;
+    for (int64_t position = first_position(); position < keys; ++position) visible += static_cast<double>(VisibleKeys(position));
+    return visible;
+  }
+
   // First key of the near field of the window at `window_start`; the index covers what lies before it.
   int64_t NearStart(int64_t window_start) const { return causal ? window_start : keys / mini * mini; }
 };

@@ -1,11 +1,7 @@
 #include "runtime/index_builder.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstring>
-#include <limits>
-#include <numeric>
 
 #include "kernels/tile_shape.h"
 
@@ -79,12 +75,10 @@ void IndexBuilder::OrderKeys(Worker& worker, QueryGrams& grams, const Unit& unit
 
 void IndexBuilder::PackLeaves(Worker& worker, SplatIndex& index, const Unit& unit) {
   const int64_t leaves = unit.tokens / kPanelKeys, first = unit.slot * index.leaves_per_slot() + unit.mini * (geometry_.mini / kPanelKeys);
-  const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim, element = DTypeBytes(key_.dtype);
   worker.BindStrided("k_raw", key_.Row(unit.kv_head, unit.begin), {unit.tokens, key_.dim()}, key_.strides[1]);
   worker.BindStrided("v_raw", value_.Row(unit.kv_head, unit.begin), {unit.tokens, value_.dim()}, value_.strides[1]);
   worker.Bind("order", slots_.data(), {unit.tokens});
-  worker.Bind("leaf_k", index.leaf_k() + first * kPanelKeys * d * element, {leaves, d, kPanelKeys});
-  worker.Bind("leaf_v", index.leaf_v() + first * kPanelKeys * dv * element, {leaves, kPanelKeys, dv});
+  index.BindLeaves(worker, first, leaves);
   worker.Call(pack_leaves_);
   int32_t* positions = index.leaf_pos() + first * kPanelKeys;
   for (int64_t s = 0; s < unit.tokens; ++s) positions[s] = slots_[s] < 0 ? kPadPosition : static_cast<int32_t>(unit.begin) + slots_[s];

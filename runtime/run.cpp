@@ -74,18 +74,12 @@ std::string ModeText(const Job& job) {
 // 0.83 of it (hsa-bench SplatsRun, Zen 3, one thread).
 constexpr double kLeastVisible = 3072;
 
-double VisibleKeys(const Geometry& g) {  // of all queries of one head
-  double visible = 0;
-  for (int64_t position = g.first_position(); position < g.keys; ++position) visible += static_cast<double>(g.VisibleKeys(position));
-  return visible;
-}
-
 // Whether a calibrated run reads every key from the start: too few queries to certify anything, or too few keys to save any.
 bool ReadsAll(const Job& job) {
   if (job.options.mode != Mode::kTolerance || !job.options.save_index.empty() || !job.options.load_index.empty()) return false;
   const Geometry& g = job.geometry;
   return g.queries <= std::max(kLeastAudits, LeastSample(job.options.tolerance.confidence)) ||
-         VisibleKeys(g) < kLeastVisible * static_cast<double>(g.queries);
+         g.AllVisibleKeys() < kLeastVisible * static_cast<double>(g.queries);
 }
 
 // What the plan says where the caller does not.
@@ -113,7 +107,7 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
   report.mode = ModeText(job);
   const bool exact = options.mode == Mode::kExact || ReadsAll(job);
   if (exact) {
-    report.flop = 2.0 * static_cast<double>(g.head_dim + g.value_dim) * VisibleKeys(g) * static_cast<double>(g.heads);
+    report.flop = 2.0 * static_cast<double>(g.head_dim + g.value_dim) * g.AllVisibleKeys() * static_cast<double>(g.heads);
     report.read = {1, 0, 0, 1};
   }
   if (exact && options.mode == Mode::kTolerance) {

@@ -206,13 +206,10 @@ class SplatRun {
   }
 
   void AttendTile(Window& window, size_t t, double theta) {
-    TileDone& done = window.done[t];
-    if (done.theta == theta) return;
+    if (window.done[t].theta == theta) return;
     const TraceScope scope(job_.options.trace, "tile", "splats");
     Worker& worker = workers_.local();
-    done.wasted_seconds += done.cost.seconds();
-    done.theta = theta;
-    done.cost = attenders_.local().AttendFar(worker, io_, window, window.tiles[t], theta, TileOpener::Depth::kWhole);
+    attenders_.local().AttendFar(worker, io_, window, t, theta);
     io_.Store(worker, window.tiles[t]);
   }
 
@@ -256,8 +253,7 @@ class SplatRun {
   }
 
   void FillReads(RunReport& report) const {
-    double visible = 0;  // of one head
-    for (int64_t position = g_.first_position(); position < g_.keys; ++position) visible += static_cast<double>(g_.VisibleKeys(position));
+    const double visible = g_.AllVisibleKeys();  // of one head
     const auto share = [](double near, const TileCost& cost, double keys) {
       return ReadFractions{near / keys, cost.nodes / keys, cost.leaves / keys, (near + cost.keys()) / keys};
     };

@@ -31,8 +31,6 @@ class SplatIndex {
   int64_t slots() const { return slots_; }
   int64_t leaves_per_slot() const { return leaves_per_slot_; }
 
-  std::byte* leaf_k() const { return leaf_k_; }
-  std::byte* leaf_v() const { return leaf_v_; }
   int32_t* leaf_pos() const { return leaf_pos_; }
 
   // Binds leaves [first, first + count), or all of them.

@@ -37,6 +37,27 @@ int64_t Arrange(const format::Graph& graph, const Geometry& g, int64_t slots, fl
   return used;
 }
 
+// The ports of a level's arrays, and the arrays from some group on.
+struct Ports {
+  Port mean, value, var, scalar;
+};
+constexpr Ports kNodePorts{"node_mean", "node_value", "node_var", "node_scalar"};
+constexpr Ports kChildPorts{"child_mean", "child_value", "child_var", "child_scalar"};
+
+struct Arrays {
+  const float *mean, *value, *var, *scalar;
+};
+Arrays From(const LevelArrays& l, const Geometry& g, int64_t group) {
+  return {l.mean + group * g.padded_head_dim * kGroupNodes, l.value + group * kGroupNodes * g.padded_value_dim,
+          l.var + group * g.bands * kGroupNodes, l.scalar + group * kScalars * kGroupNodes};
+}
+void Bind(Worker& worker, const Ports& ports, const Geometry& g, const Arrays& arrays, int64_t groups) {
+  worker.Bind(ports.mean, arrays.mean, {groups, g.padded_head_dim, kGroupNodes});
+  worker.Bind(ports.value, arrays.value, {groups, kGroupNodes, g.padded_value_dim});
+  worker.Bind(ports.var, arrays.var, {groups, g.bands, kGroupNodes});
+  worker.Bind(ports.scalar, arrays.scalar, {groups, kScalars, kGroupNodes});
+}
+
 // First group of a unit's nodes on a level, and how many groups are its own.
 int64_t FirstGroup(const Geometry& g, const LevelArrays& level, const Unit& unit) {
   return (unit.slot * level.nodes + unit.mini * (g.mini / level.tokens)) / kGroupNodes;
@@ -59,21 +80,11 @@ SplatNodes::SplatNodes(const format::Graph& graph, const Geometry& geometry, int
 }
 
 void SplatNodes::BindNodes(Worker& worker, size_t level, int64_t first, int64_t count) const {
-  const LevelArrays& l = levels_[level];
-  const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim, bands = geometry_.bands;
-  worker.Bind("node_mean", l.mean + first * d * kGroupNodes, {count, d, kGroupNodes});
-  worker.Bind("node_value", l.value + first * kGroupNodes * dv, {count, kGroupNodes, dv});
-  worker.Bind("node_var", l.var + first * bands * kGroupNodes, {count, bands, kGroupNodes});
-  worker.Bind("node_scalar", l.scalar + first * kScalars * kGroupNodes, {count, kScalars, kGroupNodes});
+  Bind(worker, kNodePorts, geometry_, From(levels_[level], geometry_, first), count);
 }
 
 void SplatNodes::BindChildren(Worker& worker, size_t level, int64_t first, int64_t count) const {
-  const LevelArrays& l = levels_[level];
-  const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim, bands = geometry_.bands;
-  worker.Bind("child_mean", l.mean + first * d * kGroupNodes, {count, d, kGroupNodes});
-  worker.Bind("child_value", l.value + first * kGroupNodes * dv, {count, kGroupNodes, dv});
-  worker.Bind("child_var", l.var + first * bands * kGroupNodes, {count, bands, kGroupNodes});
-  worker.Bind("child_scalar", l.scalar + first * kScalars * kGroupNodes, {count, kScalars, kGroupNodes});
+  Bind(worker, kChildPorts, geometry_, From(levels_[level], geometry_, first), count);
 }
 
 // C of the leaves is their sum over their traces; above, a node's keys lean as its children do, by the children's tilt, and as the children do about it:
@@ -183,14 +194,8 @@ void NodeBuilder::BuildRoot(Worker& worker, const Unit& unit, size_t level, Spla
   for (int64_t group = child_groups; group < all_groups; ++group)  // no keys: their constant and log-mass are -inf
     std::fill_n(child_scalar.begin() + group * kScalars * kGroupNodes, 2 * kGroupNodes, -std::numeric_limits<float>::infinity());
   std::vector<float> mean(d * kGroupNodes), value(dv * kGroupNodes), var(bands * kGroupNodes), scalar(kScalars * kGroupNodes);
-  worker.Bind("child_mean", child_mean.data(), {all_groups, d, kGroupNodes});
-  worker.Bind("child_value", child_value.data(), {all_groups, kGroupNodes, dv});
-  worker.Bind("child_var", child_var.data(), {all_groups, bands, kGroupNodes});
-  worker.Bind("child_scalar", child_scalar.data(), {all_groups, kScalars, kGroupNodes});
-  worker.Bind("node_mean", mean.data(), {1, d, kGroupNodes});
-  worker.Bind("node_value", value.data(), {1, kGroupNodes, dv});
-  worker.Bind("node_var", var.data(), {1, bands, kGroupNodes});
-  worker.Bind("node_scalar", scalar.data(), {1, kScalars, kGroupNodes});
+  Bind(worker, kChildPorts, geometry_, {child_mean.data(), child_value.data(), child_var.data(), child_scalar.data()}, all_groups);
+  Bind(worker, kNodePorts, geometry_, {mean.data(), value.data(), var.data(), scalar.data()}, 1);
   const std::array<int32_t, 4> params = {0, 0, static_cast<int32_t>(child_groups), 0};
   worker.Bind("level_params", params.data(), {4});
   BindSum(worker, tilt);

@@ -75,4 +75,11 @@ TileCost WindowAttender::AttendFar(Worker& worker, const TileIo& io, const Windo
   return opener_.AttendFar(worker, tile, finite, window.near_start, *window.nodes, theta, depth);
 }
 
+void WindowAttender::AttendFar(Worker& worker, const TileIo& io, Window& window, size_t t, double theta) {
+  TileDone& done = window.done[t];
+  done.wasted_seconds += done.cost.seconds();
+  done.theta = theta;
+  done.cost = AttendFar(worker, io, window, window.tiles[t], theta, TileOpener::Depth::kWhole);
+}
+
 }  // namespace hsa

@@ -48,6 +48,9 @@ class WindowAttender {
   // The whole tile in the worker's buffers, ready to be finished: near field and index, opened at `theta`.
   TileCost AttendFar(Worker& worker, const TileIo& io, const Window& window, const Tile& tile, double theta, TileOpener::Depth depth);
 
+  // The same for tile `t` of the window, noting in its `done` what was taken and what became void.
+  void AttendFar(Worker& worker, const TileIo& io, Window& window, size_t t, double theta);
+
   TileOpener& opener() { return opener_; }
 
  private:
