@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "tools/check_given.h"
 #include "tools/hsa_bench_quality.h"
 
 namespace hsa::bench {
@@ -38,14 +39,6 @@ void Declare(CLI::App& app, QualityCommand& command, Text& text) {
 template <typename... Words>
 absl::Status Usage(const Words&... words) {
   return absl::InvalidArgumentError(absl::StrCat(words..., "; hsa-bench quality --help lists the flags"));
-}
-
-// An empty value is a shell variable that was not set, and no wish for the default.
-absl::Status CheckGiven(const CLI::App& app) {
-  for (const CLI::Option* option : app.get_options())
-    for (const std::string& value : option->results())
-      if (value.empty()) return Usage(option->get_name(), " is empty, wanted a value");
-  return absl::OkStatus();
 }
 
 // Sets `list` from "0.1,0.05"; an empty text leaves it alone.

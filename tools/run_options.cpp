@@ -14,6 +14,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "tools/byte_size.h"
+#include "tools/check_given.h"
 
 namespace hsa {
 namespace {
@@ -56,14 +57,6 @@ absl::Status Usage(std::string_view what) {
 
 absl::Status Unwanted(std::string_view flag, const std::string& given, std::string_view wanted) {
   return Usage(absl::StrCat(std::string(flag), " is '", given, "', wanted ", std::string(wanted)));
-}
-
-// An empty value is a shell variable that was not set, and no wish for the default.
-absl::Status CheckGiven(const CLI::App& app) {
-  for (const CLI::Option* option : app.get_options())
-    for (const std::string& value : option->results())
-      if (value.empty()) return Usage(absl::StrCat(option->get_name(), " is empty, wanted a value"));
-  return absl::OkStatus();
 }
 
 // Sets `value` from the text of a flag; an empty text leaves it alone.
