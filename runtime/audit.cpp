@@ -37,9 +37,12 @@ void LeaveOutNonFinite(Audit& audit, int64_t dv) {
 
 }  // namespace
 
-void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, const TileIo& io,
-                   const std::vector<std::vector<RegionKeys>>& keys, std::span<Audit> audits) {
+void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, const TileIo& io, const Region& last,
+                   std::span<Audit> audits) {
   const Geometry& g = job.geometry;
+  std::vector<RegionKeys> keys(g.kv_heads);
+  oneapi::tbb::parallel_for(int64_t{0}, g.kv_heads,
+                            [&](int64_t kv_head) { keys[kv_head] = PackRegion(job, workers.local(), store, last, kv_head); });
   const int64_t dv = g.padded_value_dim;
   std::vector<std::pair<Audit*, int64_t>> tiles;  // and the first row of each
   for (Audit& audit : audits) {
@@ -51,11 +54,9 @@ void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, co
     const auto& [audit, first] = tiles[t];
     const int64_t size = std::min(g.tile, static_cast<int64_t>(audit->positions.size()) - first);
     const Tile tile = Tile::Of(audit->head, std::span(audit->positions).subspan(first, size));
-    std::vector<const RegionKeys*> own;
-    for (const std::vector<RegionKeys>& region : keys) own.push_back(&region[audit->head / g.group()]);
     Worker& worker = workers.local();
     io.Load(worker, tile);
-    TileOpener(job, store).AttendAll(worker, tile, own);
+    TileOpener(job, store).AttendAll(worker, tile, keys[audit->head / g.group()]);
     std::vector<float> rows, lse;
     io.Finish(worker, rows, lse);
     std::copy_n(rows.begin(), size * dv, audit->exact.begin() + first * dv);

@@ -21,10 +21,10 @@ struct Audit {
 // `count` queries of a block at random, keyed by (seed, head, block number), or all of them. docs/spec.md, "Calibration".
 std::vector<int32_t> DrawQueries(const Geometry& geometry, uint64_t seed, int64_t head, const Block& block, int64_t count);
 
-// Fills `exact` of every audit by reading every visible key, then leaves out the queries whose exact output is not finite. `keys` of the
-// block's regions, [region][kv_head].
-void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, const TileIo& io,
-                   const std::vector<std::vector<RegionKeys>>& keys, std::span<Audit> audits);
+// Fills `exact` of every audit by reading every visible key, then leaves out the queries whose exact output is not finite. `last` is the block's
+// last region: the keys before it are in the index by now.
+void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, const TileIo& io, const Region& last,
+                   std::span<Audit> audits);
 
 // ‖o − exact‖ / ‖exact‖ of one row, infinite where o is not finite.
 double RowError(std::span<const float> o, std::span<const float> exact);

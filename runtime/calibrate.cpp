@@ -28,11 +28,17 @@ double CostOf(const TileCost& cost) { return kNodeCost * cost.nodes + kLeafCost 
 double ThetaOfStep(int64_t step) { return std::exp2(0.25 * static_cast<double>(step)); }
 int64_t StepOfTheta(double theta) { return std::llround(4 * std::log2(theta)); }
 
-std::vector<Calibrator::Audited> Calibrator::TilesOf(std::span<Window> windows, const Audit& audit) const {
-  std::vector<Audited> tiles;
+bool Holds(const Audit& audit, const Window& window) {
+  const auto first = std::lower_bound(audit.positions.begin(), audit.positions.end(), window.begin);
+  return first != audit.positions.end() && *first < window.end;
+}
+
+std::vector<AuditedTile> AuditedTilesOf(std::span<Window> windows, const Audit& audit, uint64_t seed) {
+  std::vector<AuditedTile> tiles;
   for (Window& window : windows)
     for (size_t t = 0; t < window.tiles.size(); ++t) {
-      Audited audited{&window, t, {}};
+      AuditedTile audited;
+      audited.window = &window, audited.tile = t;
       const std::span<const int32_t> positions = window.tiles[t].positions();
       for (size_t r = 0; r < positions.size(); ++r) {
         const auto found = std::lower_bound(audit.positions.begin(), audit.positions.end(), positions[r]);
@@ -40,12 +46,12 @@ std::vector<Calibrator::Audited> Calibrator::TilesOf(std::span<Window> windows, 
       }
       if (!audited.rows.empty()) tiles.push_back(std::move(audited));
     }
-  std::mt19937_64 random(job_.options.seed);  // a trial that is broken off has seen tiles from everywhere
+  std::mt19937_64 random(seed);
   for (size_t i = tiles.size(); i > 1; --i) std::swap(tiles[i - 1], tiles[random() % i]);
   return tiles;
 }
 
-Calibrator::Trial Calibrator::Try(std::vector<Audited>& tiles, const Audit& audit, const Tolerance& tolerance, double theta) {
+Calibrator::Trial Calibrator::Try(std::span<AuditedTile> tiles, const Audit& audit, const Tolerance& tolerance, double theta) {
   const Geometry& g = job_.geometry;
   const auto n = static_cast<int64_t>(audit.positions.size());
   const int64_t allowed = AllowedMisses(n, tolerance.confidence), dv = g.padded_value_dim;
@@ -56,26 +62,22 @@ Calibrator::Trial Calibrator::Try(std::vector<Audited>& tiles, const Audit& audi
   for (size_t first = 0; first < tiles.size() && misses <= allowed && !trial.dear && progress_.Advance(0); first += kChunk) {
     const size_t last = std::min(tiles.size(), first + kChunk);
     oneapi::tbb::parallel_for(first, last, [&](size_t i) {
-      Window& window = *tiles[i].window;
-      const Tile& tile = window.tiles[tiles[i].tile];
       const TraceScope scope(job_.options.trace, "trial", "calibrate");
       Worker& worker = workers_.local();
-      attenders_.local().AttendFar(worker, io_, window, tiles[i].tile, theta);
-      std::vector<float> rows, lse;
-      io_.Finish(worker, rows, lse);
-      io_.Store(worker, tile, rows, lse);
-      for (const auto& [row, audited] : tiles[i].rows)
-        errors[audited] = RowError(std::span(rows).subspan(row * dv, dv), std::span(audit.exact).subspan(audited * dv, dv));
+      AuditedTile& tile = tiles[i];
+      AuditedTile::Result& result = tile.fresh;
+      result.cost = attenders_.local().AttendFar(worker, io_, *tile.window, tile.queries(), tile.near, theta, TileOpener::Depth::kWhole);
+      io_.Finish(worker, result.o, result.lse);
+      for (const auto& [row, audited] : tile.rows)
+        errors[audited] = RowError(std::span(result.o).subspan(row * dv, dv), std::span(audit.exact).subspan(audited * dv, dv));
     });
-    for (size_t i = first; i < last; ++i) {
-      const Window& window = *tiles[i].window;
-      cost += CostOf(window.done[tiles[i].tile].cost);
-      for (int32_t position : window.tiles[tiles[i].tile].positions()) {
-        cost += window.near_keys[position - window.begin];
-        visible += static_cast<double>(g.VisibleKeys(position));
-      }
-      seen += static_cast<int64_t>(tiles[i].rows.size());
-      for (const auto& [row, audited] : tiles[i].rows) misses += errors[audited] > tolerance.error;
+    for (const AuditedTile& tile : tiles.subspan(first, last - first)) {
+      trial.seconds += tile.fresh.cost.seconds();
+      cost += CostOf(tile.fresh.cost);
+      for (float keys : tile.near.keys) cost += keys;
+      for (int32_t position : tile.queries().positions()) visible += static_cast<double>(g.VisibleKeys(position));
+      seen += static_cast<int64_t>(tile.rows.size());
+      for (const auto& [row, audited] : tile.rows) misses += errors[audited] > tolerance.error;
     }
     trial.dear = cost >= visible;
   }
@@ -89,12 +91,12 @@ Calibrator::Trial Calibrator::Try(std::vector<Audited>& tiles, const Audit& audi
   return trial;
 }
 
-Calibrated Calibrator::Search(std::span<Window> windows, const Audit& audit, const Tolerance& tolerance, int64_t first_step) {
+Calibrated Calibrator::Search(std::span<AuditedTile> tiles, const Audit& audit, const Tolerance& tolerance, int64_t first_step) {
   Calibrated result{kReadAll, first_step};
   if (AllowedMisses(static_cast<int64_t>(audit.positions.size()), tolerance.confidence) < 0) return result;
-  std::vector<Audited> tiles = TilesOf(windows, audit);
   int64_t low = kLeastStep - 1, high = kMostStep + 1;  // between them lies what is worth a trial
   int64_t next = first_step;
+  double kept_seconds = 0;
   for (int64_t trials = 0; trials < kMostTrials && low + 1 < high && !progress_.cancelled(); ++trials) {
     const int64_t step = std::clamp(next, low + 1, high - 1);
     const Trial trial = Try(tiles, audit, tolerance, ThetaOfStep(step));
@@ -102,15 +104,29 @@ Calibrated Calibrator::Search(std::span<Window> windows, const Audit& audit, con
     const auto distance = std::clamp<int64_t>(std::abs(std::log(std::max(trial.quantile, 1e-3))) / std::log(kStepError), 1, kMostStride);
     if (!trial.kept) high = step;
     if (trial.kept || trial.dear) low = step;
-    if (trial.kept && !trial.dear) {
-      result = {ThetaOfStep(step), step};
+    const bool best = trial.kept && !trial.dear;
+    result.wasted_seconds += best ? std::exchange(kept_seconds, trial.seconds) : trial.seconds;
+    if (best) {
+      result.theta = ThetaOfStep(step), result.step = step;
+      for (AuditedTile& tile : tiles) std::swap(tile.fresh, tile.kept);
       if (trial.quantile > kNearEnough) break;
     }
     next = trial.kept ? step + distance : step - distance;
   }
   // The next block begins where this one ended, or where reading everything became as cheap.
-  if (result.theta == kReadAll) result.step = std::clamp(next, low, high);
+  if (result.theta == kReadAll)
+    result.step = std::clamp(next, low, high);
+  else
+    Store(tiles, result.theta);
   return result;
+}
+
+void Calibrator::Store(std::span<AuditedTile> tiles, double theta) {
+  oneapi::tbb::parallel_for(size_t{0}, tiles.size(), [&](size_t i) {
+    const AuditedTile& tile = tiles[i];
+    io_.Store(workers_.local(), tile.queries(), tile.kept.o, tile.kept.lse);
+    tile.window->done[tile.tile] = {theta, tile.kept.cost};
+  });
 }
 
 }  // namespace hsa

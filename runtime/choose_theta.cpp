@@ -77,8 +77,8 @@ class Prober {
   void ProbeRegion(const Block& block, size_t number) {
     const std::span<const Region> region = std::span(block.regions).subspan(number, 1);
     store_.BuildRegion(workers_, region[0].segment, region[0].minis);
-    const std::vector<RegionKeys> keys = PackRegion(job_, workers_, store_, region[0]);
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
+      const RegionKeys keys = PackRegion(job_, workers_.local(), store_, region[0], kv_head);
       nodes_.Build(workers_, kv_head, block, region);
       std::vector<Window> windows;
       for (int64_t head = kv_head * g_.group(); head < (kv_head + 1) * g_.group(); ++head) {
@@ -86,7 +86,7 @@ class Prober {
         for (int64_t w : Sample(static_cast<int64_t>(all.size()), kWindowsPerRegion)) windows.push_back(std::move(all[w]));
       }
       const double weight = static_cast<double>(std::min(g_.keys, region[0].end_window * g_.window) - region[0].first_window * g_.window);
-      oneapi::tbb::parallel_for(size_t{0}, windows.size(), [&](size_t w) { ProbeWindow(windows[w], keys[kv_head], weight); });
+      oneapi::tbb::parallel_for(size_t{0}, windows.size(), [&](size_t w) { ProbeWindow(windows[w], keys, weight); });
     }
   }
 
@@ -98,7 +98,7 @@ class Prober {
       const Tile& tile = window.tiles[t];
       double near = 0, visible = 0, far = 0;
       for (int32_t position : tile.positions()) {
-        near += window.near_keys[position - window.begin];
+        near += window.near.keys[position - window.begin];
         visible += static_cast<double>(g_.VisibleKeys(position));
       }
       for (int s = 0; s < kSteps; ++s) {

@@ -60,8 +60,11 @@ void TileOpener::AttendNear(Worker& worker, const Tile& tile, int64_t near_start
 VisibleUnits TileOpener::UnitsOf(const TileBounds& bounds, int64_t near_start, double theta) const {
   VisibleUnits units;
   const int64_t segments = near_start / g_.segment, minis = near_start % g_.segment / g_.mini, leaves = store_.index(0).leaves_per_slot();
-  // A unit before every query's window holds nothing, unless it has keys of the mask's sink prefix; one within all windows is whole.
-  const auto hidden = [&](int64_t begin, int64_t end) { return end <= bounds.least_lo && begin >= g_.sink_tokens; };
+  // A unit before every query's window holds nothing, unless it has keys of the mask's sink prefix, nor does one behind every query; one within all
+  // windows is whole.
+  const auto hidden = [&](int64_t begin, int64_t end) {
+    return (end <= bounds.least_lo && begin >= g_.sink_tokens) || begin > bounds.most_hi;
+  };
   const auto whole = [&](int64_t begin) { return theta != kReadAll && begin >= bounds.most_lo; };
   units.mini_slot = store_.mini_slot(segments);
   units.end_segment = segments;
@@ -178,18 +181,12 @@ TileCost TileOpener::AttendFar(Worker& worker, const Tile& tile, int64_t finite,
   return cost;
 }
 
-void TileOpener::AttendAll(Worker& worker, const Tile& tile, std::span<const RegionKeys* const> regions) {
+void TileOpener::AttendAll(Worker& worker, const Tile& tile, const RegionKeys& keys) {
   const TileBounds bounds = TileBounds::Of(g_, tile);
-  const int64_t first = regions.front()->first;
   ClearWork();
-  ReadLeaves(worker, store_.index(tile.head / g_.group()), bounds, UnitsOf(bounds, first, kReadAll), Depth::kWhole);
-  AttendExceptions(worker, bounds, first, *regions.front());
-  for (size_t r = 0; r < regions.size(); ++r) {
-    const KeyPanels& own = regions[r]->natural;
-    const int64_t end =
-        r + 1 < regions.size() ? (regions[r + 1]->first - regions[r]->first) / kPanelKeys : own.panels;  // the next one starts inside of it
-    AttendPanels(worker, own, bounds, 0, std::min(end, RoundUp(bounds.most_hi + 1 - regions[r]->first, kPanelKeys) / kPanelKeys));
-  }
+  ReadLeaves(worker, store_.index(tile.head / g_.group()), bounds, UnitsOf(bounds, keys.first, kReadAll), Depth::kWhole);
+  AttendExceptions(worker, bounds, keys.first, keys);
+  AttendPanels(worker, keys.natural, bounds, 0, RoundUp(bounds.most_hi + 1 - keys.first, kPanelKeys) / kPanelKeys);
 }
 
 }  // namespace hsa

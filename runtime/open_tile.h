@@ -58,8 +58,8 @@ class TileOpener {
   TileCost AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, const SplatNodes& nodes, double theta,
                      Depth depth);
 
-  // Every visible key, for queries of any windows of `regions`: the index before the first region, then the regions' own keys.
-  void AttendAll(Worker& worker, const Tile& tile, std::span<const RegionKeys* const> regions);
+  // Every visible key, for queries that stand anywhere: the index before the region of `keys`, then the region's own keys.
+  void AttendAll(Worker& worker, const Tile& tile, const RegionKeys& keys);
 
   // Near keys that the query at `position` sees.
   double NearKeys(int64_t position, int64_t near_start, const RegionKeys& keys) const;

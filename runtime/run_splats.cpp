@@ -1,6 +1,7 @@
 // Splat attention of all queries: block by block (some segments of keys and the windows behind them), the index of a block built before its
 // windows are attended, so that keys stream through once and a later key never enters a sum.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <optional>
 #include <span>
@@ -23,8 +24,9 @@ namespace hsa {
 
 namespace {
 
-constexpr double kFirstTheta = 0.03;  // θ/ε at which the first search begins
-constexpr size_t kTilesPerTask = 4;   // neighbours in the bisection: they open the same leaves
+constexpr double kFirstTheta = 0.03;   // θ/ε at which the first search begins
+constexpr size_t kTilesPerTask = 4;    // neighbours in the bisection: they open the same leaves
+constexpr size_t kWindowsAtOnce = 16;  // of a head: enough for many threads, few enough to remember their near fields
 
 int64_t MostRegions(std::span<const Block> blocks) {
   size_t most = 1;
@@ -37,12 +39,13 @@ int64_t WorkingBytes(const Job& job, std::span<const Block> blocks) {
   const Geometry& g = job.geometry;
   const int64_t width = g.padded_head_dim + g.padded_value_dim, regions = MostRegions(blocks);
   const int64_t builder = g.segment * (width * 4 + 16) * 4;  // rows, metric, its moved copy, panels
-  const int64_t keys = KeyPanelBytes(g, g.segment + g.mini) * regions;
-  const int64_t windows = (g.segment + g.window) * regions * g.group() * (g.padded_value_dim + 20) * 4;  // partial results of a group
+  const int64_t keys = KeyPanelBytes(g, g.segment + g.mini);
+  const int64_t windows = kWindowsAtOnce * g.window * g.group() * (g.padded_value_dim + 20) * 4;  // partial results
+  const int64_t audited = kLeastAudits * g.tile * g.group() * (3 * g.padded_value_dim + 20) * 4;
   const int64_t segments = blocks.empty() ? 0 : blocks.back().regions.back().segment;
   const int64_t nodes = SplatNodes::Bytes(job.plan.graph(), g, segments + regions) * g.group();
-  return nodes + job.threads * (builder + static_cast<int64_t>(job.plan.header().arena_bytes())) + 2 * keys * g.kv_heads + windows +
-         (int64_t{32} << 20);
+  return nodes + job.threads * (builder + static_cast<int64_t>(job.plan.header().arena_bytes())) + keys * (g.kv_heads + 1) + windows +
+         audited + (int64_t{32} << 20);
 }
 
 }  // namespace
@@ -62,8 +65,9 @@ std::vector<Region> RegionsOf(const Geometry& g) {
 std::vector<Block> BlocksOf(const Geometry& g) {
   std::vector<Block> blocks;
   for (const Region& region : RegionsOf(g)) {
-    // Two segments each, then four: whatever follows, an earlier block stays as it is.
-    const int64_t number = region.segment < 4 ? region.segment / 2 : 2 + (region.segment - 4) / 4;
+    // As many segments as lie before it, at most 32: whatever follows, an earlier block stays as it is.
+    const int64_t number =
+        region.segment < 32 ? std::max<int64_t>(1, std::bit_width(static_cast<uint64_t>(region.segment))) - 1 : 4 + region.segment / 32;
     const int64_t begin = std::max(g.first_position(), region.first_window * g.window);
     if (blocks.empty() || blocks.back().number != number) blocks.push_back({number, {}, begin, begin});
     blocks.back().regions.push_back(region);
@@ -72,19 +76,16 @@ std::vector<Block> BlocksOf(const Geometry& g) {
   return blocks;
 }
 
-std::vector<RegionKeys> PackRegion(const Job& job, Workers& workers, const IndexStore& store, const Region& region) {
+RegionKeys PackRegion(const Job& job, Worker& worker, const IndexStore& store, const Region& region, int64_t kv_head) {
   const Geometry& g = job.geometry;
+  const TraceScope scope(job.options.trace, "pack", "splats");
   const PanelPacker packer(job.program, g, job.inputs.key.dtype);
-  std::vector<RegionKeys> keys(g.kv_heads);
-  const int64_t first = g.NearStart(region.first_window * g.window) / g.mini * g.mini;
   const int64_t end = g.causal ? std::min(g.keys, region.end_window * g.window) : g.keys;
-  oneapi::tbb::parallel_for(int64_t{0}, g.kv_heads, [&](int64_t kv_head) {
-    RegionKeys& out = keys[kv_head];
-    out.first = first;
-    packer.PackRange(workers.local(), job.inputs.key, job.inputs.value, kv_head, first, end - first, out.natural);
-    out.exception_positions = store.Exceptions(kv_head, end);
-    packer.PackList(workers.local(), job.inputs.key, job.inputs.value, kv_head, out.exception_positions, out.exceptions);
-  });
+  RegionKeys keys;
+  keys.first = g.NearStart(region.first_window * g.window) / g.mini * g.mini;
+  packer.PackRange(worker, job.inputs.key, job.inputs.value, kv_head, keys.first, end - keys.first, keys.natural);
+  keys.exception_positions = store.Exceptions(kv_head, end);
+  packer.PackList(worker, job.inputs.key, job.inputs.value, kv_head, keys.exception_positions, keys.exceptions);
   return keys;
 }
 
@@ -111,7 +112,9 @@ class SplatRun {
         attenders_([this] { return WindowAttender(job_, store_); }),
         nodes_(job, store),
         progress_(job.options.progress, static_cast<double>(g_.heads) * g_.queries),
-        heads_(g_.heads) {}
+        heads_(g_.heads) {
+    for (int64_t head = 0; head < g_.heads; ++head) heads_[head].theta = calibrated() ? 0 : theta_[head];
+  }
 
   absl::Status Execute(std::span<const Block> blocks, RunReport& report) {
     for (const Block& block : blocks)
@@ -130,20 +133,16 @@ class SplatRun {
   bool audited() const { return calibrated() || job_.options.mode == Mode::kBudget; }
 
   absl::Status Attend(const Block& block, RunReport& report) {
-    std::vector<std::vector<RegionKeys>> keys;  // [region][kv_head]
-    for (const Region& region : block.regions) {
-      store_.BuildRegion(workers_, region.segment, region.minis);
-      keys.push_back(PackRegion(job_, workers_, store_, region));
-    }
-    std::vector<Audit> audits = audited() ? AttendAudits(block, keys) : std::vector<Audit>();
-    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) AttendGroup(block, keys, kv_head, audits);
+    for (const Region& region : block.regions) store_.BuildRegion(workers_, region.segment, region.minis);
+    std::vector<Audit> audits = audited() ? AttendAudits(block) : std::vector<Audit>();
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) AttendGroup(block, kv_head, audits);
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
     for (const Audit& audit : audits) NoteErrors(audit, report);
     if (!job_.outputs.rows_ready) return absl::OkStatus();
     return job_.outputs.rows_ready(block.begin - g_.first_position(), block.end - g_.first_position());
   }
 
-  std::vector<Audit> AttendAudits(const Block& block, const std::vector<std::vector<RegionKeys>>& keys) {
+  std::vector<Audit> AttendAudits(const Block& block) {
     const auto start = std::chrono::steady_clock::now();
     const int64_t count = std::max(kLeastAudits, calibrated() ? LeastSample(job_.options.tolerance.confidence) : 0);
     std::vector<Audit> audits;
@@ -151,30 +150,40 @@ class SplatRun {
       // A block that is not larger than its sample is read entirely, so there is nothing to audit.
       audits.push_back(
           {head, count < block.end - block.begin ? DrawQueries(g_, job_.options.seed, head, block, count) : std::vector<int32_t>(), {}});
-    AttendExactly(job_, workers_, store_, io_, keys, audits);
+    AttendExactly(job_, workers_, store_, io_, block.regions.back(), audits);
     audit_seconds_ += SecondsSince(start);
     return audits;
   }
 
-  // All query heads of a kv_head, over a block.
-  void AttendGroup(const Block& block, const std::vector<std::vector<RegionKeys>>& keys, int64_t kv_head, std::span<const Audit> audits) {
+  // All query heads of a kv_head, over a block: what was audited first, for θ, then the windows, some at a time.
+  void AttendGroup(const Block& block, int64_t kv_head, std::span<const Audit> audits) {
     nodes_.Build(workers_, kv_head, block, block.regions);
     std::vector<std::vector<Window>> windows;  // of each head
-    std::vector<Window*> all;
     for (int64_t head = kv_head * g_.group(); head < (kv_head + 1) * g_.group(); ++head)
       windows.push_back(WindowsOf(g_, head, block.regions, nodes_.of(head)));
-    for (size_t w = 0; w < windows[0].size(); ++w)
-      for (std::vector<Window>& of_head : windows) all.push_back(&of_head[w]);  // those that share keys back to back
-    oneapi::tbb::parallel_for(size_t{0}, all.size(), [&](size_t i) {
+    std::vector<double> theta(theta_.begin() + kv_head * g_.group(), theta_.begin() + (kv_head + 1) * g_.group());
+    if (calibrated()) theta = Calibrate(block, kv_head, windows, audits);
+    size_t first = 0;
+    for (const Region& region : block.regions) {
+      const RegionKeys keys = PackRegion(job_, workers_.local(), store_, region, kv_head);
+      for (const size_t end = first + region.end_window - region.first_window; first < end; first = std::min(end, first + kWindowsAtOnce)) {
+        std::vector<Window*> some;  // those that share keys back to back
+        for (size_t w = first; w < std::min(end, first + kWindowsAtOnce); ++w)
+          for (std::vector<Window>& of_head : windows) some.push_back(&of_head[w]);
+        AttendWindows(some, keys, theta);
+        if (progress_.cancelled()) return;
+      }
+    }
+  }
+
+  void AttendWindows(std::span<Window* const> windows, const RegionKeys& keys, std::span<const double> theta) {
+    oneapi::tbb::parallel_for(size_t{0}, windows.size(), [&](size_t i) {
       if (progress_.cancelled()) return;
       const TraceScope scope(job_.options.trace, "near", "splats");
-      attenders_.local().AttendNear(workers_.local(), io_, *all[i], keys[all[i]->region][kv_head]);
+      attenders_.local().AttendNear(workers_.local(), io_, *windows[i], keys);
     });
-    if (progress_.cancelled()) return;
-    std::vector<double> theta(g_.group());
-    for (int64_t i = 0; i < g_.group(); ++i) theta[i] = ThetaOf(kv_head * g_.group() + i, windows[i], audits);
     std::vector<std::pair<Window*, size_t>> tiles;
-    for (Window* window : all)
+    for (Window* window : windows)
       for (size_t t = 0; t < window->tiles.size(); ++t) tiles.push_back({window, t});
     oneapi::tbb::parallel_for(
         oneapi::tbb::blocked_range<size_t>(0, tiles.size(), kTilesPerTask),
@@ -188,16 +197,51 @@ class SplatRun {
           progress_.Advance(static_cast<double>(rows));
         },
         oneapi::tbb::simple_partitioner());
-    for (const Window* window : all) Count(*window);
+    for (Window* window : windows) {
+      Count(*window);
+      window->near = {};
+    }
   }
 
-  double ThetaOf(int64_t head, std::span<Window> windows, std::span<const Audit> audits) {
-    HeadTotals& totals = heads_[head];
-    if (!calibrated()) return totals.theta = theta_[head];
-    Calibrator calibrator(job_, workers_, attenders_, io_, progress_);
+  // θ of each head of the group.
+  std::vector<double> Calibrate(const Block& block, int64_t kv_head, std::vector<std::vector<Window>>& windows,
+                                std::span<const Audit> audits) {
+    const auto start = std::chrono::steady_clock::now();
+    const int64_t first_head = kv_head * g_.group();
+    std::vector<std::pair<Window*, const Audit*>> held;
+    for (int64_t i = 0; i < g_.group(); ++i)
+      for (Window& window : windows[i])
+        if (Holds(audits[first_head + i], window)) held.push_back({&window, &audits[first_head + i]});
+    oneapi::tbb::parallel_for(size_t{0}, held.size(), [&](size_t i) { attenders_.local().Order(workers_.local(), *held[i].first); });
+    std::vector<std::vector<AuditedTile>> tiles;  // of each head
+    for (int64_t i = 0; i < g_.group(); ++i) tiles.push_back(AuditedTilesOf(windows[i], audits[first_head + i], job_.options.seed));
+    for (size_t r = 0; r < block.regions.size(); ++r) AttendNear(block.regions[r], static_cast<int64_t>(r), kv_head, tiles);
+    audit_seconds_ += SecondsSince(start);
+    std::vector<double> theta;
+    for (int64_t i = 0; i < g_.group(); ++i) theta.push_back(Search(tiles[i], audits[first_head + i]));
+    return theta;
+  }
+
+  // The near fields of those audited tiles that stand in a region.
+  void AttendNear(const Region& region, int64_t number, int64_t kv_head, std::vector<std::vector<AuditedTile>>& tiles) {
+    std::vector<AuditedTile*> own;
+    for (std::vector<AuditedTile>& of_head : tiles)
+      for (AuditedTile& tile : of_head)
+        if (tile.window->region == number) own.push_back(&tile);
+    if (own.empty()) return;
+    const RegionKeys keys = PackRegion(job_, workers_.local(), store_, region, kv_head);
+    oneapi::tbb::parallel_for(size_t{0}, own.size(), [&](size_t i) {
+      const TraceScope scope(job_.options.trace, "near of a trial", "calibrate");
+      own[i]->near = attenders_.local().AttendNear(workers_.local(), io_, *own[i]->window, own[i]->queries(), keys);
+    });
+  }
+
+  double Search(std::span<AuditedTile> tiles, const Audit& audit) {
+    HeadTotals& totals = heads_[audit.head];
     const int64_t first = totals.step.value_or(StepOfTheta(kFirstTheta * job_.options.tolerance.error));
-    const Calibrated found = calibrator.Search(windows, audits[head], job_.options.tolerance, first);
+    const Calibrated found = Calibrator(job_, workers_, attenders_, io_, progress_).Search(tiles, audit, job_.options.tolerance, first);
     totals.step = found.step;
+    wasted_seconds_ += found.wasted_seconds;
     if (found.theta == kReadAll)
       ++totals.dense_blocks;
     else
@@ -205,22 +249,21 @@ class SplatRun {
     return found.theta;
   }
 
+  // Unless its trial was stored.
   void AttendTile(Window& window, size_t t, double theta) {
-    if (window.done[t].theta == theta) return;
+    TileDone& done = window.done[t];
+    if (done.theta == theta) return;
     const TraceScope scope(job_.options.trace, "tile", "splats");
     Worker& worker = workers_.local();
-    attenders_.local().AttendFar(worker, io_, window, t, theta);
+    done = {theta, attenders_.local().AttendFar(worker, io_, window, window.tiles[t], theta, TileOpener::Depth::kWhole)};
     io_.Store(worker, window.tiles[t]);
   }
 
   void Count(const Window& window) {
     HeadTotals& totals = heads_[window.head];
-    for (float near : window.near_keys) totals.near += near;
+    for (float near : window.near.keys) totals.near += near;
     near_seconds_ += window.near_seconds;
-    for (const TileDone& done : window.done) {
-      totals.cost += done.cost;
-      wasted_seconds_ += done.wasted_seconds;
-    }
+    for (const TileDone& done : window.done) totals.cost += done.cost;
   }
 
   // Of the block's audited queries, as they stand in the output.

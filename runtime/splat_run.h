@@ -25,7 +25,7 @@ struct Block {
 std::vector<Region> RegionsOf(const Geometry& geometry);
 std::vector<Block> BlocksOf(const Geometry& geometry);
 
-// What the windows of a region read exactly, for every kv_head.
-std::vector<RegionKeys> PackRegion(const Job& job, Workers& workers, const IndexStore& store, const Region& region);
+// What the windows of a region read exactly of a kv_head.
+RegionKeys PackRegion(const Job& job, Worker& worker, const IndexStore& store, const Region& region, int64_t kv_head);
 
 }  // namespace hsa

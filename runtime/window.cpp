@@ -9,15 +9,15 @@ namespace {
 
 constexpr int64_t kSumLanes = 16;  // partial sums of a row
 
-// One buffer of a tile's state, and where a window keeps it.
+// One buffer of a tile's state, and where a near field keeps it.
 struct StatePart {
   const char* buffer;
-  std::vector<float> Window::* rows;
+  std::vector<float> NearField::* rows;
   int64_t width;
 };
 
 std::array<StatePart, 3> StateParts(const Geometry& g) {
-  return {{{"max", &Window::max, 1}, {"sum", &Window::sum, kSumLanes}, {"acc", &Window::acc, g.padded_value_dim}}};
+  return {{{"max", &NearField::max, 1}, {"sum", &NearField::sum, kSumLanes}, {"acc", &NearField::acc, g.padded_value_dim}}};
 }
 
 }  // namespace
@@ -41,45 +41,58 @@ std::vector<Window> WindowsOf(const Geometry& g, int64_t head, std::span<const R
 WindowAttender::WindowAttender(const Job& job, const IndexStore& store)
     : g_(job.geometry), order_(job.program, job.geometry, job.inputs.query), opener_(job, store) {}
 
+void WindowAttender::Order(Worker& worker, Window& window) const {
+  if (!window.tiles.empty()) return;
+  window.tiles = order_.Tiles(worker, window.head, window.begin, window.end);
+  window.done.assign(window.tiles.size(), {});
+}
+
+NearField WindowAttender::AttendNear(Worker& worker, const TileIo& io, const Window& window, const Tile& tile, const RegionKeys& keys) {
+  NearField near;
+  io.Load(worker, tile);
+  opener_.AttendNear(worker, tile, window.near_start, keys);
+  for (const StatePart& part : StateParts(g_)) {
+    const float* rows = worker.Buffer(part.buffer);
+    (near.*part.rows).assign(rows, rows + tile.rows() * part.width);
+  }
+  for (int32_t position : tile.positions()) near.keys.push_back(static_cast<float>(opener_.NearKeys(position, window.near_start, keys)));
+  return near;
+}
+
 void WindowAttender::AttendNear(Worker& worker, const TileIo& io, Window& window, const RegionKeys& keys) {
   const auto start = std::chrono::steady_clock::now();
-  const int64_t count = window.end - window.begin;
-  for (const StatePart& part : StateParts(g_)) (window.*part.rows).resize(count * part.width);
-  window.near_keys.clear();
+  window.near = {};
   // Tiles stand at multiples of their size, wherever the first query does.
   for (int64_t begin = window.begin; begin < window.end;) {
     const int64_t end = std::min(window.end, (begin / g_.tile + 1) * g_.tile);
-    const Tile tile = Tile::Range(window.head, begin, end);
-    io.Load(worker, tile);
-    opener_.AttendNear(worker, tile, window.near_start, keys);
-    for (int32_t position : tile.positions())
-      window.near_keys.push_back(static_cast<float>(opener_.NearKeys(position, window.near_start, keys)));
-    for (const StatePart& part : StateParts(g_))
-      std::copy_n(worker.Buffer(part.buffer), (end - begin) * part.width,
-                  (window.*part.rows).begin() + (begin - window.begin) * part.width);
+    const NearField near = AttendNear(worker, io, window, Tile::Range(window.head, begin, end), keys);
+    const auto append = [](const std::vector<float>& rows, std::vector<float>& all) { all.insert(all.end(), rows.begin(), rows.end()); };
+    for (const StatePart& part : StateParts(g_)) append(near.*part.rows, window.near.*part.rows);
+    append(near.keys, window.near.keys);
     begin = end;
   }
-  window.tiles = order_.Tiles(worker, window.head, window.begin, window.end);
-  window.done.assign(window.tiles.size(), {});
+  Order(worker, window);
   window.near_seconds = SecondsSince(start);
+}
+
+TileCost WindowAttender::AttendFar(Worker& worker, const TileIo& io, const Window& window, const Tile& tile, const NearField& near,
+                                   double theta, TileOpener::Depth depth) {
+  const int64_t finite = io.Load(worker, tile);
+  for (const StatePart& part : StateParts(g_)) std::copy_n((near.*part.rows).begin(), tile.rows() * part.width, worker.Buffer(part.buffer));
+  return opener_.AttendFar(worker, tile, finite, window.near_start, *window.nodes, theta, depth);
 }
 
 TileCost WindowAttender::AttendFar(Worker& worker, const TileIo& io, const Window& window, const Tile& tile, double theta,
                                    TileOpener::Depth depth) {
-  const int64_t finite = io.Load(worker, tile);
+  thread_local NearField near;
   for (const StatePart& part : StateParts(g_)) {
-    float* rows = worker.Buffer(part.buffer);
+    std::vector<float>& rows = near.*part.rows;
+    rows.resize(tile.rows() * part.width);
     for (int64_t r = 0; r < tile.rows(); ++r)
-      std::copy_n((window.*part.rows).begin() + (tile.position[r] - window.begin) * part.width, part.width, rows + r * part.width);
+      std::copy_n((window.near.*part.rows).begin() + (tile.position[r] - window.begin) * part.width, part.width,
+                  rows.begin() + r * part.width);
   }
-  return opener_.AttendFar(worker, tile, finite, window.near_start, *window.nodes, theta, depth);
-}
-
-void WindowAttender::AttendFar(Worker& worker, const TileIo& io, Window& window, size_t t, double theta) {
-  TileDone& done = window.done[t];
-  done.wasted_seconds += done.cost.seconds();
-  done.theta = theta;
-  done.cost = AttendFar(worker, io, window, window.tiles[t], theta, TileOpener::Depth::kWhole);
+  return AttendFar(worker, io, window, tile, near, theta, depth);
 }
 
 }  // namespace hsa

@@ -12,11 +12,16 @@
 
 namespace hsa {
 
+// Partial results (docs/spec.md, "Partial") of queries behind their near field, and how many near keys each of them saw.
+struct NearField {
+  std::vector<float> max, sum, acc;
+  std::vector<float> keys;
+};
+
 // What was stored last for a tile.
 struct TileDone {
   double theta = std::numeric_limits<double>::quiet_NaN();  // not yet
   TileCost cost;                                            // of the index
-  double wasted_seconds = 0;                                // of what was stored before and is void
 };
 
 struct Window {
@@ -26,11 +31,9 @@ struct Window {
   int64_t region = 0;                 // which of the block's
   const SplatNodes* nodes = nullptr;  // of the head in the block
 
-  // Once its near field is attended:
-  std::vector<Tile> tiles;           // of all its queries
-  std::vector<TileDone> done;        // of each tile
-  std::vector<float> max, sum, acc;  // of each query, in order of position
-  std::vector<float> near_keys;      // of each query, in order of position
+  std::vector<Tile> tiles;     // of all its queries, once they are ordered
+  std::vector<TileDone> done;  // of each tile
+  NearField near;              // of all its queries by position, once it is attended, until its tiles are
   double near_seconds = 0;
 };
 
@@ -42,14 +45,21 @@ class WindowAttender {
  public:
   WindowAttender(const Job& job, const IndexStore& store);
 
-  // Reads the near field by tiles of neighbours, which skip what the mask hides, and orders the queries.
+  // Cuts the window's queries into tiles, unless that is done.
+  void Order(Worker& worker, Window& window) const;
+
+  // Reads the near field of the whole window, by tiles of neighbours, which skip what the mask hides; orders the queries.
   void AttendNear(Worker& worker, const TileIo& io, Window& window, const RegionKeys& keys);
 
-  // The whole tile in the worker's buffers, ready to be finished: near field and index, opened at `theta`.
-  TileCost AttendFar(Worker& worker, const TileIo& io, const Window& window, const Tile& tile, double theta, TileOpener::Depth depth);
+  // Reads the near field of one tile, in the order of its rows.
+  NearField AttendNear(Worker& worker, const TileIo& io, const Window& window, const Tile& tile, const RegionKeys& keys);
 
-  // The same for tile `t` of the window, noting in its `done` what was taken and what became void.
-  void AttendFar(Worker& worker, const TileIo& io, Window& window, size_t t, double theta);
+  // The whole tile in the worker's buffers, ready to be finished: its near field, by its rows, and the index, opened at `theta`.
+  TileCost AttendFar(Worker& worker, const TileIo& io, const Window& window, const Tile& tile, const NearField& near, double theta,
+                     TileOpener::Depth depth);
+
+  // The same from the near field of the window.
+  TileCost AttendFar(Worker& worker, const TileIo& io, const Window& window, const Tile& tile, double theta, TileOpener::Depth depth);
 
   TileOpener& opener() { return opener_; }
 

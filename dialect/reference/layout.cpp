@@ -50,7 +50,7 @@ int64_t Layout::segmentOf(int64_t windowStart) const {
 std::vector<Block> Layout::cutIntoBlocks() const {
   const auto blockOf = [&](const Window& window) {
     const int64_t segment = segmentOf(window.start);
-    return segment < 4 ? segment / 2 : 2 + (segment - 4) / 4;
+    return segment < 2 ? 0 : segment < 32 ? static_cast<int64_t>(llvm::Log2_64(segment)) : 4 + segment / 32;
   };
   std::vector<Block> blocks;
   for (const Window& window : windows()) {

@@ -58,7 +58,9 @@ const BlockCase kBlockCases[] = {
     {"short_rest", 100, 159, true, {59, 128}},      // however few follow
     {"four_segments", 320, 512, true, {192, 256}},  // 2 3 | 4 5 6 7
     {"later_ones", 400, 768, true, {368, 512}},
-    {"any_number", 512, 2048, true, {1536, 1792}},
+    {"sixteen_segments", 512, 2048, true, {1536}},  // 16 … 31
+    {"thirty_two", 1100, 2100, true, {1000, 1024, 2048}},
+    {"no_more_than_that", 2200, 6200, true, {4000, 4096, 6144}},
     {"rest_of_ten", 300, 522, true, {222, 256, 512}},
     {"not_causal", 600, 640, false, {40}},  // one near field for all
 };

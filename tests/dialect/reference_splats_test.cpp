@@ -89,13 +89,13 @@ TEST_P(ReferenceSplatsTest, AnyCutCountsEachVisibleKeyOnce) {
   }
 }
 
-// The future changes no bit: rows before the block of the first changed token stay. Blocks are two segments, then four.
+// The future changes no bit: rows before the block of the first changed token stay. Blocks begin at segment 0, 2, 4, 8 and so on.
 TEST_P(ReferenceSplatsTest, TheFutureChangesNothing) {
   oracle::Problem p = oracle::RandomProblem(GetParam().spec, /*seed=*/7);
   if (!p.mask.causal) return;  // there is no future
   AttentionModule module(AttentionText(p, Config(0.02)), Form::kFused);
   const oracle::Result before = module.Run("attention", Inputs(p));
-  const int64_t changed = p.M - p.N / 3, segment = changed / 256, block = (segment < 4 ? segment / 2 * 2 : segment / 4 * 4) * 256;
+  const int64_t changed = p.M - p.N / 3, segment = changed / 256, block = (segment < 2 ? 0 : segment < 4 ? 2 : segment < 8 ? 4 : 8) * 256;
   for (int64_t h = 0; h < p.Hkv; ++h)
     for (int64_t c = changed * p.D; c < p.M * p.D; ++c) p.k[h * p.M * p.D + c] *= -2;
   for (int64_t h = 0; h < p.H; ++h)

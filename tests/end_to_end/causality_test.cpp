@@ -1,5 +1,6 @@
 // The future changes no bit of a row.
 #include <algorithm>
+#include <cmath>
 #include <ostream>
 
 #include "gtest/gtest.h"
@@ -13,10 +14,13 @@ const GraphSpec kCausal = {.H = 2, .Hkv = 1, .D = 64, .Dv = 64, .mask = {.causal
 const GraphSpec kSinks = {
     .H = 2, .Hkv = 1, .D = 32, .Dv = 48, .mask = {.causal = true, .window = 1100, .sinks = 300}, .units = kSmallUnits};
 
-// Where the block of the token begins: two segments, two, then four at a time.
+// Where the block of the token begins: at segment 0, 2, 4, 8, 16 or a multiple of 32.
 int64_t BlockBegin(int64_t token) {
   const int64_t segment = token / kSmallUnits.segment;
-  return (segment < 4 ? segment / 2 * 2 : segment / 4 * 4) * kSmallUnits.segment;
+  return (segment < 2    ? 0
+          : segment < 32 ? int64_t{1} << static_cast<int64_t>(std::log2(segment))
+                         : segment / 32 * 32) *
+         kSmallUnits.segment;
 }
 
 struct Case {

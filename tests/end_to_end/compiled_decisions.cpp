@@ -97,11 +97,11 @@ Decided DecideAndAttend(const Plan& plan, const oracle::Problem& p, double theta
     for (int64_t head = 0; head < g.heads; ++head) {
       nodes.Build(workers, head / g.group(), block, block.regions);
       for (const Region& region : block.regions) {
-        const std::vector<RegionKeys> keys = PackRegion(job, workers, **store, region);
+        const RegionKeys keys = PackRegion(job, workers.local(), **store, region, head / g.group());
         const Reader reader(job, **store, region, nodes.of(head).levels());
         reader.Orders(decided.index);
         for (Window& window : WindowsOf(g, head, std::span(&region, 1), nodes.of(head))) {
-          attender.AttendNear(workers.local(), io, window, keys[window.kv_head]);
+          attender.AttendNear(workers.local(), io, window, keys);
           const int64_t w0 = window.begin / g.window * g.window;
           std::vector<std::vector<int64_t>>& tiles = decided.index.tiles[{head, w0}];
           for (const Tile& tile : window.tiles) {
