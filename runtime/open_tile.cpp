@@ -105,19 +105,24 @@ void TileOpener::RootMass(Worker& worker, const SplatNodes& nodes, const Visible
   add(nodes.mini_level(), mini_base + units.first_mini, mini_base + units.end_mini);
 }
 
-// Returns how many nodes were scored; the leaves to read are in work_[0].
-double TileOpener::ScoreTree(Worker& worker, const SplatNodes& nodes, const Tile& tile, const VisibleUnits& units, double threshold) {
+// The leaves to read are in work_[0] then.
+void TileOpener::ScoreTree(Worker& worker, const SplatNodes& nodes, const Tile& tile, const VisibleUnits& units, double threshold,
+                           TileCost& cost) {
   const size_t levels = nodes.levels().size();
   nodes.BindReference(worker);
   worker.Call(bands_);
   RootMass(worker, nodes, units);
-  const auto rows = static_cast<int32_t>(tile.rows());
-  worker.Bind("tile_rows", &rows, {1});
+  const auto tile_rows = static_cast<int32_t>(tile.rows());
+  const auto rows = static_cast<double>(tile.rows());
+  worker.Bind("tile_rows", &tile_rows, {1});
   worker.Call(log_mass_);
   const auto limit = static_cast<float>(threshold);
   worker.Bind("theta", &limit, {1});
   const int64_t mini_base = units.mini_slot * g_.minis_per_segment();
-  double scored = static_cast<double>(units.end_segment - units.first_segment + units.end_mini - units.first_mini);
+  // Roots may share a group with nodes that the tile does not see.
+  const int64_t segments = units.end_segment - units.first_segment, minis = units.end_mini - units.first_mini;
+  cost.levels[levels - 1].scored = static_cast<double>(segments);
+  cost.levels[nodes.mini_level()].scored = static_cast<double>(minis);
   for (size_t level = levels; level-- > 0;) {
     std::vector<int32_t>&in = work_[level + 1], &out = work_[level];
     if (in.empty()) continue;
@@ -140,9 +145,14 @@ double TileOpener::ScoreTree(Worker& worker, const SplatNodes& nodes, const Tile
     worker.Bind("counts", counts.data(), {2});
     worker.Call(score_);
     out.resize(counts[1]);
-    if (level > 0) scored += static_cast<double>((out.size() - before) * kGroupNodes);
+    const size_t groups = out.size() - before;
+    cost.levels[level].opened = static_cast<double>(groups) / static_cast<double>(l.child_groups);
+    if (level > 0) cost.levels[level - 1].scored += static_cast<double>(groups * kGroupNodes);
   }
-  return scored;
+  for (LevelCost& level : cost.levels) {
+    level.scored *= rows, level.opened *= rows;
+    cost.nodes += level.scored;
+  }
 }
 
 // Returns how many keys the opened leaves have.
@@ -173,7 +183,7 @@ TileCost TileOpener::AttendFar(Worker& worker, const Tile& tile, int64_t finite,
   const double threshold = theta > 0 ? theta * theta * static_cast<double>(finite) : kOpenAll;
   const auto rows = static_cast<double>(tile.rows());
   ClearWork();
-  if (theta != kReadAll) cost.nodes = rows * ScoreTree(worker, nodes, tile, units, threshold);
+  if (theta != kReadAll) ScoreTree(worker, nodes, tile, units, threshold, cost);
   cost.score_seconds = SecondsSince(start);
   start = std::chrono::steady_clock::now();
   cost.leaves = rows * ReadLeaves(worker, index, bounds, units, depth);

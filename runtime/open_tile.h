@@ -1,11 +1,13 @@
 // Attention of one tile: its near field exactly, the tree from its roots down, opening what the residual asks for, or every key.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "runtime/format/plan_checks.h"
 #include "runtime/index_store.h"
 #include "runtime/splat_nodes.h"
 #include "runtime/tile.h"
@@ -20,16 +22,24 @@ struct RegionKeys {
   std::vector<int32_t> exception_positions;
 };
 
+// Nodes of one level, summed over the queries: places of groups that were scored, and nodes that were opened.
+struct LevelCost {
+  double scored = 0, opened = 0;
+};
+
 // What the index took: key-equivalents, summed over the queries, and seconds of one thread.
 struct TileCost {
   double nodes = 0, leaves = 0;
   double score_seconds = 0, leaves_seconds = 0;
+  std::array<LevelCost, format::kMaxLevels> levels{};  // finest first
 
   double keys() const { return nodes + leaves; }
   double seconds() const { return score_seconds + leaves_seconds; }
   TileCost& operator+=(const TileCost& other) {
     nodes += other.nodes, leaves += other.leaves;
     score_seconds += other.score_seconds, leaves_seconds += other.leaves_seconds;
+    for (size_t level = 0; level < levels.size(); ++level)
+      levels[level].scored += other.levels[level].scored, levels[level].opened += other.levels[level].opened;
     return *this;
   }
 };
@@ -72,7 +82,7 @@ class TileOpener {
   void AttendExceptions(Worker& worker, const TileBounds& bounds, int64_t before, const RegionKeys& keys);
   void ClearWork();
   VisibleUnits UnitsOf(const TileBounds& bounds, int64_t near_start, double theta) const;
-  double ScoreTree(Worker& worker, const SplatNodes& nodes, const Tile& tile, const VisibleUnits& units, double threshold);
+  void ScoreTree(Worker& worker, const SplatNodes& nodes, const Tile& tile, const VisibleUnits& units, double threshold, TileCost& cost);
   void RootMass(Worker& worker, const SplatNodes& nodes, const VisibleUnits& units);
   double ReadLeaves(Worker& worker, const SplatIndex& index, const TileBounds& bounds, const VisibleUnits& units, Depth depth);
 

@@ -31,6 +31,13 @@ Json Heads(const std::vector<HeadReport>& heads) {
   return list;
 }
 
+Json Levels(const std::vector<LevelReport>& levels) {
+  Json list = Json::array();
+  for (const LevelReport& level : levels)
+    list.push_back({{"tokens", level.tokens}, {"scored_fraction", Number(level.scored)}, {"opened_fraction", Number(level.opened)}});
+  return list;
+}
+
 std::string Bytes(double bytes) {
   constexpr std::string_view kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   std::size_t unit = 0;
@@ -65,6 +72,16 @@ std::string Seconds(const RunReport& report) {
   for (const auto& [name, seconds] : parts) {
     if (seconds <= 0) continue;
     text << separator << name << ' ' << Short(seconds);
+    separator = ", ";
+  }
+  return text.str();
+}
+
+std::string Opened(const std::vector<LevelReport>& levels) {
+  std::ostringstream text;
+  std::string_view separator;
+  for (const LevelReport& level : levels) {
+    text << separator << Percent(level.opened) << " of the nodes of " << level.tokens;
     separator = ", ";
   }
   return text.str();
@@ -115,6 +132,7 @@ std::string ToJson(const RunReport& report) {
                        {"max", Number(verified.max)},
                        {"coverage", Number(verified.coverage)}}},
                      {"dense_blocks", report.dense_blocks},
+                     {"levels", Levels(report.levels)},
                      {"heads", Heads(report.heads)},
                      {"warnings", report.warnings}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -133,6 +151,7 @@ std::ostream& operator<<(std::ostream& out, const RunReport& report) {
   Line(out, "keys",
        Percent(report.read.total) + " of the visible ones: near " + Percent(report.read.near) + ", nodes " + Percent(report.read.nodes) +
            ", leaves " + Percent(report.read.leaves));
+  if (!report.levels.empty()) Line(out, "opened", Opened(report.levels));
   if (report.tolerance.asked > 0)
     Line(out, "tolerance",
          Short(report.tolerance.asked) + " at " + Percent(report.tolerance.confidence) + ", on " +

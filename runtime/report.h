@@ -13,6 +13,13 @@ struct ReadFractions {
   double near = 0, nodes = 0, leaves = 0, total = 0;
 };
 
+// Nodes of a level, over all heads and queries: the share of those that were scored and then opened, and what scoring cost.
+struct LevelReport {
+  int64_t tokens = 0;  // slots of a node
+  double scored = 0;   // nodes scored / visible keys
+  double opened = 0;   // nodes opened / nodes scored
+};
+
 struct HeadReport {
   int64_t head = 0;
   double theta = 0;  // of its last block that was not dense
@@ -45,6 +52,7 @@ struct RunReport {
     double median = 0, p90 = 0, p95 = 0, max = 0, coverage = 0;
   } verified;  // --verify: relative L2 against float64
   int64_t dense_blocks = 0;
+  std::vector<LevelReport> levels;  // coarsest first; none in exact mode
   std::vector<HeadReport> heads;
   std::vector<std::string> warnings;
 };

@@ -309,6 +309,11 @@ class SplatRun {
       report.heads.push_back({head, totals.theta, totals.dense_blocks, share(totals.near, totals.cost, std::max(visible, 1.0))});
     }
     report.read = share(near, all, std::max(visible * static_cast<double>(g_.heads), 1.0));
+    for (int64_t level = g_.levels; level-- > 0;) {
+      const auto [scored, opened] = all.levels[level];
+      report.levels.push_back({job_.plan.graph().splats().level_tokens(static_cast<int>(level)),
+                               scored / std::max(visible * static_cast<double>(g_.heads), 1.0), opened / std::max(scored, 1.0)});
+    }
     report.seconds.score = all.score_seconds / job_.threads;
     report.seconds.leaves = all.leaves_seconds / job_.threads;
     const double flop_per_key = 2.0 * static_cast<double>(g_.head_dim + g_.value_dim);

@@ -25,6 +25,7 @@ RunReport Example() {
   report.flop = 3e9;
   report.peak_anon_bytes = 200 << 20;
   report.read = {0.1, 0.05, 0.02, 0.17};
+  report.levels = {{8192, 0.01, 0.5}};
   report.heads = {{0, 0.01, 0, {0.1, 0.05, 0.02, 0.17}}};
   report.warnings = {"say \"why\""};
   return report;
@@ -34,11 +35,12 @@ TEST(ReportTest, NamesAreTheContract) {
   const auto json = nlohmann::ordered_json::parse(ToJson(Example()));
   using Names = std::vector<std::string>;
   EXPECT_EQ(Keys(json), (Names{"schema", "variant", "mode", "seconds", "tokens_per_s", "flop", "bytes_read", "peak_anon_bytes",
-                               "mapped_bytes", "read", "tolerance", "verified", "dense_blocks", "heads", "warnings"}));
+                               "mapped_bytes", "read", "tolerance", "verified", "dense_blocks", "levels", "heads", "warnings"}));
   EXPECT_EQ(Keys(json["seconds"]), (Names{"index", "calibrate", "near", "score", "leaves", "write", "total"}));
   EXPECT_EQ(Keys(json["read"]), (Names{"near_fraction", "nodes_fraction", "leaves_fraction", "total_fraction"}));
   EXPECT_EQ(Keys(json["tolerance"]), (Names{"asked", "confidence", "audited", "median", "p95", "max"}));
   EXPECT_EQ(Keys(json["verified"]), (Names{"n", "median", "p90", "p95", "max", "coverage"}));
+  EXPECT_EQ(Keys(json["levels"][0]), (Names{"tokens", "scored_fraction", "opened_fraction"}));
   EXPECT_EQ(Keys(json["heads"][0]), (Names{"head", "theta", "dense_blocks", "read"}));
   EXPECT_EQ(json["schema"], 1);
   EXPECT_EQ(json["read"]["total_fraction"], 0.17);
@@ -47,6 +49,7 @@ TEST(ReportTest, NamesAreTheContract) {
 
 TEST(ReportTest, ListsStayListsWhenTheyAreEmpty) {
   const auto json = nlohmann::json::parse(ToJson(RunReport()));
+  EXPECT_EQ(json["levels"], nlohmann::json::array());
   EXPECT_EQ(json["heads"], nlohmann::json::array());
   EXPECT_EQ(json["warnings"], nlohmann::json::array());
 }
