@@ -45,9 +45,9 @@ def Hsa_TileAttendLeavesOp : Hsa_TileOp<"attend_leaves", 8, 7> {
 }
 
 // ---- nodes
-def Hsa_TileStartMassOp : Hsa_TileOp<"start_mass", 2, 3> {
-  let summary = "Z = near mass";
-  let description = "ins max, sum; outs mass_max [TQ], mass_sum [TQ,16], mass_acc [TQ,16] (scratch). Source: docs/spec.md, Opening.";
+def Hsa_TileStartMassOp : Hsa_TileOp<"start_mass", 2, 4> {
+  let summary = "Z = near mass, Σ r² = 0";
+  let description = "ins max, sum; outs mass_max [TQ], mass_sum [TQ,16], mass_acc [TQ,16] (scratch), closed_r2 [TQ,16]. Source: docs/spec.md, Opening.";
 }
 def Hsa_TileRootMassOp : Hsa_TileOp<"root_mass", 8, 7> {
   let summary = "Z += Σ M over the roots on the worklist";
@@ -57,9 +57,9 @@ def Hsa_TileLogMassOp : Hsa_TileOp<"log_mass", 3, 1> {
   let summary = "log_z = log2 Z; +inf behind the last query";
   let description = "ins mass_max, mass_sum, tile_rows [1]; outs log_z [TQ]. Source: docs/spec.md, Opening.";
 }
-def Hsa_TileScoreLevelOp : Hsa_TileOp<"score_level", 12, 12> {
-  let summary = "score the nodes on the worklist; open those with Σ r² > theta, close the others: state ∪= M (v̄ + tr y)";
-  let description = "ins query, query_bands, node_mean, node_value [G,4,Dv], node_var, node_scalar, level_params, work_in, log_z, theta [1], query_apart [TQ,D], tilt [B,D,16]: σ Cᵀ in panels of 16 columns; outs work_out, counts, max, sum, acc and scratch: scores, key_batch, value_batch, var_batch, scalar_batch, residual [64], tilt_rows [TQ,Dv]. Source: docs/spec.md, Opening.";
+def Hsa_TileScoreLevelOp : Hsa_TileOp<"score_level", 12, 14> {
+  let summary = "score the nodes on the worklist; open those with Σ r² > theta, close the others: state ∪= M (v̄ + tr y), closed_r2 += r²";
+  let description = "ins query, query_bands, node_mean, node_value [G,4,Dv], node_var, node_scalar, level_params, work_in, log_z, theta [1], query_apart [TQ,D], tilt [B,D,16]: σ Cᵀ in panels of 16 columns; outs work_out, counts, max, sum, acc and scratch: scores, key_batch, value_batch, var_batch, scalar_batch, residual [64], tilt_rows [TQ,Dv]; closed_r2 [TQ,16]: sums of lanes, and scratch batch_r2 [TQ,64]. Source: docs/spec.md, Opening.";
 }
 
 // ---- rows that enter and leave

@@ -12,6 +12,7 @@ inline constexpr int kBatchPanels = 4;
 inline constexpr int kBatchKeys = kPanelKeys * kBatchPanels;
 inline constexpr int kGroupNodes = 4;  // nodes are stored four side by side: the children of one node
 inline constexpr int kBatchGroups = kBatchKeys / kGroupNodes;
+inline constexpr int kSumLanes = 16;             // partial sums of a row, added up at its end
 inline constexpr int kPadPosition = 0x7fffffff;  // of an empty slot: after every query, so masked for all
 
 struct TileShape {

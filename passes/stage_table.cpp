@@ -35,12 +35,12 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       // a tile of queries and its state
       {"query", buffer, f32, {tq, d}}, {"query_bands", buffer, f32, {tq, b}}, {"query_apart", buffer, f32, {tq, d}},
       {"tilt", port, f32, {p.tiltPanels(), d, panel}}, {"tilt_rows", buffer, f32, {tq, dv}}, {"max", buffer, f32, {tq}}, {"sum", buffer, f32, {tq, 16}},
-      {"acc", buffer, f32, {tq, dv}}, {"mass_max", buffer, f32, {tq}}, {"mass_sum", buffer, f32, {tq, 16}}, {"mass_acc", buffer, f32, {tq, 16}},
+      {"acc", buffer, f32, {tq, dv}}, {"mass_max", buffer, f32, {tq}}, {"mass_sum", buffer, f32, {tq, 16}}, {"mass_acc", buffer, f32, {tq, 16}}, {"closed_r2", buffer, f32, {tq, 16}},
       {"log_z", buffer, f32, {tq}}, {"o_rows", port, f32, {tq, dv}}, {"lse_row", port, f32, {tq}},
       // scratch of one batch
       {"scores", buffer, f32, {tq, kBatchKeys}}, {"key_batch", buffer, f32, {batch, d, panel}}, {"value_batch", buffer, f32, {batch, panel, dv}},
       {"pos_batch", buffer, i32, {batch, panel}}, {"var_batch", buffer, f32, {batch, b, panel}}, {"scalar_batch", buffer, f32, {4, kBatchKeys}},
-      {"residual", buffer, f32, {kBatchKeys}},
+      {"residual", buffer, f32, {kBatchKeys}}, {"batch_r2", buffer, f32, {tq, kBatchKeys}},
   };
   // clang-format on
 }
@@ -66,13 +66,13 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
       {"attend_panels", "tile", false, {"query", "panel_k", "panel_v", "panel_pos", "panel_bad", "panel_range", "visible_lo", "visible_hi"},
        {"max", "sum", "acc", "scores"}},
       {"query_bands", "tile", false, {"query", "reference"}, {"query_bands", "query_apart"}},
-      {"start_mass", "tile", false, {"max", "sum"}, {"mass_max", "mass_sum", "mass_acc"}},
+      {"start_mass", "tile", false, {"max", "sum"}, {"mass_max", "mass_sum", "mass_acc", "closed_r2"}},
       {"root_mass", "level", false, {"query", "query_bands", "node_mean", "node_var", "node_scalar", "level_params", "work_in", "counts"},
        {"mass_max", "mass_sum", "mass_acc", "scores", "key_batch", "var_batch", "scalar_batch"}},
       {"log_mass", "tile", false, {"mass_max", "mass_sum", "tile_rows"}, {"log_z"}},
       {"score_level", "level", false,
        {"query", "query_bands", "node_mean", "node_value", "node_var", "node_scalar", "level_params", "work_in", "log_z", "theta", "query_apart", "tilt"},
-       {"work_out", "counts", "max", "sum", "acc", "scores", "key_batch", "value_batch", "var_batch", "scalar_batch", "residual", "tilt_rows"}},
+       {"work_out", "counts", "max", "sum", "acc", "scores", "key_batch", "value_batch", "var_batch", "scalar_batch", "residual", "tilt_rows", "closed_r2", "batch_r2"}},
       {"attend_leaves", "tile", true, {"query", "leaf_k", "leaf_v", "leaf_pos", "work_in", "counts", "visible_lo", "visible_hi"},
        {"max", "sum", "acc", "scores", "key_batch", "value_batch", "pos_batch"}},
       {"finish", "tile", false, {"max", "sum", "acc"}, {"o_rows", "lse_row"}},

@@ -66,7 +66,9 @@ Calibrator::Trial Calibrator::Try(std::span<AuditedTile> tiles, const Audit& aud
       Worker& worker = workers_.local();
       AuditedTile& tile = tiles[i];
       AuditedTile::Result& result = tile.fresh;
-      result.cost = attenders_.local().AttendFar(worker, io_, *tile.window, tile.queries(), tile.near, theta, TileOpener::Depth::kWhole);
+      WindowAttender& attender = attenders_.local();
+      result.cost = attender.AttendFar(worker, io_, *tile.window, tile.queries(), tile.near, theta, TileOpener::Depth::kWhole);
+      result.doubt.assign(attender.opener().doubt().begin(), attender.opener().doubt().end());
       io_.Finish(worker, result.o, result.lse);
       for (const auto& [row, audited] : tile.rows)
         errors[audited] = RowError(std::span(result.o).subspan(row * dv, dv), std::span(audit.exact).subspan(audited * dv, dv));
@@ -125,6 +127,7 @@ void Calibrator::Store(std::span<AuditedTile> tiles, double theta) {
   oneapi::tbb::parallel_for(size_t{0}, tiles.size(), [&](size_t i) {
     const AuditedTile& tile = tiles[i];
     io_.Store(workers_.local(), tile.queries(), tile.kept.o, tile.kept.lse);
+    io_.StoreError(tile.queries(), tile.kept.doubt);
     tile.window->done[tile.tile] = {theta, tile.kept.cost};
   });
 }

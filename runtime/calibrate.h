@@ -31,6 +31,7 @@ struct AuditedTile {
   struct Result {
     TileCost cost;
     std::vector<float> o, lse;  // as TileIo::Finish makes them
+    std::vector<float> doubt;   // as TileOpener::doubt tells it
   } fresh, kept;                // of the trial that runs, and of the largest θ that passed so far
 
   const Tile& queries() const { return window->tiles[tile]; }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <numeric>
 
 namespace hsa {
 
@@ -155,6 +157,11 @@ void TileOpener::ScoreTree(Worker& worker, const SplatNodes& nodes, const Tile& 
   }
 }
 
+void TileOpener::NoteDoubt(const Worker& worker) {
+  const float* lanes = worker.Buffer("closed_r2");
+  for (float& doubt : doubt_) doubt = std::sqrt(std::accumulate(lanes, lanes + kSumLanes, 0.0f)), lanes += kSumLanes;
+}
+
 // Returns how many keys the opened leaves have.
 double TileOpener::ReadLeaves(Worker& worker, const SplatIndex& index, const TileBounds& bounds, const VisibleUnits& units, Depth depth) {
   std::vector<int32_t>& leaves = work_[0];
@@ -175,6 +182,7 @@ double TileOpener::ReadLeaves(Worker& worker, const SplatIndex& index, const Til
 TileCost TileOpener::AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, const SplatNodes& nodes, double theta,
                                Depth depth) {
   TileCost cost;
+  doubt_.assign(tile.rows(), 0.0f);
   if (near_start == 0) return cost;
   auto start = std::chrono::steady_clock::now();
   const TileBounds bounds = TileBounds::Of(g_, tile);
@@ -183,7 +191,10 @@ TileCost TileOpener::AttendFar(Worker& worker, const Tile& tile, int64_t finite,
   const double threshold = theta > 0 ? theta * theta * static_cast<double>(finite) : kOpenAll;
   const auto rows = static_cast<double>(tile.rows());
   ClearWork();
-  if (theta != kReadAll) ScoreTree(worker, nodes, tile, units, threshold, cost);
+  if (theta != kReadAll) {
+    ScoreTree(worker, nodes, tile, units, threshold, cost);
+    NoteDoubt(worker);
+  }
   cost.score_seconds = SecondsSince(start);
   start = std::chrono::steady_clock::now();
   cost.leaves = rows * ReadLeaves(worker, index, bounds, units, depth);

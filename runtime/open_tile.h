@@ -71,6 +71,9 @@ class TileOpener {
   // Every visible key, for queries that stand anywhere: the index before the region of `keys`, then the region's own keys.
   void AttendAll(Worker& worker, const Tile& tile, const RegionKeys& keys);
 
+  // Of each query of the last AttendFar, what its closed nodes may be wrong by: (Σ_closed r²)^½, before any calibration.
+  std::span<const float> doubt() const { return doubt_; }
+
   // Near keys that the query at `position` sees.
   double NearKeys(int64_t position, int64_t near_start, const RegionKeys& keys) const;
 
@@ -84,11 +87,13 @@ class TileOpener {
   VisibleUnits UnitsOf(const TileBounds& bounds, int64_t near_start, double theta) const;
   void ScoreTree(Worker& worker, const SplatNodes& nodes, const Tile& tile, const VisibleUnits& units, double threshold, TileCost& cost);
   void RootMass(Worker& worker, const SplatNodes& nodes, const VisibleUnits& units);
+  void NoteDoubt(const Worker& worker);
   double ReadLeaves(Worker& worker, const SplatIndex& index, const TileBounds& bounds, const VisibleUnits& units, Depth depth);
 
   const Geometry& g_;
   const IndexStore& store_;
   Program::Stage bands_, attend_, start_mass_, root_mass_, log_mass_, score_, leaves_;
+  std::vector<float> doubt_;
   std::vector<std::vector<int32_t>> work_;  // groups to score on each level; leaves to read at the front
 };
 

@@ -130,7 +130,8 @@ std::string ToJson(const RunReport& report) {
                        {"p90", Number(verified.p90)},
                        {"p95", Number(verified.p95)},
                        {"max", Number(verified.max)},
-                       {"coverage", Number(verified.coverage)}}},
+                       {"coverage", Number(verified.coverage)},
+                       {"error_rank", Number(verified.error_rank)}}},
                      {"dense_blocks", report.dense_blocks},
                      {"levels", Levels(report.levels)},
                      {"heads", Heads(report.heads)},
@@ -162,7 +163,8 @@ std::ostream& operator<<(std::ostream& out, const RunReport& report) {
     Line(out, "verified",
          std::to_string(report.verified.n) + " rows, relative L2 to float64: median " + Short(report.verified.median) + ", p90 " +
              Short(report.verified.p90) + ", p95 " + Short(report.verified.p95) + ", max " + Short(report.verified.max) +
-             (report.tolerance.asked > 0 ? ", " + Percent(report.verified.coverage) + " within the tolerance" : ""));
+             (report.tolerance.asked > 0 ? ", " + Percent(report.verified.coverage) + " within the tolerance" : "") +
+             (std::isfinite(report.verified.error_rank) ? ", ranked by error with " + Short(report.verified.error_rank) : ""));
   for (const std::string& warning : report.warnings) Line(out, "warning", warning);
   return out;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <iosfwd>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -50,7 +51,8 @@ struct RunReport {
   struct {
     int64_t n = 0;
     double median = 0, p90 = 0, p95 = 0, max = 0, coverage = 0;
-  } verified;  // --verify: relative L2 against float64
+    double error_rank = std::numeric_limits<double>::quiet_NaN();  // Spearman's ρ of the output `error` and these errors; NaN without it
+  } verified;                                                      // --verify: relative L2 against float64
   int64_t dense_blocks = 0;
   std::vector<LevelReport> levels;  // coarsest first; none in exact mode
   std::vector<HeadReport> heads;

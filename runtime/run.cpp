@@ -10,6 +10,7 @@
 #include "runtime/memory_usage.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
+#include "runtime/tile.h"
 
 namespace hsa {
 
@@ -50,11 +51,12 @@ absl::Status CheckTensors(const format::Graph& graph, const Inputs& inputs, cons
                                                    std::string(DTypeName(inputs.query.dtype)), ", ",
                                                    std::string(DTypeName(inputs.key.dtype)), " and ",
                                                    std::string(DTypeName(inputs.value.dtype)), ", wanted one element type; convert them"));
-  if (outputs.lse.data != nullptr) {
-    status = CheckTensor("lse", outputs.lse.shape, 1, graph.query_heads(), n);
+  for (const auto& [name, tensor] : {std::pair{"lse", &outputs.lse}, {"error", &outputs.error}}) {
+    if (tensor->data == nullptr) continue;
+    status = CheckTensor(name, tensor->shape, 1, graph.query_heads(), n);
     if (!status.ok()) return status;
-    if (outputs.lse.dtype != DType::kF32)
-      return absl::InvalidArgumentError(absl::StrCat("tensor 'lse' is ", std::string(DTypeName(outputs.lse.dtype)), ", wanted f32"));
+    if (tensor->dtype != DType::kF32)
+      return absl::InvalidArgumentError(absl::StrCat("tensor '", name, "' is ", std::string(DTypeName(tensor->dtype)), ", wanted f32"));
   }
   if (outputs.o.dtype == DType::kF16)
     return absl::InvalidArgumentError(absl::StrCat("tensor '", graph.output(), "' is f16, wanted f32 or bf16"));
@@ -96,6 +98,9 @@ RunOptions WithDefaults(const Plan& plan, RunOptions options) {
 absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outputs& outputs, const RunOptions& asked) {
   const RunOptions options = WithDefaults(plan, asked);
   if (absl::Status checked = CheckTensors(plan.graph(), inputs, outputs); !checked.ok()) return checked;
+  if (outputs.error.data != nullptr && options.mode == Mode::kTheta)
+    return absl::InvalidArgumentError(
+        "error: a run at a given theta audits no query to scale its estimates by; ask for a tolerance or a budget");
   const auto start = std::chrono::steady_clock::now();
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, threads);
@@ -107,6 +112,9 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
   report.mode = ModeText(job);
   const bool exact = options.mode == Mode::kExact || ReadsAll(job);
   if (exact) {
+    if (outputs.error.data != nullptr)
+      for (int64_t head = 0; head < g.heads; ++head)
+        for (int64_t query = 0; query < g.queries; ++query) *ElementOf(outputs.error, head, query) = 0;
     report.flop = 2.0 * static_cast<double>(g.head_dim + g.value_dim) * g.AllVisibleKeys() * static_cast<double>(g.heads);
     report.read = {1, 0, 0, 1};
   }

@@ -55,11 +55,14 @@ struct Inputs {
 struct Outputs {
   MutableTensorView o;
   MutableTensorView lse = {};
+  // When it has data, [1, query_heads, N], f32: the relative L2 error that each row is expected to have (docs/spec.md, "Expected error").
+  MutableTensorView error = {};
   // Called when all heads of the queries [begin, end) are final; may be empty. Never called twice for a query, nor from two threads at once.
   std::function<absl::Status(int64_t begin, int64_t end)> rows_ready = {};
 };
 
-// INVALID_ARGUMENT   shapes or types that disagree with the plan: names the tensor, what it is and what the plan wants
+// INVALID_ARGUMENT   shapes or types that disagree with the plan: names the tensor, what it is and what the plan wants; `error` of a run that audits
+//                    nothing to scale it by (kTheta)
 // RESOURCE_EXHAUSTED the memory budget is too small: names the least that works
 // CANCELLED          progress() returned false
 absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outputs& outputs, const RunOptions& options);

@@ -97,6 +97,7 @@ struct HeadTotals {
   TileCost cost;
   double theta = 0;  // of the last block that was not read entirely
   int64_t dense_blocks = 0;
+  float error_scale = 1;        // c of the last block
   std::optional<int64_t> step;  // where the last search ended
 };
 
@@ -137,7 +138,7 @@ class SplatRun {
     std::vector<Audit> audits = audited() ? AttendAudits(block) : std::vector<Audit>();
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) AttendGroup(block, kv_head, audits);
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
-    for (const Audit& audit : audits) NoteErrors(audit, report);
+    for (const Audit& audit : audits) NoteErrors(audit, block, report);
     if (!job_.outputs.rows_ready) return absl::OkStatus();
     return job_.outputs.rows_ready(block.begin - g_.first_position(), block.end - g_.first_position());
   }
@@ -147,9 +148,11 @@ class SplatRun {
     const int64_t count = std::max(kLeastAudits, calibrated() ? LeastSample(job_.options.tolerance.confidence) : 0);
     std::vector<Audit> audits;
     for (int64_t head = 0; head < g_.heads; ++head)
-      // A block that is not larger than its sample is read entirely, so there is nothing to audit.
-      audits.push_back(
-          {head, count < block.end - block.begin ? DrawQueries(g_, job_.options.seed, head, block, count) : std::vector<int32_t>(), {}});
+      // A calibrated block that is not larger than its sample is read entirely, so there is nothing to audit.
+      audits.push_back({head,
+                        calibrated() && count >= block.end - block.begin ? std::vector<int32_t>()
+                                                                         : DrawQueries(g_, job_.options.seed, head, block, count),
+                        {}});
     AttendExactly(job_, workers_, store_, io_, block.regions.back(), audits);
     audit_seconds_ += SecondsSince(start);
     return audits;
@@ -255,8 +258,10 @@ class SplatRun {
     if (done.theta == theta) return;
     const TraceScope scope(job_.options.trace, "tile", "splats");
     Worker& worker = workers_.local();
-    done = {theta, attenders_.local().AttendFar(worker, io_, window, window.tiles[t], theta, TileOpener::Depth::kWhole)};
+    WindowAttender& attender = attenders_.local();
+    done = {theta, attender.AttendFar(worker, io_, window, window.tiles[t], theta, TileOpener::Depth::kWhole)};
     io_.Store(worker, window.tiles[t]);
+    io_.StoreError(window.tiles[t], attender.opener().doubt());
   }
 
   void Count(const Window& window) {
@@ -267,16 +272,32 @@ class SplatRun {
   }
 
   // Of the block's audited queries, as they stand in the output.
-  void NoteErrors(const Audit& audit, RunReport& report) {
+  void NoteErrors(const Audit& audit, const Block& block, RunReport& report) {
     const int64_t dv = g_.padded_value_dim;
     const DType dtype = job_.outputs.o.dtype;
     std::vector<float> row(g_.value_dim);
+    std::vector<double> ratios;  // of an error to what was doubted of it
     for (size_t i = 0; i < audit.positions.size(); ++i) {
       const std::byte* stored = job_.outputs.o.Row(audit.head, audit.positions[i] - g_.first_position());
       for (float& x : row) x = LoadElement(std::exchange(stored, stored + DTypeBytes(dtype)), dtype);
       errors_.push_back(RowError(row, std::span(audit.exact).subspan(i * dv, g_.value_dim)));
       report.audited_positions.push_back(audit.positions[i]);
+      if (job_.outputs.error.data == nullptr) continue;
+      const float doubt = *ElementOf(job_.outputs.error, audit.head, audit.positions[i] - g_.first_position());
+      if (doubt > 0 && std::isfinite(errors_.back())) ratios.push_back(errors_.back() / doubt);
     }
+    if (job_.outputs.error.data != nullptr) ScaleErrors(audit.head, block, ratios);
+  }
+
+  // error = c · doubt, c the median ratio of the audited queries (docs/spec.md, "Expected error"); the last block's c where there is none.
+  void ScaleErrors(int64_t head, const Block& block, std::vector<double>& ratios) {
+    if (!ratios.empty()) {
+      const auto middle = ratios.begin() + static_cast<int64_t>(ratios.size() / 2);
+      std::nth_element(ratios.begin(), middle, ratios.end());
+      heads_[head].error_scale = static_cast<float>(*middle);
+    }
+    for (int64_t position = block.begin; position < block.end; ++position)
+      *ElementOf(job_.outputs.error, head, position - g_.first_position()) *= heads_[head].error_scale;
   }
 
   void FillErrors(RunReport& report) {

@@ -65,6 +65,11 @@ struct TileBounds {
   }
 };
 
+// Where a [1, heads, queries] output of f32 has the number of a query.
+inline float* ElementOf(const MutableTensorView& tensor, int64_t head, int64_t query) {
+  return reinterpret_cast<float*>(tensor.data) + head * tensor.strides[1] + query * tensor.strides[2];
+}
+
 // Queries of the run, in and out.
 class TileIo {
  public:
@@ -119,9 +124,15 @@ class TileIo {
       worker.BindStrided("rows_out", outputs_.o.Row(tile.head, query), {count, geometry_.value_dim}, outputs_.o.strides[1]);
       worker.Call(store_);
       if (outputs_.lse.data == nullptr) return;
-      auto* out = reinterpret_cast<float*>(outputs_.lse.data) + tile.head * outputs_.lse.strides[1] + query * outputs_.lse.strides[2];
-      std::copy_n(lse.begin() + row, count, out);
+      std::copy_n(lse.begin() + row, count, ElementOf(outputs_.lse, tile.head, query));
     });
+  }
+
+  // Writes what was estimated for the tile's queries to the output `error`, when there is one.
+  void StoreError(const Tile& tile, std::span<const float> error) const {
+    if (outputs_.error.data == nullptr) return;
+    for (int64_t r = 0; r < tile.rows(); ++r)
+      *ElementOf(outputs_.error, tile.head, tile.position[r] - geometry_.first_position()) = error[r];
   }
 
  private:

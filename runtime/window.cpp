@@ -7,8 +7,6 @@ namespace hsa {
 
 namespace {
 
-constexpr int64_t kSumLanes = 16;  // partial sums of a row
-
 // One buffer of a tile's state, and where a near field keeps it.
 struct StatePart {
   const char* buffer;

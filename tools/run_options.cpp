@@ -44,6 +44,7 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
       ->type_name("DIR");
   app.add_option("--out-dtype", text.out_dtype, "f32 or bf16 (default f32)")->type_name("TYPE");
   app.add_flag("--lse", command.lse, "also write lse, the logarithm of each row's sum");
+  app.add_flag("--error", command.error, "also write error, the relative L2 error that each row is expected to have");
   app.add_option("--trace", command.trace, "write what happened when, for ui.perfetto.dev")->type_name("FILE");
   app.add_option("--verify", text.verify, "compare N random query positions, all heads, with float64")->type_name("N");
   app.add_option("--report", command.report, "write the numbers of the run as JSON (docs/report.md)")->type_name("FILE");
@@ -177,6 +178,8 @@ absl::StatusOr<RunCommand> ParseRunOptions(int argc, const char* const* argv) {
   }
   absl::Status status = CheckGiven(app);
   if (status.ok()) status = SetMode(text, command.options);
+  if (status.ok() && command.error && !text.theta.empty())
+    status = Usage("--error is scaled by audited queries, which --theta has none of, give --tolerance or --budget with it");
   if (status.ok()) status = SetNumbers(text, command);
   if (status.ok()) status = CheckFiles(command);
   if (!status.ok()) return status;

@@ -18,6 +18,7 @@ struct RunCommand {
   std::string variant;        // empty: the best that this processor runs
   DType out_dtype = DType::kF32;
   bool lse = false;    // write the tensor `lse` as well
+  bool error = false;  // write the tensor `error` as well
   int64_t verify = 0;  // query positions to compare with float64
   RunOptions options;
 };

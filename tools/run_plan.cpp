@@ -21,9 +21,11 @@
 #include "runtime/memory_usage.h"
 #include "runtime/plan.h"
 #include "runtime/progress.h"
+#include "runtime/rank_correlation.h"
 #include "runtime/run.h"
 #include "runtime/tensor_source.h"
 #include "runtime/tensor_writer.h"
+#include "runtime/tile.h"
 #include "runtime/trace.h"
 #include "runtime/write_file.h"
 #include "tools/cancel_on_signal.h"
@@ -31,7 +33,7 @@
 namespace hsa {
 namespace {
 
-constexpr char kLse[] = "lse";
+constexpr char kLse[] = "lse", kError[] = "error";
 
 // A run of hours must not fail at its end because a folder is missing.
 absl::Status CheckFolders(const RunCommand& command) {
@@ -83,11 +85,14 @@ std::string OutputPath(const RunCommand& command) {
 }
 
 absl::StatusOr<TensorWriter> OpenOutput(const RunCommand& command, const format::Graph& graph, int64_t queries) {
-  if (command.lse && graph.output() == kLse)
-    return absl::InvalidArgumentError("--lse: the output of the plan is named 'lse' as well; rename it in the graph and compile again");
+  for (const auto& [asked, name] : {std::pair{command.lse, kLse}, {command.error, kError}})
+    if (asked && graph.output() == name)
+      return absl::InvalidArgumentError(
+          absl::StrCat("--", name, ": the output of the plan is named '", name, "' as well; rename it in the graph and compile again"));
   const int64_t heads = graph.query_heads();
   std::vector<TensorSpec> tensors = {{graph.output(), command.out_dtype, {heads, queries, static_cast<int64_t>(graph.value_dim())}}};
   if (command.lse) tensors.push_back({kLse, DType::kF32, {heads, queries}});
+  if (command.error) tensors.push_back({kError, DType::kF32, {heads, queries}});
   return TensorWriter::Create(OutputPath(command), tensors);
 }
 
@@ -110,6 +115,16 @@ absl::Status CheckCoverage(const RunReport& report) {
       report.tolerance.confidence, " hardly allows; outputs are written; ask for a higher --confidence or a smaller --tolerance"));
 }
 
+// Spearman's ρ of the errors that a run expected and those that it had.
+double ErrorRank(const MutableTensorView& expected, const VerifyStats& stats) {
+  std::vector<double> is, was;
+  for (const VerifiedRow& row : stats.rows) {
+    is.push_back(row.rel_l2);
+    was.push_back(*ElementOf(expected, row.head, row.query));
+  }
+  return RankCorrelation(was, is);
+}
+
 void SetVerified(RunReport& report, const VerifyStats& stats) {
   report.verified = {stats.n, stats.median, stats.p90, stats.p95, stats.max, std::numeric_limits<double>::quiet_NaN()};
   const auto within =
@@ -130,6 +145,7 @@ class PlanRun {
       : command_(command), plan_(plan), inputs_(inputs), writer_(writer), trace_(trace), cancel_(cancel) {
     outputs_.o = writer.View(plan.graph().output());
     if (command.lse) outputs_.lse = writer.View(kLse);
+    if (command.error) outputs_.error = writer.View(kError);
     outputs_.rows_ready = [this](int64_t begin, int64_t end) {
       writer_.RowsReady(plan_.graph().output(), begin, end);
       return absl::OkStatus();
@@ -178,6 +194,7 @@ class PlanRun {
         Verify(SpecOf(plan_.graph()), inputs_.query, inputs_.key, inputs_.value, AsInput(outputs_.o), AsInput(outputs_.lse), options);
     if (!stats.ok()) return absl::IsCancelled(stats.status()) ? absl::CancelledError("cancelled, nothing was written") : stats.status();
     SetVerified(report, *stats);
+    if (command_.error) report.verified.error_rank = ErrorRank(outputs_.error, *stats);
     return absl::OkStatus();
   }
 

@@ -12,7 +12,6 @@ struct TileState {
 };
 inline constexpr double kNoMax = -1e30;
 inline constexpr double kLazyRescale = 8.0;
-inline constexpr int64_t kSumLanes = 16;
 
 // scores[r, 16p + lane] = Σ_d rows[r, d] panels[p, d, lane];  rows [TQ,depth], panels [4,depth,16], scores [TQ,64].
 void callScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, int64_t depth);

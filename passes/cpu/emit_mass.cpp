@@ -11,12 +11,14 @@ namespace hsa::ir {
 using namespace mlir;  // NOLINT
 
 void emitStartMass(KernelEmitter& e, ValueRange arguments) {
-  Value max = arguments[0], sum = arguments[1], massMax = arguments[2], massSum = arguments[3], unused = arguments[4];
+  Value max = arguments[0], sum = arguments[1], massMax = arguments[2], massSum = arguments[3], unused = arguments[4],
+        closed = arguments[5];
   e.forEach(e.params.tileQueries, 1, [&](Value row) {
     e.set(e.get(max, {row}), massMax, {row});
     for (int64_t c = 0; c < kSumLanes; c += e.lanes()) {
       e.store(e.load(sum, {row, e.index(c)}), massSum, {row, e.index(c)});
       e.store(e.f32s(0), unused, {row, e.index(c)});
+      e.store(e.f32s(0), closed, {row, e.index(c)});
     }
   });
 }

@@ -38,14 +38,17 @@ Value emitOpen(KernelEmitter& e, Value work, Value first, const LevelNodes& leve
   return closed[0];
 }
 
-// scores = -inf where the node was opened or is none.
-void emitDropOpened(KernelEmitter& e, const NodeBatch& batch, Value scores) {
+// scores = -inf where the node was opened or is none; closed[r] += r² of the others, lane by lane.
+void emitDropOpened(KernelEmitter& e, const NodeBatch& batch, Value scores, Value each, Value closed) {
   e.forEach(kBatchKeys, e.lanes(), [&](Value node) {
     Value mark = e.load(batch.scalars, {e.index(0), node});
     Value infinity = e.f32s(-std::numeric_limits<double>::infinity());
     Value keep = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, mark, infinity);
-    e.forEach(e.params.tileQueries, 1,
-              [&](Value row) { e.store(e.select(keep, e.load(scores, {row, node}), infinity), scores, {row, node}); });
+    e.forEach(e.params.tileQueries, 1, [&](Value row) {
+      e.store(e.select(keep, e.load(scores, {row, node}), infinity), scores, {row, node});
+      Value r2 = e.select(keep, e.load(each, {row, node}), e.f32s(0));
+      e.store(e.add(e.load(closed, {row, e.index(0)}), r2), closed, {row, e.index(0)});
+    });
   });
 }
 
@@ -79,18 +82,19 @@ void emitScoreLevel(KernelEmitter& e, ValueRange arguments) {
         tilt = arguments[11];
   Value workOut = arguments[12], counts = arguments[13];
   TileState state{arguments[14], arguments[15], arguments[16]};
-  Value scores = arguments[17], valueBatch = arguments[19], residual = arguments[22], tiltRows = arguments[23];
+  Value scores = arguments[17], valueBatch = arguments[19], tiltRows = arguments[23], closed = arguments[24];
+  const Residuals residuals{arguments[22], arguments[25]};
   NodeBatch batch{arguments[18], arguments[20], arguments[21]};
   if (e.params.order == 2) emitTiltRows(e, apart, tilt, tiltRows, scores);
   Value count = e.toIndex(e.get(counts, {e.index(0)}));
   Value threshold = e.get(theta, {e.index(0)});
   e.forEach(e.index(0), count, kBatchGroups, [&](Value first) {
     gatherNodes(e, level, work, first, count, batch);
-    callNodeResiduals(e, query, bands, batch, scores, logZ, residual);
-    Value closed = emitOpen(e, work, first, level, batch, residual, threshold, workOut, counts);
-    Value any = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ugt, closed, e.index(0));
+    callNodeResiduals(e, query, bands, batch, scores, logZ, residuals);
+    Value left = emitOpen(e, work, first, level, batch, residuals.sum, threshold, workOut, counts);
+    Value any = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ugt, left, e.index(0));
     e.when(any, [&] {
-      emitDropOpened(e, batch, scores);
+      emitDropOpened(e, batch, scores, residuals.each, closed);
       gatherValues(e, nodeValue, work, first, count, valueBatch);
       callSoftmaxBatch(e, scores, state);
       callValueBatch(e, scores, valueBatch, state.acc);

@@ -31,7 +31,7 @@ Value validConstant(KernelEmitter& e, const LevelNodes& level, Value group, Valu
 }
 
 // The second-order terms of 64 nodes, one vector of nodes at a time: rows run inside, so the nodes' numbers stay in registers.
-void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Value scores, Value logZ, Value residual) {
+void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Value scores, Value logZ, const Residuals* residuals) {
   e.forEach(kBatchKeys, e.lanes(), [&](Value node) {
     auto scalar = [&](int64_t which) { return e.load(scalars, {e.index(which), node}); };
     Value panel = arith::DivUIOp::create(e.b, node, e.index(kPanelKeys)), place = arith::RemUIOp::create(e.b, node, e.index(kPanelKeys));
@@ -55,9 +55,11 @@ void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Valu
       Value r = e.mul(share, e.min(s, e.f32s(1)));
       Value r2 = e.mul(r, r);
       Value counts = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLT, r2, e.f32s(kMostResidual));
-      return SmallVector<Value>{e.add(carried[0], e.select(counts, r2, e.f32s(0)))};
+      r2 = e.select(counts, r2, e.f32s(0));
+      e.store(r2, residuals->each, {row, node});
+      return SmallVector<Value>{e.add(carried[0], r2)};
     });
-    if (residual) e.store(sum[0], residual, {node});
+    if (residuals) e.store(sum[0], residuals->sum, {node});
   });
 }
 
@@ -131,15 +133,18 @@ void callNodeScores(KernelEmitter& e, Value query, Value queryBands, const NodeB
   callScoreBatch(e, query, batch.keys, scores, e.params.paddedHeadDim);
   GainTypes t = gainTypes(e);
   e.call("node_gain", {t.bands, t.var, t.scalars, t.scores}, {queryBands, batch.var, batch.scalars, scores},
-         [](KernelEmitter& in, ValueRange a) { emitGain(in, a[0], a[1], a[2], a[3], {}, {}); });
+         [](KernelEmitter& in, ValueRange a) { emitGain(in, a[0], a[1], a[2], a[3], {}, nullptr); });
 }
 
-void callNodeResiduals(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores, Value logZ, Value residual) {
+void callNodeResiduals(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores, Value logZ,
+                       const Residuals& residuals) {
   callScoreBatch(e, query, batch.keys, scores, e.params.paddedHeadDim);
   GainTypes t = gainTypes(e);
-  e.call("node_residual", {t.bands, t.var, t.scalars, t.scores, t.rows, t.nodes},
-         {queryBands, batch.var, batch.scalars, scores, logZ, residual},
-         [](KernelEmitter& in, ValueRange a) { emitGain(in, a[0], a[1], a[2], a[3], a[4], a[5]); });
+  e.call("node_residual", {t.bands, t.var, t.scalars, t.scores, t.rows, t.nodes, t.scores},
+         {queryBands, batch.var, batch.scalars, scores, logZ, residuals.sum, residuals.each}, [](KernelEmitter& in, ValueRange a) {
+           const Residuals out{a[5], a[6]};
+           emitGain(in, a[0], a[1], a[2], a[3], a[4], &out);
+         });
 }
 
 }  // namespace hsa::ir

@@ -40,10 +40,15 @@ BatchSlot batchSlot(KernelEmitter& e, Value work, Value first, Value count, Valu
 // Gathers groups work[first .. first + 16), of which those behind `count` hold no node.
 void gatherNodes(KernelEmitter& e, const LevelNodes& level, Value work, Value first, Value count, const NodeBatch& batch);
 
+// Where the residuals of a batch go: sum [64]: Σ_r r_j(q_r)², each [TQ,64]: r_j(q_r)². One that is not a number is 0.
+struct Residuals {
+  Value sum, each;
+};
+
 // scores[r, j] = log2 M_j(q_r) / (σ log2 e) of the gathered nodes: the product with the means, then the second-order gain (docs/spec.md, "Node").
-// With `log_z` also residual[j] = Σ_r r_j(q_r)², where a row whose residual is not a number counts 0.
 void callNodeScores(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores);
-void callNodeResiduals(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores, Value logZ, Value residual);
+void callNodeResiduals(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores, Value logZ,
+                       const Residuals& residuals);
 
 // What the first-order values of closed nodes add to acc beside their means: weights [TQ,64] times traces, along the tilt of the level [TQ,Dv].
 void callTiltBatch(KernelEmitter& e, Value weights, const NodeBatch& batch, Value tiltRows, Value acc);

@@ -103,22 +103,47 @@ oracle::Problem Needle() {
   return p;
 }
 
+// Keys in tight clusters, so that splats say nearly everything.
+oracle::Problem Clusters() {
+  constexpr int64_t kClusters = 40;
+  oracle::Problem p = RandomProblem(kCausal, kTokens, kTokens, /*seed=*/19);
+  for (int64_t j = kClusters; j < kTokens; ++j)
+    for (int64_t d = 0; d < p.D; ++d) {
+      p.k[j * p.D + d] = p.k[j * 7 % kClusters * p.D + d] + 0.02f * p.k[j * p.D + d];
+      p.v[j * p.D + d] = p.v[j * 7 % kClusters * p.D + d] + 0.02f * p.v[j * p.D + d];
+    }
+  return p;
+}
+
+// The same with a needle as above: a close call, as it is worth opening for few queries only.
+oracle::Problem NeedleAmongClusters() {
+  oracle::Problem p = Clusters();
+  for (int64_t h = 0; h < p.H; ++h)
+    for (int64_t i = 0; i < p.N; ++i) p.q[(h * p.N + i) * p.D + 5] = i % 1000 == 500 ? 4.0f : 0.0f;
+  p.k[900 * p.D + 5] = 40;
+  return p;
+}
+
 oracle::Problem NoStructure() { return RandomProblem(kCausal, kTokens, kTokens, /*seed=*/13); }
 
 struct HardCase {
   std::string name;
   oracle::Problem (*problem)();
   double error, confidence;
+  bool dense;  // whether nothing less meets it
 };
 std::ostream& operator<<(std::ostream& out, const HardCase& c) { return out << c.name; }
 class HardTest : public testing::TestWithParam<HardCase> {};
 INSTANTIATE_TEST_SUITE_P(Cases, HardTest,
-                         testing::Values(HardCase{"huge_key", HugeKeyInACluster, 0.05, 0.95}, HardCase{"needle", Needle, 0.05, 0.9995},
-                                         HardCase{"no_structure", NoStructure, 0.02, 0.95}),
+                         testing::Values(HardCase{"huge_key", HugeKeyInACluster, 0.05, 0.95, true},
+                                         HardCase{"needle", Needle, 0.05, 0.9995, true},
+                                         HardCase{"no_structure", NoStructure, 0.02, 0.95, true},
+                                         HardCase{"clusters", Clusters, 0.02, 0.95, false},
+                                         HardCase{"needle_among_clusters", NeedleAmongClusters, 0.05, 0.9995, false}),
                          [](const auto& info) { return info.param.name; });
 
 TEST_P(HardTest, IsMetOrTheRunIsDenseAndSaysSo) {
-  const auto& [name, problem, error, confidence] = GetParam();
+  const auto& [name, problem, error, confidence, dense] = GetParam();
   const oracle::Problem p = problem();
   const Attended exact = Attend(PlanOf(kCausal), p, {.mode = Mode::kExact, .threads = 2});
   const Attended is = Attend(PlanOf(kCausal), p, Within(error, confidence));
@@ -126,8 +151,9 @@ TEST_P(HardTest, IsMetOrTheRunIsDenseAndSaysSo) {
   const auto n = static_cast<int64_t>(errors.size()), misses = Misses(errors, error);
   EXPECT_FALSE(BinomialRejects(n / 16, misses / 16, 1 - confidence, 0.01))
       << misses << " of " << n << ", dense blocks " << is.report.dense_blocks;
-  EXPECT_LE(is.report.read.total, 1.05);
-  RecordProperty("misses", absl::StrCat(misses, " of ", n, ", dense ", is.report.dense_blocks));
+  EXPECT_LE(is.report.read.total, dense ? 1.05 : 0.8);
+  EXPECT_EQ(is.report.dense_blocks > 0, dense);
+  RecordProperty("misses", absl::StrCat(misses, " of ", n, ", dense ", is.report.dense_blocks, ", read ", is.report.read.total));
 }
 
 // ---- when there is no sample

@@ -26,6 +26,7 @@ TEST(RunOptionsTest, DefaultsAreThePlansTheta) {
   EXPECT_EQ(command->out_dtype, DType::kF32);
   EXPECT_EQ(command->options.memory_budget_bytes, 0);
   EXPECT_FALSE(command->lse);
+  EXPECT_FALSE(command->error);
 }
 
 TEST(RunOptionsTest, ExactIsStreamed) {
@@ -37,10 +38,10 @@ TEST(RunOptionsTest, ExactIsStreamed) {
 
 TEST(RunOptionsTest, EveryFlagArrives) {
   const auto command =
-      Parse({"a.hsaplan",    "--in=in",     "-o",        "out",       "--budget",        "0.25",   "--seed=18446744073709551615",
-             "--save-index", "index",       "--threads", "3",         "--memory-budget", "256MiB", "--scratch",
-             "/tmp",         "--out-dtype", "bf16",      "--lse",     "--trace",         "t",      "--verify",
-             "64",           "--report",    "r",         "--variant", "x86-64-v3"});
+      Parse({"a.hsaplan",    "--in=in",     "-o",        "out",   "--budget",        "0.25",     "--seed=18446744073709551615",
+             "--save-index", "index",       "--threads", "3",     "--memory-budget", "256MiB",   "--scratch",
+             "/tmp",         "--out-dtype", "bf16",      "--lse", "--error",         "--trace",  "t",
+             "--verify",     "64",          "--report",  "r",     "--variant",       "x86-64-v3"});
   ASSERT_TRUE(command.ok()) << command.status();
   EXPECT_EQ(command->output, "out");
   EXPECT_EQ(command->options.mode, Mode::kBudget);
@@ -52,6 +53,7 @@ TEST(RunOptionsTest, EveryFlagArrives) {
   EXPECT_EQ(command->options.scratch_dir, "/tmp");
   EXPECT_EQ(command->out_dtype, DType::kBF16);
   EXPECT_TRUE(command->lse);
+  EXPECT_TRUE(command->error);
   EXPECT_EQ(command->trace, "t");
   EXPECT_EQ(command->verify, 64);
   EXPECT_EQ(command->report, "r");
@@ -117,6 +119,7 @@ const Wrong kWrong[] = {
     {"confidence_and_budget", {"--confidence", "0.9", "--budget", "0.1"}, "--confidence belongs to --tolerance"},
     {"exact_and_theta", {"--exact", "--theta", "0.1"}, "--exact, --tolerance, --theta and --budget exclude each other"},
     {"theta_and_budget", {"--theta", "0.1", "--budget", "0.1"}, "exclude each other"},
+    {"error_of_a_theta", {"--error", "--theta", "0.1"}, "--error is scaled by audited queries"},
     {"theta_negative", {"--theta", "-1"}, "--theta is '-1', wanted a number of 0 or more"},
     {"theta_nan", {"--theta", "nan"}, "--theta is 'nan'"},
     {"theta_infinite", {"--theta", "inf"}, "--theta is 'inf'"},
