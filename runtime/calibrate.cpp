@@ -16,8 +16,11 @@ constexpr int64_t kMostTrials = 16;  // of one search
 constexpr int64_t kMostStride = 12;  // steps from one trial to the next
 constexpr int64_t kLeastStep = -80;  // θ = 1e-6: finer ones open everything that matters
 constexpr int64_t kMostStep = 8;     // θ = 4: nothing opens
-constexpr double kNearEnough = 0.8;  // a quantile of ε from which a larger θ is not tried: two steps of θ are some 1.3 in error
 constexpr double kStepError = 1.19;  // a step of θ changes the error by at most about this factor
+constexpr double kStepSaves = 0.06;  // and saves about this share of what the index costs
+constexpr double kLoose = 0.5;       // of ε: a trial whose first third has no error above it is broken off for a larger θ
+constexpr double kReads = 0.3;       // what a trial costs, in keys that are read: fewer of these are worth some time
+constexpr double kClose = 0.85;      // of ε: a larger θ would hardly keep it
 // Cost of a scored node and of a leaf key in keys of the near field (docs/performance.md, stages).
 constexpr double kNodeCost = 1.7, kLeafCost = 1.2;
 
@@ -51,7 +54,8 @@ std::vector<AuditedTile> AuditedTilesOf(std::span<Window> windows, const Audit& 
   return tiles;
 }
 
-Calibrator::Trial Calibrator::Try(std::span<AuditedTile> tiles, const Audit& audit, const Tolerance& tolerance, double theta) {
+Calibrator::Trial Calibrator::Try(std::span<AuditedTile> tiles, const Audit& audit, const Tolerance& tolerance, double theta,
+                                  bool may_be_loose) {
   const Geometry& g = job_.geometry;
   const auto n = static_cast<int64_t>(audit.positions.size());
   const int64_t allowed = AllowedMisses(n, tolerance.confidence), dv = g.padded_value_dim;
@@ -59,7 +63,8 @@ Calibrator::Trial Calibrator::Try(std::span<AuditedTile> tiles, const Audit& aud
   double cost = 0, visible = 0;
   int64_t seen = 0, misses = 0;
   Trial trial;
-  for (size_t first = 0; first < tiles.size() && misses <= allowed && !trial.dear && progress_.Advance(0); first += kChunk) {
+  for (size_t first = 0; first < tiles.size() && misses <= allowed && !trial.dear && !trial.loose && progress_.Advance(0);
+       first += kChunk) {
     const size_t last = std::min(tiles.size(), first + kChunk);
     oneapi::tbb::parallel_for(first, last, [&](size_t i) {
       const TraceScope scope(job_.options.trace, "trial", "calibrate");
@@ -82,6 +87,8 @@ Calibrator::Trial Calibrator::Try(std::span<AuditedTile> tiles, const Audit& aud
       for (const auto& [row, audited] : tile.rows) misses += errors[audited] > tolerance.error;
     }
     trial.dear = cost >= visible;
+    if (may_be_loose && 3 * seen >= n && last < tiles.size())
+      trial.loose = std::all_of(errors.begin(), errors.end(), [&](double error) { return error <= kLoose * tolerance.error; });
   }
   std::erase(errors, -1.0);
   std::sort(errors.begin(), errors.end(), std::greater());
@@ -89,31 +96,38 @@ Calibrator::Trial Calibrator::Try(std::span<AuditedTile> tiles, const Audit& aud
   const auto rank =
       static_cast<size_t>(static_cast<double>(allowed) * static_cast<double>(seen) / static_cast<double>(std::max<int64_t>(n, 1)));
   trial.quantile = errors.empty() ? 0 : errors[std::min(rank, errors.size() - 1)] / tolerance.error;
-  trial.kept = misses <= allowed;
+  trial.kept = misses <= allowed && !trial.loose;
   return trial;
 }
 
-Calibrated Calibrator::Search(std::span<AuditedTile> tiles, const Audit& audit, const Tolerance& tolerance, int64_t first_step) {
+Calibrated Calibrator::Search(std::span<AuditedTile> tiles, const Audit& audit, const Tolerance& tolerance, int64_t first_step,
+                              double share) {
   Calibrated result{kReadAll, first_step};
   if (AllowedMisses(static_cast<int64_t>(audit.positions.size()), tolerance.confidence) < 0) return result;
   int64_t low = kLeastStep - 1, high = kMostStep + 1;  // between them lies what is worth a trial
-  int64_t next = first_step;
+  int64_t next = first_step, fails = 0;
   double kept_seconds = 0;
   for (int64_t trials = 0; trials < kMostTrials && low + 1 < high && !progress_.cancelled(); ++trials) {
     const int64_t step = std::clamp(next, low + 1, high - 1);
-    const Trial trial = Try(tiles, audit, tolerance, ThetaOfStep(step));
-    // Steps of θ between this trial's error and the one that is asked for.
-    const auto distance = std::clamp<int64_t>(std::abs(std::log(std::max(trial.quantile, 1e-3))) / std::log(kStepError), 1, kMostStride);
-    if (!trial.kept) high = step;
-    if (trial.kept || trial.dear) low = step;
+    const Trial trial = Try(tiles, audit, tolerance, ThetaOfStep(step), /*may_be_loose=*/high > kMostStep);
+    // Steps of θ between this trial's error and the one that is asked for; twice as many after every trial that failed.
+    const auto apart = static_cast<int64_t>(std::abs(std::log(std::max(trial.quantile, 1e-3))) / std::log(kStepError));
+    const int64_t distance = std::clamp<int64_t>(apart << std::min<int64_t>(fails, 2), 1, kMostStride);
     const bool best = trial.kept && !trial.dear;
     result.wasted_seconds += best ? std::exchange(kept_seconds, trial.seconds) : trial.seconds;
-    if (best) {
-      result.theta = ThetaOfStep(step), result.step = step;
-      for (AuditedTile& tile : tiles) std::swap(tile.fresh, tile.kept);
-      if (trial.quantile > kNearEnough) break;
-    }
-    next = trial.kept ? step + distance : step - distance;
+    if (trial.loose)
+      low = step - 1;  // it may yet be what is kept
+    else if (trial.kept || trial.dear)
+      low = step;
+    if (!trial.kept && !trial.loose) high = step, ++fails;
+    next = trial.kept || trial.loose ? step + distance : step - distance;
+    if (low >= kLeastStep && high <= kMostStep) next = (low + high) / 2;
+    if (!best) continue;
+    result.theta = ThetaOfStep(step), result.step = step;
+    for (AuditedTile& tile : tiles) std::swap(tile.fresh, tile.kept);
+    // A further trial costs its share of the block, and saves what the larger θ saves of the rest.
+    const auto steps = static_cast<double>(next - step);
+    if (trial.quantile > kClose || (1 - share) * (1 - std::pow(1 - kStepSaves, steps)) < kReads * share) break;
   }
   // The next block begins where this one ended, or where reading everything became as cheap.
   if (result.theta == kReadAll)

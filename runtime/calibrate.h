@@ -49,18 +49,19 @@ class Calibrator {
              ProgressMeter& progress)
       : job_(job), workers_(workers), attenders_(attenders), io_(io), progress_(progress) {}
 
-  // `tiles` of the audit's head, near fields attended. Updates `done` of their windows.
-  Calibrated Search(std::span<AuditedTile> tiles, const Audit& audit, const Tolerance& tolerance, int64_t first_step);
+  // `tiles` of the audit's head, near fields attended; `share` of the block's tiles are among them. Updates `done` of their windows.
+  Calibrated Search(std::span<AuditedTile> tiles, const Audit& audit, const Tolerance& tolerance, int64_t first_step, double share);
 
  private:
   struct Trial {
     bool kept = false;    // the tolerance, by all queries that were looked at
     bool dear = false;    // as dear as reading everything, or dearer: broken off
+    bool loose = false;   // far below the tolerance: broken off
     double quantile = 0;  // the error that decides, over ε
     double seconds = 0;   // of one thread
   };
 
-  Trial Try(std::span<AuditedTile> tiles, const Audit& audit, const Tolerance& tolerance, double theta);
+  Trial Try(std::span<AuditedTile> tiles, const Audit& audit, const Tolerance& tolerance, double theta, bool may_be_loose);
   void Store(std::span<AuditedTile> tiles, double theta);
 
   const Job& job_;

@@ -209,19 +209,20 @@ class SplatRun {
   // θ of each head of the group.
   std::vector<double> Calibrate(const Block& block, int64_t kv_head, std::vector<std::vector<Window>>& windows,
                                 std::span<const Audit> audits) {
-    const auto start = std::chrono::steady_clock::now();
     const int64_t first_head = kv_head * g_.group();
     std::vector<std::pair<Window*, const Audit*>> held;
     for (int64_t i = 0; i < g_.group(); ++i)
       for (Window& window : windows[i])
         if (Holds(audits[first_head + i], window)) held.push_back({&window, &audits[first_head + i]});
     oneapi::tbb::parallel_for(size_t{0}, held.size(), [&](size_t i) { attenders_.local().Order(workers_.local(), *held[i].first); });
-    std::vector<std::vector<AuditedTile>> tiles;  // of each head
+    const auto ordered = std::chrono::steady_clock::now();  // what the windows need in any case
+    std::vector<std::vector<AuditedTile>> tiles;            // of each head
     for (int64_t i = 0; i < g_.group(); ++i) tiles.push_back(AuditedTilesOf(windows[i], audits[first_head + i], job_.options.seed));
     for (size_t r = 0; r < block.regions.size(); ++r) AttendNear(block.regions[r], static_cast<int64_t>(r), kv_head, tiles);
-    audit_seconds_ += SecondsSince(start);
+    audit_seconds_ += SecondsSince(ordered);
     std::vector<double> theta;
-    for (int64_t i = 0; i < g_.group(); ++i) theta.push_back(Search(tiles[i], audits[first_head + i]));
+    for (int64_t i = 0; i < g_.group(); ++i)
+      theta.push_back(Search(tiles[i], audits[first_head + i], static_cast<double>(block.end - block.begin)));
     return theta;
   }
 
@@ -239,11 +240,13 @@ class SplatRun {
     });
   }
 
-  double Search(std::span<AuditedTile> tiles, const Audit& audit) {
+  double Search(std::span<AuditedTile> tiles, const Audit& audit, double queries) {
     HeadTotals& totals = heads_[audit.head];
     const int64_t first = totals.step.value_or(StepOfTheta(kFirstTheta * job_.options.tolerance.error));
-    const Calibrated found = Calibrator(job_, workers_, attenders_, io_, progress_).Search(tiles, audit, job_.options.tolerance, first);
-    totals.step = found.step;
+    const double share = std::min(1.0, static_cast<double>(tiles.size()) * static_cast<double>(g_.tile) / queries);
+    const Calibrated found =
+        Calibrator(job_, workers_, attenders_, io_, progress_).Search(tiles, audit, job_.options.tolerance, first, share);
+    totals.step = found.step - 1;  // a longer context takes a smaller θ
     wasted_seconds_ += found.wasted_seconds;
     if (found.theta == kReadAll)
       ++totals.dense_blocks;

@@ -41,8 +41,10 @@ WindowAttender::WindowAttender(const Job& job, const IndexStore& store)
 
 void WindowAttender::Order(Worker& worker, Window& window) const {
   if (!window.tiles.empty()) return;
+  const auto start = std::chrono::steady_clock::now();
   window.tiles = order_.Tiles(worker, window.head, window.begin, window.end);
   window.done.assign(window.tiles.size(), {});
+  window.near_seconds += SecondsSince(start);
 }
 
 NearField WindowAttender::AttendNear(Worker& worker, const TileIo& io, const Window& window, const Tile& tile, const RegionKeys& keys) {
@@ -69,8 +71,8 @@ void WindowAttender::AttendNear(Worker& worker, const TileIo& io, Window& window
     append(near.keys, window.near.keys);
     begin = end;
   }
+  window.near_seconds += SecondsSince(start);
   Order(worker, window);
-  window.near_seconds = SecondsSince(start);
 }
 
 TileCost WindowAttender::AttendFar(Worker& worker, const TileIo& io, const Window& window, const Tile& tile, const NearField& near,

@@ -34,7 +34,7 @@ struct Window {
   std::vector<Tile> tiles;     // of all its queries, once they are ordered
   std::vector<TileDone> done;  // of each tile
   NearField near;              // of all its queries by position, once it is attended, until its tiles are
-  double near_seconds = 0;
+  double near_seconds = 0;     // of one thread: ordering and near field
 };
 
 // The windows of `head` in the regions of a block.

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kAxisRows = 4;  // rows that share the loads of mean and axis
 constexpr int64_t kPowerIterations = 5;
+constexpr int64_t kAxisSample = 256;  // rows, at most about twice as many, that an axis is found from
 
 // Rows of the scratch of the principal axis.
 enum AxisRow : int64_t { kMean, kAxis, kSum, kUnused };
@@ -45,11 +46,27 @@ void emitMetricBlock(KernelEmitter& e, ValueRange arguments, Value first, int64_
   });
 }
 
-// The rows of x and the scratch of their principal axis.
+// The rows of x and the scratch of their principal axis, which is found from every `stride`-th of them.
 struct AxisWork {
   KernelEmitter& e;
   Value x, axis, count;
   int64_t width;
+  Value stride, sampled;
+
+  AxisWork(KernelEmitter& emitter, Value rows, Value scratch, int64_t columns)
+      : e(emitter), x(rows), axis(scratch), count(e.dim(rows, 0)), width(columns) {
+    stride = e.addIndex(arith::DivUIOp::create(e.b, count, e.index(kAxisSample * 2)), e.index(1));
+    sampled = arith::DivUIOp::create(e.b, e.addIndex(count, arith::SubIOp::create(e.b, stride, e.index(1))), stride);
+  }
+
+  // body(some rows of the sample), over all of it.
+  void forEachSample(function_ref<void(ArrayRef<Value>)> body) {
+    forEachRowGroup(e, sampled, kAxisRows, [&](Value first, int64_t rows) {
+      SmallVector<Value> at;
+      for (int64_t r = 0; r < rows; ++r) at.push_back(arith::MulIOp::create(e.b, e.addIndex(first, e.index(r)), stride));
+      body(at);
+    });
+  }
 
   Value row(AxisRow which, Value c) { return e.load(axis, {e.index(which), c}); }
   void setRow(AxisRow which, Value c, Value vector) { e.store(vector, axis, {e.index(which), c}); }
@@ -70,20 +87,18 @@ SmallVector<Value> rowsFrom(KernelEmitter& e, Value first, int64_t rows) {
 void emitColumnMoments(AxisWork& w) {
   KernelEmitter& e = w.e;
   w.clear(kMean);
-  forEachRowGroup(e, w.count, kAxisRows, [&](Value first, int64_t rows) {
-    SmallVector<Value> at = rowsFrom(e, first, rows);
+  w.forEachSample([&](ArrayRef<Value> at) {
     w.forEachVector([&](Value c) {
       Value sum = w.row(kMean, c);
       for (Value row : at) sum = e.add(sum, e.load(w.x, {row, c}));
       w.setRow(kMean, c, sum);
     });
   });
-  Value count = arith::SIToFPOp::create(e.b, e.b.getF32Type(), e.toI32(w.count));
+  Value count = arith::SIToFPOp::create(e.b, e.b.getF32Type(), e.toI32(w.sampled));
   Value inverse = e.spread(arith::DivFOp::create(e.b, e.f32(1), count));
   w.forEachVector([&](Value c) { w.setRow(kMean, c, e.mul(w.row(kMean, c), inverse)); });
   w.clear(kSum);
-  forEachRowGroup(e, w.count, kAxisRows, [&](Value first, int64_t rows) {
-    SmallVector<Value> at = rowsFrom(e, first, rows);
+  w.forEachSample([&](ArrayRef<Value> at) {
     w.forEachVector([&](Value c) {
       Value mean = w.row(kMean, c), sum = w.row(kSum, c);
       for (Value row : at) {
@@ -125,8 +140,8 @@ SmallVector<Value> emitProject(AxisWork& w, ArrayRef<Value> rows) {
 void emitPowerIteration(AxisWork& w) {
   KernelEmitter& e = w.e;
   w.clear(kSum);
-  forEachRowGroup(e, w.count, kAxisRows, [&](Value first, int64_t rows) {
-    SmallVector<Value> at = rowsFrom(e, first, rows), weights = emitProject(w, at);
+  w.forEachSample([&](ArrayRef<Value> at) {
+    SmallVector<Value> weights = emitProject(w, at);
     for (Value& weight : weights) weight = e.spread(weight);
     w.forEachVector([&](Value c) {
       Value mean = w.row(kMean, c), sum = w.row(kSum, c);
@@ -160,7 +175,7 @@ void emitMetricRows(KernelEmitter& e, ValueRange arguments) {
 
 void emitPrincipalAxis(KernelEmitter& e, ValueRange arguments) {
   Value projection = arguments[1];
-  AxisWork work{e, arguments[0], arguments[2], e.dim(arguments[0], 0), e.params.paddedHeadDim + e.params.paddedValueDim};
+  AxisWork work(e, arguments[0], arguments[2], e.params.paddedHeadDim + e.params.paddedValueDim);
   emitColumnMoments(work);
   emitFirstAxis(work);
   e.forEach(kPowerIterations, 1, [&](Value) { emitPowerIteration(work); });

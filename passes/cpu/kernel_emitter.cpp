@@ -53,6 +53,7 @@ static Value reduceLanes(KernelEmitter& e, Value vector, function_ref<Value(Valu
   }
   return vector::ExtractOp::create(e.b, vector, ArrayRef<int64_t>{0});
 }
+Value KernelEmitter::any(Value condition) { return vector::ReductionOp::create(b, vector::CombiningKind::OR, condition); }
 Value KernelEmitter::reduceMax(Value vector) {
   return reduceLanes(*this, vector, [&](Value x, Value y) { return max(x, y); });
 }
@@ -150,6 +151,16 @@ void KernelEmitter::when(Value condition, function_ref<void()> body) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(branch.thenBlock()->getTerminator());
   body();
+}
+
+Value KernelEmitter::rarely(Value condition, Value otherwise, function_ref<Value()> body) {
+  auto branch = scf::IfOp::create(b, TypeRange{otherwise.getType()}, condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(branch.thenBlock());
+  scf::YieldOp::create(b, body());
+  b.setInsertionPointToEnd(branch.elseBlock());
+  scf::YieldOp::create(b, otherwise);
+  return branch.getResult(0);
 }
 
 void KernelEmitter::forEachRowBlock(function_ref<void(Value, int64_t)> body) {

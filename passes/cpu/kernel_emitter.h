@@ -73,6 +73,7 @@ class KernelEmitter {
   Value spread(Value scalar);     // to all lanes
   Value reduceMax(Value vector);  // one scalar
   Value reduceAdd(Value vector);
+  Value any(Value condition);  // of a vector of conditions
   Value select(Value condition, Value yes, Value no);
 
   // Memory. Vector loads and stores are of lanes() elements along the last dimension.
@@ -98,6 +99,8 @@ class KernelEmitter {
   llvm::SmallVector<Value> fold(Value lo, Value hi, int64_t step, ValueRange init,
                                 llvm::function_ref<llvm::SmallVector<Value>(Value, ValueRange)> body);
   void when(Value condition, llvm::function_ref<void()> body);
+  // body() where the condition holds, else `otherwise`: a branch, for what is rare and dear.
+  Value rarely(Value condition, Value otherwise, llvm::function_ref<Value()> body);
 
   // Row-blocks of the register tile over tileQueries rows: body(first row, rows), the ragged last block unrolled on its own.
   void forEachRowBlock(llvm::function_ref<void(Value first, int64_t rows)> body);

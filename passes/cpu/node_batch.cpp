@@ -42,18 +42,18 @@ void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Valu
       Value s2 = e.f32s(0);
       for (int64_t band = 0; band < e.params.bands; ++band)
         s2 = e.multiplyAdd(e.spread(e.get(queryBands, {row, e.index(band)})), variances[band], s2);
-      Value s = e.sqrt(s2);
       Value mass = e.add(e.load(scores, {row, node}), constant);
       if (e.params.order == 2) {
-        Value small = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLE, s, c);
-        Value gain = e.select(small, e.mul(s2, e.f32s(0.5)), e.sub(e.mul(s, c), halfC2));
+        // A root is as dear as the whole product of a node with a query, and few nodes are that wide.
+        Value half = e.mul(s2, e.f32s(0.5));
+        Value wide = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, half, halfC2);
+        Value gain = e.rarely(e.any(wide), half, [&] { return e.select(wide, e.sub(e.mul(e.sqrt(s2), c), halfC2), half); });
         mass = e.multiplyAdd(gain, e.f32s(M_LOG2E / e.params.logScale()), mass);
       }
       e.store(mass, scores, {row, node});
       if (!logZ) return SmallVector<Value>{carried[0]};
       Value share = e.exp2(e.sub(e.mul(mass, e.f32s(e.params.logScale())), e.spread(e.get(logZ, {row}))));
-      Value r = e.mul(share, e.min(s, e.f32s(1)));
-      Value r2 = e.mul(r, r);
+      Value r2 = e.mul(e.mul(share, share), e.min(s2, e.f32s(1)));
       Value counts = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLT, r2, e.f32s(kMostResidual));
       r2 = e.select(counts, r2, e.f32s(0));
       e.store(r2, residuals->each, {row, node});
