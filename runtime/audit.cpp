@@ -9,6 +9,7 @@
 
 #include "oneapi/tbb/parallel_for.h"
 #include "runtime/exact.h"
+#include "runtime/tile_state.h"
 
 namespace hsa {
 
@@ -35,6 +36,15 @@ void LeaveOutNonFinite(Audit& audit, int64_t dv) {
   audit.exact.resize(kept * dv);
 }
 
+// Keys of a tile are read in so many parts, for threads to share: always, so that their number changes no bit.
+constexpr int64_t kShards = 8;
+struct Shard {
+  Tile tile;
+  float* exact;  // its rows
+  int64_t part;
+  TileState state;
+};
+
 }  // namespace
 
 void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, const TileIo& io, const Region& last,
@@ -44,23 +54,31 @@ void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, co
   oneapi::tbb::parallel_for(int64_t{0}, g.kv_heads,
                             [&](int64_t kv_head) { keys[kv_head] = PackRegion(job, workers.local(), store, last, kv_head); });
   const int64_t dv = g.padded_value_dim;
-  std::vector<std::pair<Audit*, int64_t>> tiles;  // and the first row of each
+  std::vector<Shard> shards;
   for (Audit& audit : audits) {
     audit.exact.resize(audit.positions.size() * dv);
-    for (int64_t first = 0; first < static_cast<int64_t>(audit.positions.size()); first += g.tile) tiles.push_back({&audit, first});
+    for (int64_t first = 0; first < static_cast<int64_t>(audit.positions.size()); first += g.tile) {
+      const int64_t size = std::min(g.tile, static_cast<int64_t>(audit.positions.size()) - first);
+      const Tile tile = Tile::Of(audit.head, std::span(audit.positions).subspan(first, size));
+      for (int64_t part = 0; part < kShards; ++part) shards.push_back({tile, audit.exact.data() + first * dv, part, {}});
+    }
   }
-  oneapi::tbb::parallel_for(size_t{0}, tiles.size(), [&](size_t t) {
+  oneapi::tbb::parallel_for(size_t{0}, shards.size(), [&](size_t s) {
     const TraceScope scope(job.options.trace, "audit", "calibrate");
-    const auto& [audit, first] = tiles[t];
-    const int64_t size = std::min(g.tile, static_cast<int64_t>(audit->positions.size()) - first);
-    const Tile tile = Tile::Of(audit->head, std::span(audit->positions).subspan(first, size));
+    Shard& shard = shards[s];
     Worker& worker = workers.local();
-    io.Load(worker, tile);
-    TileOpener(job, store).AttendAll(worker, tile, keys[audit->head / g.group()]);
+    io.Load(worker, shard.tile);
+    TileOpener(job, store).AttendAll(worker, shard.tile, keys[shard.tile.head / g.group()], shard.part, kShards);
+    shard.state = TileState::Of(worker);
+  });
+  for (size_t s = 0; s < shards.size(); s += kShards) {
+    Worker& worker = workers.local();
+    for (size_t part = 1; part < kShards; ++part) shards[s].state.Merge(shards[s + part].state);
+    shards[s].state.Put(worker);
     std::vector<float> rows, lse;
     io.Finish(worker, rows, lse);
-    std::copy_n(rows.begin(), size * dv, audit->exact.begin() + first * dv);
-  });
+    std::copy_n(rows.begin(), shards[s].tile.rows() * dv, shards[s].exact);
+  }
   for (Audit& audit : audits) LeaveOutNonFinite(audit, dv);
 }
 

@@ -202,10 +202,16 @@ TileCost TileOpener::AttendFar(Worker& worker, const Tile& tile, int64_t finite,
   return cost;
 }
 
-void TileOpener::AttendAll(Worker& worker, const Tile& tile, const RegionKeys& keys) {
+void TileOpener::AttendAll(Worker& worker, const Tile& tile, const RegionKeys& keys, int64_t part, int64_t parts) {
   const TileBounds bounds = TileBounds::Of(g_, tile);
   ClearWork();
-  ReadLeaves(worker, store_.index(tile.head / g_.group()), bounds, UnitsOf(bounds, keys.first, kReadAll), Depth::kWhole);
+  VisibleUnits units = UnitsOf(bounds, keys.first, kReadAll);
+  for (auto& [first, count] : units.exact_leaves) {
+    const int64_t begin = count * part / parts, end = count * (part + 1) / parts;
+    first += begin, count = end - begin;
+  }
+  ReadLeaves(worker, store_.index(tile.head / g_.group()), bounds, units, Depth::kWhole);
+  if (part > 0) return;
   AttendExceptions(worker, bounds, keys.first, keys);
   AttendPanels(worker, keys.natural, bounds, 0, RoundUp(bounds.most_hi + 1 - keys.first, kPanelKeys) / kPanelKeys);
 }

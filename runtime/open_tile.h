@@ -68,8 +68,9 @@ class TileOpener {
   TileCost AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, const SplatNodes& nodes, double theta,
                      Depth depth);
 
-  // Every visible key, for queries that stand anywhere: the index before the region of `keys`, then the region's own keys.
-  void AttendAll(Worker& worker, const Tile& tile, const RegionKeys& keys);
+  // Every visible key, for queries that stand anywhere: the index before the region of `keys`, then the region's own keys; or one of `parts` disjoint
+  // parts of them, whose partial results merge to the whole.
+  void AttendAll(Worker& worker, const Tile& tile, const RegionKeys& keys, int64_t part = 0, int64_t parts = 1);
 
   // Of each query of the last AttendFar, what its closed nodes may be wrong by: (Σ_closed r²)^½, before any calibration.
   std::span<const float> doubt() const { return doubt_; }
