@@ -4,14 +4,14 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
+#include <utility>
 
 #include "runtime/worker.h"
 
 namespace hsa {
 
-// Splits rows of `x` [n, width] (the live keys in the metric of the queries, reordered in place with `rows`) over `capacity` slots, and
-// writes each slot's row into `slots`, -1 for an empty one. capacity is 16 times a power of two, n ≤ capacity. Deterministic: ties go by row.
+// Splits rows of `x` [n, width] (the live keys in the metric of the queries; overwritten, as `rows` is) over `capacity` slots, and writes each
+// slot's row into `slots`, -1 for an empty one. `rows` are ascending; capacity is 16 times a power of two, n ≤ capacity. Deterministic: ties go by row.
 class KeyOrder {
  public:
   KeyOrder(const Program& program, Worker& worker) : axis_(program.Find("principal_axis")), worker_(worker) {}
@@ -23,16 +23,19 @@ class KeyOrder {
   void Group(std::span<float> x, int64_t width, std::span<int32_t> rows, int64_t size);
 
  private:
-  void Start(size_t rows, size_t floats);
-  void Split(float* x, int64_t width, int32_t* rows, int64_t count, int32_t* slots, int64_t capacity);
-  void SplitGroup(float* x, int64_t width, int32_t* rows, int64_t count, int64_t size);
-  // The `left` smallest projections on the principal axis first; each side in the order of its rows.
-  void Cut(float* x, int64_t width, int32_t* rows, int64_t count, int64_t left);
+  // Some rows of x, and the room that a cut moves them to: they go to and fro.
+  struct Side {
+    float *x, *other_x;
+    int32_t *rows, *other_rows;
+    int64_t count;
+  };
+  void Split(const Side& all, int64_t width, int32_t* slots, int64_t capacity);
+  void SplitGroup(const Side& all, int64_t width, int32_t* out, int64_t size);
+  // The `left` smallest projections on the principal axis, and the others, each in the order of their rows; left < count.
+  std::pair<Side, Side> Cut(const Side& all, int64_t width, int64_t left);
 
   Program::Stage axis_;
   Worker& worker_;
-  std::vector<float> projection_, moved_;
-  std::vector<int32_t> permutation_, moved_rows_;
 };
 
 }  // namespace hsa
