@@ -24,7 +24,8 @@ struct QualityCommand {
   std::vector<double> errors = {0.2, 0.1, 0.05, 0.02, 0.01};       // ε
   std::vector<double> budgets = {0.018, 0.036, 0.073, 0.15, 0.3};  // shares of the visible keys
   int64_t verify = 256;                                            // query positions beside float64, of every run
-  int64_t oracle_queries = 64;                                     // query positions of the oracle, in the last quarter
+  int64_t oracle_queries = 64;                                     // query positions of the oracle, among the last quarter of the keys
+  int64_t last = 0;                                                // queries of each file that are used, its last ones; 0: all
   uint64_t seed = 0;
   int threads = 0;         // 0: all that the machine has
   std::string json, html;  // not written when empty
@@ -85,6 +86,9 @@ struct FileQuality {
   TensorView query, key, value;                                                 // shapes and types; their data is gone with the file
   std::vector<std::array<MethodQuality, kMethods.size()>> by_error, by_budget;  // in the order of the command
   Oracle oracle;
+
+  // What method `m` reads for the e-th error over what the oracle reads, both the mean of the heads: what better estimates could save.
+  double RatioToOracle(size_t e, size_t m) const { return by_error[e][m].pooled.read.total / oracle.shares_by_head[e]; }
 };
 
 struct QualityReport {
@@ -101,10 +105,13 @@ absl::StatusOr<QualityCommand> ParseQualityOptions(int argc, const char* const* 
 absl::StatusOr<QualityReport> MeasureQuality(const QualityCommand& command, const std::function<bool()>& cancelled,
                                              const std::function<void(const FileQuality&)>& done);
 
+// Numbers of `count` queries whose positions are among the last quarter of the keys, drawn at random, ascending; all of them when there are
+// fewer.
+std::vector<int64_t> LateQueries(const TensorView& query, const TensorView& key, int64_t count, uint64_t seed);
+
 struct OracleOptions {
-  double scale = 1;     // σ
-  int64_t queries = 0;  // positions to draw in the last quarter; all of them when there are fewer
-  uint64_t seed = 0;
+  double scale = 1;                     // σ
+  std::vector<int64_t> queries;         // query numbers
   std::vector<double> errors, budgets;  // of OracleHead
   std::function<bool()> cancelled;
 };

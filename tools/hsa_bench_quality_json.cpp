@@ -60,6 +60,7 @@ Json OfFile(const QualityCommand& command, const FileQuality& file) {
       return Json{{"rows", head.rows}, {"keys", head.keys[e]}, {"share", Number(head.shares[e])}};
     });
     point["oracle"]["share_by_head"] = Number(oracle.shares_by_head[e]);
+    for (size_t m = 0; m < kMethods.size(); ++m) point["ratio_to_oracle"][std::string(kMethods[m].name)] = Number(file.RatioToOracle(e, m));
     errors.push_back(point);
   }
   for (size_t b = 0; b < command.budgets.size(); ++b) {
@@ -90,6 +91,7 @@ std::string QualityJson(const QualityCommand& command, const QualityReport& repo
                      {"date", report.date},
                      {"confidence", kConfidence},
                      {"verify", command.verify},
+                     {"last", command.last},
                      {"oracle_queries", command.oracle_queries},
                      {"seed", command.seed},
                      {"files", files}};

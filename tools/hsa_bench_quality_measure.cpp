@@ -90,14 +90,28 @@ absl::Status Located(const std::string& path, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(path, ": ", std::string(status.message())));
 }
 
-absl::StatusOr<std::unique_ptr<Subject>> Open(const std::string& path) {
+// The last `count` queries; all of them for 0.
+absl::StatusOr<TensorView> LastQueries(TensorView query, int64_t count) {
+  if (count == 0) return query;
+  if (count > query.tokens())
+    return absl::InvalidArgumentError(
+        absl::StrCat("--last is ", count, ", but tensor 'q' has ", query.tokens(), " tokens; give that many at most"));
+  query.data = query.Row(0, query.tokens() - count);
+  query.shape[1] = count;
+  return query;
+}
+
+absl::StatusOr<std::unique_ptr<Subject>> Open(const std::string& path, int64_t last) {
   absl::StatusOr<TensorFile> file = TensorFile::Open(path);
   if (!file.ok()) return file.status();
   const absl::StatusOr<TensorView> query = file->Get("q"), key = file->Get("k"), value = file->Get("v");
   for (const absl::StatusOr<TensorView>* tensor : {&query, &key, &value})
     if (!tensor->ok()) return tensor->status();
-  const Inputs inputs{*query, *key, *value};
+  Inputs inputs{*query, *key, *value};
   if (absl::Status checked = CheckShapes(inputs); !checked.ok()) return Located(path, checked);
+  const absl::StatusOr<TensorView> queries = LastQueries(inputs.query, last);
+  if (!queries.ok()) return Located(path, queries.status());
+  inputs.query = *queries;
   auto subject = std::make_unique<Subject>(Subject{*std::move(file), inputs, {}});
   for (const Method& method : kMethods) {
     absl::StatusOr<Plan> plan = Compile(inputs, method);
@@ -153,10 +167,10 @@ class FileRuns {
       RunOptions options{.mode = Mode::kBudget, .budget = budget};
       if (absl::Status done = Attend(options, file.by_budget.emplace_back()); !done.ok()) return done;
     }
+    const std::vector<int64_t> late = LateQueries(inputs_.query, inputs_.key, command_.oracle_queries, command_.seed);
     absl::StatusOr<Oracle> oracle = MeasureOracle(inputs_.query, inputs_.key, inputs_.value,
                                                   {.scale = subject_.plans[0].graph().scale(),
-                                                   .queries = command_.oracle_queries,
-                                                   .seed = command_.seed,
+                                                   .queries = late,
                                                    .errors = command_.errors,
                                                    .budgets = command_.budgets,
                                                    .cancelled = cancelled_});
@@ -233,7 +247,7 @@ absl::StatusOr<QualityReport> MeasureQuality(const QualityCommand& command, cons
                                              const std::function<void(const FileQuality&)>& done) {
   std::vector<std::unique_ptr<Subject>> subjects;
   for (const std::string& path : command.files) {
-    absl::StatusOr<std::unique_ptr<Subject>> subject = Open(path);
+    absl::StatusOr<std::unique_ptr<Subject>> subject = Open(path, command.last);
     if (!subject.ok()) return subject.status();
     subjects.push_back(*std::move(subject));
   }

@@ -28,15 +28,16 @@ std::string ErrorTable(const QualityCommand& command, const FileQuality& file) {
   std::string text = absl::StrFormat(
       "\nkeys read for an error, %% of the visible keys; cover: %% of the verified rows within it, wanted %g\n"
       "              %-44s    %-18s    oracle\n"
-      "%6s %5s  %7s %7s%7s%7s%7s    %7s %7s   %7s%9s\n",
+      "%6s %5s  %7s %7s%7s%7s%7s    %7s %7s   %7s%9s  %9s\n",
       100 * kConfidence, "order 2, tiles by content", "order 0, position", "error", "head", "read", "near", "nodes", "leaves", "cover",
-      "read", "cover", "keys", "by head");
+      "read", "cover", "keys", "by head", "read/it");
   const bool heads = file.oracle.heads.size() > 1 && file.oracle.heads.size() <= kHeadsShown;
   bool dense = false;
   for (size_t e = 0; e < command.errors.size(); ++e) {
     const auto& [full, plain] = file.by_error[e];
     text += ErrorRow(absl::StrCat(command.errors[e]), "all", full.pooled, plain.pooled,
-                     absl::StrCat(Percent(file.oracle.pooled.shares[e]), "  ", Percent(file.oracle.shares_by_head[e])));
+                     absl::StrCat(Percent(file.oracle.pooled.shares[e]), "  ", Percent(file.oracle.shares_by_head[e]),
+                                  absl::StrFormat("  %4.1f %4.1f", file.RatioToOracle(e, 0), file.RatioToOracle(e, 1))));
     dense |= full.pooled.dense_blocks + plain.pooled.dense_blocks > 0;
     for (size_t h = 0; heads && h < full.heads.size(); ++h)
       text += ErrorRow("", absl::StrCat(h), full.heads[h], plain.heads[h], Percent(file.oracle.heads[h].shares[e]));
