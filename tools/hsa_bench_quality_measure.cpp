@@ -21,13 +21,6 @@
 
 namespace hsa::bench {
 
-Quantiles Quantiles::Of(std::vector<double> numbers) {
-  if (numbers.empty()) return {};
-  std::sort(numbers.begin(), numbers.end());
-  const auto rank = [&](double share) { return numbers[static_cast<size_t>(std::ceil(share * static_cast<double>(numbers.size()))) - 1]; };
-  return {rank(0.5), rank(0.9), rank(0.95)};
-}
-
 namespace {
 
 // A capture with the plans of the methods.
@@ -156,8 +149,14 @@ class FileRuns {
   }
 
   absl::StatusOr<FileQuality> Measure(const std::string& path) {
-    FileQuality file{
-        .path = path, .query = inputs_.query, .key = inputs_.key, .value = inputs_.value, .by_error = {}, .by_budget = {}, .oracle = {}};
+    FileQuality file{.path = path,
+                     .query = inputs_.query,
+                     .key = inputs_.key,
+                     .value = inputs_.value,
+                     .by_error = {},
+                     .by_budget = {},
+                     .oracle = {},
+                     .decode = {}};
     for (double error : command_.errors) {
       RunOptions options{.mode = Mode::kTolerance};
       options.tolerance = {error, kConfidence};
@@ -176,6 +175,10 @@ class FileRuns {
                                                    .cancelled = cancelled_});
     if (!oracle.ok()) return oracle.status();
     file.oracle = *std::move(oracle);
+    absl::StatusOr<DecodeView> decode = MeasureDecode(
+        subject_.plans[0], inputs_, {.queries = late, .budgets = command_.decode_budgets, .seed = command_.seed, .cancelled = cancelled_});
+    if (!decode.ok()) return decode.status();
+    file.decode = *std::move(decode);
     return file;
   }
 
