@@ -1,4 +1,5 @@
-// hsa-bench quality: what a run reads for the error that it is held to, on captured Q, K, V, beside a plainer method and beside the true top keys.
+// hsa-bench quality: what runs read for the error that they are held to, on captured Q, K, V, beside a plainer method and the true top
+// keys; and what single late queries lose for a budget (hsa_bench_decode.h).
 #pragma once
 
 #include <array>
@@ -13,18 +14,21 @@
 #include "absl/status/statusor.h"
 #include "runtime/report.h"
 #include "runtime/tensor.h"
+#include "tools/hsa_bench_decode.h"
+#include "tools/hsa_bench_quantiles.h"
 
 namespace hsa::bench {
 
 inline constexpr double kConfidence = 0.95;  // 1 − δ of every run and of the oracle
-inline constexpr int64_t kPooled = -1;       // all query heads together, where a head is named
 
 struct QualityCommand {
-  std::vector<std::string> files;                                  // safetensors with q [H,N,D], k [Hkv,M,D], v [Hkv,M,Dv]
-  std::vector<double> errors = {0.2, 0.1, 0.05, 0.02, 0.01};       // ε
-  std::vector<double> budgets = {0.018, 0.036, 0.073, 0.15, 0.3};  // shares of the visible keys
-  int64_t verify = 256;                                            // query positions beside float64, of every run
-  int64_t oracle_queries = 64;                                     // query positions of the oracle, in the last quarter
+  std::vector<std::string> files;                                                   // safetensors with q [H,N,D], k [Hkv,M,D], v [Hkv,M,Dv]
+  std::vector<double> errors = {0.2, 0.1, 0.05, 0.02, 0.01};                        // ε
+  std::vector<double> budgets = {0.018, 0.036, 0.073, 0.15, 0.3};                   // shares of the visible keys
+  std::vector<double> decode_budgets = {0.0045, 0.009, 0.018, 0.036, 0.073, 0.15};  // of the decode view, shares of the visible keys
+  int64_t last = 0;             // queries of each file that are used, its last ones; 0: all
+  int64_t verify = 256;         // query positions beside float64, of every run
+  int64_t oracle_queries = 64;  // query positions of the oracle and of the decode view, among the last quarter of the keys
   uint64_t seed = 0;
   int threads = 0;         // 0: all that the machine has
   std::string json, html;  // not written when empty
@@ -39,13 +43,6 @@ struct Method {
 };
 inline constexpr std::array<Method, 2> kMethods = {
     {{"full", "full: order 2, tiles by content"}, {"order0_position", "order 0, tiles by position"}}};
-
-// Nearest-rank quantiles; NaN of nothing.
-struct Quantiles {
-  double median = std::numeric_limits<double>::quiet_NaN(), p90 = median, p95 = median;
-
-  static Quantiles Of(std::vector<double> numbers);
-};
 
 // One query head of a run, or all of them.
 struct HeadQuality {
@@ -85,6 +82,10 @@ struct FileQuality {
   TensorView query, key, value;                                                 // shapes and types; their data is gone with the file
   std::vector<std::array<MethodQuality, kMethods.size()>> by_error, by_budget;  // in the order of the command
   Oracle oracle;
+  DecodeView decode;
+
+  // What method `m` reads for the e-th error over what the oracle reads, both the mean of the heads: what better estimates could save.
+  double RatioToOracle(size_t e, size_t m) const { return by_error[e][m].pooled.read.total / oracle.shares_by_head[e]; }
 };
 
 struct QualityReport {
@@ -101,10 +102,13 @@ absl::StatusOr<QualityCommand> ParseQualityOptions(int argc, const char* const* 
 absl::StatusOr<QualityReport> MeasureQuality(const QualityCommand& command, const std::function<bool()>& cancelled,
                                              const std::function<void(const FileQuality&)>& done);
 
+// Numbers of `count` queries whose positions are among the last quarter of the keys, drawn at random, ascending; all of them when there are
+// fewer.
+std::vector<int64_t> LateQueries(const TensorView& query, const TensorView& key, int64_t count, uint64_t seed);
+
 struct OracleOptions {
-  double scale = 1;     // σ
-  int64_t queries = 0;  // positions to draw in the last quarter; all of them when there are fewer
-  uint64_t seed = 0;
+  double scale = 1;                     // σ
+  std::vector<int64_t> queries;         // query numbers
   std::vector<double> errors, budgets;  // of OracleHead
   std::function<bool()> cancelled;
 };
@@ -113,7 +117,7 @@ struct OracleOptions {
 // CANCELLED  options.cancelled returned true
 absl::StatusOr<Oracle> MeasureOracle(const TensorView& query, const TensorView& key, const TensorView& value, const OracleOptions& options);
 
-std::string QualityText(const QualityCommand& command, const FileQuality& file);  // one screen
+std::string QualityText(const QualityCommand& command, const FileQuality& file);  // 120 columns
 std::string QualityJson(const QualityCommand& command, const QualityReport& report);
 std::string QualityHtml(const QualityCommand& command, const QualityReport& report);  // one page that needs nothing else
 

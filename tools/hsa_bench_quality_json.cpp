@@ -50,6 +50,48 @@ Json Methods(const std::array<MethodQuality, kMethods.size()>& methods) {
   return json;
 }
 
+// Budgets as they are given to single late queries.
+Json DecodePoints(const std::vector<double>& budgets, const DecodeView& decode) {
+  Json points = Json::array();
+  for (size_t b = 0; b < budgets.size(); ++b) {
+    Json point = {{"budget", budgets[b]}, {"group_keys", decode.group_keys[b]}};
+    for (size_t m = 0; m < kDecodeMethods.size(); ++m)
+      point[std::string(kDecodeMethods[m].name)] = AllAndHeads(decode.pooled, decode.heads, [&](const DecodeHead& head) {
+        return Json{{"rows", head.rows}, {"rel_l2", Errors(head.error[b][m])}};
+      });
+    points.push_back(point);
+  }
+  return points;
+}
+
+Json OfLevel(const AnatomyLevel& level) {
+  return {{"level_tokens", level.tokens == 0 ? Json("all") : Json(level.tokens)},
+          {"scored", level.scored},
+          {"opened", level.opened},
+          {"closed_mass", Number(level.mass)},
+          {"value_error", Number(level.value_error)},
+          {"mass_error", Number(level.mass_error)},
+          {"error", Number(level.error)},
+          {"log_mass_mean", Number(level.log_mass_mean)},
+          {"log_mass_rms", Number(level.log_mass_rms)}};
+}
+
+Json OfAnatomy(const AnatomyHead& head) {
+  if (head.rows == 0) return {{"rows", 0}};
+  Json levels = Json::array({OfLevel(head.all)});
+  for (const AnatomyLevel& level : head.levels) levels.push_back(OfLevel(level));
+  return {{"rows", head.rows}, {"levels", levels}, {"worst_tenth", Number(head.worst_tenth)}, {"thirds", head.thirds}};
+}
+
+Json OfDecode(const QualityCommand& command, const DecodeView& decode) {
+  Json anatomy = {{"budget", kAnatomyBudget}};
+  anatomy.update(AllAndHeads(decode.anatomy, decode.anatomy_heads, OfAnatomy));
+  return {{"near_sinks", kDecodeSinks},
+          {"near_last", kDecodeLast},
+          {"budgets", DecodePoints(command.decode_budgets, decode)},
+          {"anatomy", anatomy}};
+}
+
 Json OfFile(const QualityCommand& command, const FileQuality& file) {
   Json errors = Json::array(), budgets = Json::array();
   const Oracle& oracle = file.oracle;
@@ -60,6 +102,7 @@ Json OfFile(const QualityCommand& command, const FileQuality& file) {
       return Json{{"rows", head.rows}, {"keys", head.keys[e]}, {"share", Number(head.shares[e])}};
     });
     point["oracle"]["share_by_head"] = Number(oracle.shares_by_head[e]);
+    for (size_t m = 0; m < kMethods.size(); ++m) point["ratio_to_oracle"][std::string(kMethods[m].name)] = Number(file.RatioToOracle(e, m));
     errors.push_back(point);
   }
   for (size_t b = 0; b < command.budgets.size(); ++b) {
@@ -76,7 +119,8 @@ Json OfFile(const QualityCommand& command, const FileQuality& file) {
           {"dtype", std::string(DTypeName(file.query.dtype))},
           {"variant", file.by_error.front()[0].variant},
           {"errors", errors},
-          {"budgets", budgets}};
+          {"budgets", budgets},
+          {"decode", OfDecode(command, file.decode)}};
 }
 
 }  // namespace
@@ -90,6 +134,7 @@ std::string QualityJson(const QualityCommand& command, const QualityReport& repo
                      {"date", report.date},
                      {"confidence", kConfidence},
                      {"verify", command.verify},
+                     {"last", command.last},
                      {"oracle_queries", command.oracle_queries},
                      {"seed", command.seed},
                      {"files", files}};

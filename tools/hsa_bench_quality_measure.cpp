@@ -21,13 +21,6 @@
 
 namespace hsa::bench {
 
-Quantiles Quantiles::Of(std::vector<double> numbers) {
-  if (numbers.empty()) return {};
-  std::sort(numbers.begin(), numbers.end());
-  const auto rank = [&](double share) { return numbers[static_cast<size_t>(std::ceil(share * static_cast<double>(numbers.size()))) - 1]; };
-  return {rank(0.5), rank(0.9), rank(0.95)};
-}
-
 namespace {
 
 // A capture with the plans of the methods.
@@ -90,14 +83,28 @@ absl::Status Located(const std::string& path, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(path, ": ", std::string(status.message())));
 }
 
-absl::StatusOr<std::unique_ptr<Subject>> Open(const std::string& path) {
+// The last `count` queries; all of them for 0.
+absl::StatusOr<TensorView> LastQueries(TensorView query, int64_t count) {
+  if (count == 0) return query;
+  if (count > query.tokens())
+    return absl::InvalidArgumentError(
+        absl::StrCat("--last is ", count, ", but tensor 'q' has ", query.tokens(), " tokens; give that many at most"));
+  query.data = query.Row(0, query.tokens() - count);
+  query.shape[1] = count;
+  return query;
+}
+
+absl::StatusOr<std::unique_ptr<Subject>> Open(const std::string& path, int64_t last) {
   absl::StatusOr<TensorFile> file = TensorFile::Open(path);
   if (!file.ok()) return file.status();
   const absl::StatusOr<TensorView> query = file->Get("q"), key = file->Get("k"), value = file->Get("v");
   for (const absl::StatusOr<TensorView>* tensor : {&query, &key, &value})
     if (!tensor->ok()) return tensor->status();
-  const Inputs inputs{*query, *key, *value};
+  Inputs inputs{*query, *key, *value};
   if (absl::Status checked = CheckShapes(inputs); !checked.ok()) return Located(path, checked);
+  const absl::StatusOr<TensorView> queries = LastQueries(inputs.query, last);
+  if (!queries.ok()) return Located(path, queries.status());
+  inputs.query = *queries;
   auto subject = std::make_unique<Subject>(Subject{*std::move(file), inputs, {}});
   for (const Method& method : kMethods) {
     absl::StatusOr<Plan> plan = Compile(inputs, method);
@@ -142,8 +149,14 @@ class FileRuns {
   }
 
   absl::StatusOr<FileQuality> Measure(const std::string& path) {
-    FileQuality file{
-        .path = path, .query = inputs_.query, .key = inputs_.key, .value = inputs_.value, .by_error = {}, .by_budget = {}, .oracle = {}};
+    FileQuality file{.path = path,
+                     .query = inputs_.query,
+                     .key = inputs_.key,
+                     .value = inputs_.value,
+                     .by_error = {},
+                     .by_budget = {},
+                     .oracle = {},
+                     .decode = {}};
     for (double error : command_.errors) {
       RunOptions options{.mode = Mode::kTolerance};
       options.tolerance = {error, kConfidence};
@@ -153,15 +166,19 @@ class FileRuns {
       RunOptions options{.mode = Mode::kBudget, .budget = budget};
       if (absl::Status done = Attend(options, file.by_budget.emplace_back()); !done.ok()) return done;
     }
+    const std::vector<int64_t> late = LateQueries(inputs_.query, inputs_.key, command_.oracle_queries, command_.seed);
     absl::StatusOr<Oracle> oracle = MeasureOracle(inputs_.query, inputs_.key, inputs_.value,
                                                   {.scale = subject_.plans[0].graph().scale(),
-                                                   .queries = command_.oracle_queries,
-                                                   .seed = command_.seed,
+                                                   .queries = late,
                                                    .errors = command_.errors,
                                                    .budgets = command_.budgets,
                                                    .cancelled = cancelled_});
     if (!oracle.ok()) return oracle.status();
     file.oracle = *std::move(oracle);
+    absl::StatusOr<DecodeView> decode = MeasureDecode(
+        subject_.plans[0], inputs_, {.queries = late, .budgets = command_.decode_budgets, .seed = command_.seed, .cancelled = cancelled_});
+    if (!decode.ok()) return decode.status();
+    file.decode = *std::move(decode);
     return file;
   }
 
@@ -233,7 +250,7 @@ absl::StatusOr<QualityReport> MeasureQuality(const QualityCommand& command, cons
                                              const std::function<void(const FileQuality&)>& done) {
   std::vector<std::unique_ptr<Subject>> subjects;
   for (const std::string& path : command.files) {
-    absl::StatusOr<std::unique_ptr<Subject>> subject = Open(path);
+    absl::StatusOr<std::unique_ptr<Subject>> subject = Open(path, command.last);
     if (!subject.ok()) return subject.status();
     subjects.push_back(*std::move(subject));
   }

@@ -18,7 +18,7 @@ namespace {
 
 // Flags as they were written.
 struct Text {
-  std::string errors, budgets, verify, oracle_queries, seed, threads;
+  std::string errors, budgets, decode_budgets, last, verify, oracle_queries, seed, threads;
 };
 
 void Declare(CLI::App& app, QualityCommand& command, Text& text) {
@@ -27,8 +27,13 @@ void Declare(CLI::App& app, QualityCommand& command, Text& text) {
       ->type_name("E[,E]");
   app.add_option("--budgets", text.budgets, "shares of the visible keys to give runs, each in (0, 1] (default 0.018,0.036,0.073,0.15,0.3)")
       ->type_name("F[,F]");
+  app.add_option("--decode-budgets", text.decode_budgets,
+                 "shares of the visible keys to give single late queries, each in (0, 1] (default 0.0045,0.009,0.018,0.036,0.073,0.15)")
+      ->type_name("F[,F]");
+  app.add_option("--last", text.last, "use the last N queries of each file only (default: all)")->type_name("N");
   app.add_option("--verify", text.verify, "query positions, all heads, to compare with float64 (default 256)")->type_name("N");
-  app.add_option("--oracle-queries", text.oracle_queries, "query positions of the last quarter for the oracle (default 64)")
+  app.add_option("--oracle-queries", text.oracle_queries,
+                 "query positions, among the last quarter of the keys, for the oracle and for single late queries (default 64)")
       ->type_name("N");
   app.add_option("--seed", text.seed, "of everything that is drawn at random (default 0)")->type_name("N");
   app.add_option("--threads", text.threads, "default: all that the machine has")->type_name("N");
@@ -69,6 +74,10 @@ absl::Status SetNumbers(const Text& text, QualityCommand& command) {
       SetShares(command.errors, "--errors", text.errors, 1.0, "errors of more than 0 and less than 1, with commas between them");
   if (set.ok())
     set = SetShares(command.budgets, "--budgets", text.budgets, 1 + 1e-12, "shares of more than 0 and at most 1, with commas between them");
+  if (set.ok())
+    set = SetShares(command.decode_budgets, "--decode-budgets", text.decode_budgets, 1 + 1e-12,
+                    "shares of more than 0 and at most 1, with commas between them");
+  if (set.ok()) set = SetCount<int64_t>(command.last, "--last", text.last, 1, kMost, "a number of queries, 1 or more");
   if (set.ok()) set = SetCount<int64_t>(command.verify, "--verify", text.verify, 1, kMost, "a number of query positions, 1 or more");
   if (set.ok())
     set = SetCount<int64_t>(command.oracle_queries, "--oracle-queries", text.oracle_queries, 1, kMost,

@@ -114,13 +114,18 @@ struct Tally {
 
 }  // namespace
 
+std::vector<int64_t> LateQueries(const TensorView& query, const TensorView& key, int64_t count, uint64_t seed) {
+  const int64_t late = std::min(query.tokens(), (key.tokens() + 3) / 4);
+  std::vector<int64_t> queries = SampleWithoutReplacement(late, count, seed);
+  for (int64_t& i : queries) i += query.tokens() - late;
+  return queries;
+}
+
 absl::StatusOr<Oracle> MeasureOracle(const TensorView& query, const TensorView& key, const TensorView& value,
                                      const OracleOptions& options) {
-  const int64_t quarter = (query.tokens() + 3) / 4, first = query.tokens() - quarter;
-  const std::vector<int64_t> sample = SampleWithoutReplacement(quarter, options.queries, options.seed);
+  const std::vector<int64_t>& sample = options.queries;
   double visible = 0;  // of a sampled query, in the mean
-  for (int64_t i : sample)
-    visible += static_cast<double>(key.tokens() - query.tokens() + first + i + 1) / static_cast<double>(sample.size());
+  for (int64_t i : sample) visible += static_cast<double>(key.tokens() - query.tokens() + i + 1) / static_cast<double>(sample.size());
   std::vector<int64_t> budget_keys;
   for (double budget : options.budgets)
     budget_keys.push_back(budget < 1 ? std::max<int64_t>(1, std::llround(budget * visible)) : key.tokens());
@@ -135,7 +140,7 @@ absl::StatusOr<Oracle> MeasureOracle(const TensorView& query, const TensorView& 
     tbb::parallel_for(size_t{0}, sample.size(), [&](size_t s) {
       if (cancelled) return;
       if (options.cancelled && options.cancelled()) cancelled = true;
-      const std::vector<double> row = ErrorsOfTopKeys(query, key, value, head, first + sample[s], options.scale);
+      const std::vector<double> row = ErrorsOfTopKeys(query, key, value, head, sample[s], options.scale);
       if (row.empty()) return;
       const std::lock_guard held(lock);
       for (Tally* tally : {&own, &all}) tally->Add(row, options.errors, budget_keys);
