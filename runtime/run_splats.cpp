@@ -2,6 +2,7 @@
 // windows are attended, so that keys stream through once and a later key never enters a sum.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <span>
 #include <utility>
@@ -15,6 +16,8 @@
 #include "runtime/coverage.h"
 #include "runtime/element.h"
 #include "runtime/group_nodes.h"
+#include "runtime/index_file.h"
+#include "runtime/overlay.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
 #include "runtime/window.h"
@@ -96,7 +99,8 @@ struct HeadTotals {
   TileCost cost;
   double theta = 0;  // of the last block that was not read entirely
   int64_t dense_blocks = 0;
-  std::optional<int64_t> step;  // where the last search ended
+  std::optional<int64_t> step;                                // where the last search ended
+  double carried = std::numeric_limits<double>::quiet_NaN();  // of the last block that could be calibrated, kReadAll included
 };
 
 class SplatRun {
@@ -123,6 +127,12 @@ class SplatRun {
     FillReads(report);
     FillErrors(report);
     return absl::OkStatus();
+  }
+
+  // θ of each head that may be carried over to the queries behind these.
+  void CarryOver(Overlay& overlay) const {
+    for (int64_t head = 0; head < g_.heads; ++head) overlay.heads[head].theta = heads_[head].carried;
+    if (calibrated()) overlay.tolerance = job_.options.tolerance;
   }
 
  private:
@@ -198,6 +208,7 @@ class SplatRun {
     const int64_t first = totals.step.value_or(StepOfTheta(kFirstTheta * job_.options.tolerance.error));
     const Calibrated found = calibrator.Search(windows, audits[head], job_.options.tolerance, first);
     totals.step = found.step;
+    if (!audits[head].positions.empty()) totals.carried = found.theta;
     if (found.theta == kReadAll)
       ++totals.dense_blocks;
     else
@@ -289,6 +300,13 @@ class SplatRun {
   double near_seconds_ = 0, audit_seconds_ = 0, wasted_seconds_ = 0;
 };
 
+absl::Status LoadWhole(const Job& job, IndexStore& store) {
+  absl::StatusOr<IndexFile> file = IndexFile::Open(job.options.load_index, job);
+  if (!file.ok()) return file.status();
+  if (absl::Status whole = file->CheckWhole(); !whole.ok()) return whole;
+  return file->Put(store, nullptr);
+}
+
 }  // namespace
 
 absl::Status RunSplats(const Job& job, RunReport& report) {
@@ -308,16 +326,23 @@ absl::Status RunSplats(const Job& job, RunReport& report) {
   if ((*store)->scratch())
     report.warnings.push_back(absl::StrCat("index: ", (*store)->bytes(), " bytes went to scratch, over --memory-budget"));
   if (!job.options.load_index.empty())
-    if (absl::Status loaded = (*store)->Load(job.options.load_index); !loaded.ok()) return loaded;
+    if (absl::Status loaded = LoadWhole(job, **store); !loaded.ok()) return loaded;
   std::vector<double> theta(g.heads, job.options.theta.value_or(job.plan.graph().splats().theta()));
   if (job.options.mode == Mode::kBudget) {
     absl::StatusOr<std::vector<double>> chosen = ChooseTheta(job, **store);
     if (!chosen.ok()) return chosen.status();
     theta = *std::move(chosen);
   }
-  if (absl::Status done = SplatRun(job, **store, theta).Execute(blocks, report); !done.ok()) return done;
-  if (!job.options.save_index.empty()) return (*store)->Save(job.options.save_index);
-  return absl::OkStatus();
+  SplatRun run(job, **store, theta);
+  if (absl::Status done = run.Execute(blocks, report); !done.ok()) return done;
+  if (job.options.save_index.empty()) return absl::OkStatus();
+  const auto start = std::chrono::steady_clock::now();
+  absl::StatusOr<std::unique_ptr<Overlay>> overlay = OverlayOf(job, **store, blocks.back());
+  if (!overlay.ok()) return overlay.status();
+  run.CarryOver(**overlay);
+  const absl::Status saved = SaveIndex(job.options.save_index, job, **store, **overlay);
+  report.seconds.write += SecondsSince(start);
+  return saved;
 }
 
 }  // namespace hsa
