@@ -47,7 +47,6 @@ class IndexFile {
   // Puts the leaves into the store, and the nodes, references, tilt and θ into the overlay unless it is null.
   absl::Status Put(IndexStore& store, Overlay* overlay) const;
 
-  const IndexHeader& header() const { return header_; }
   // Of the file and of the sampled keys, so far; what Put maps is read when it is used.
   int64_t bytes_read() const { return bytes_read_; }
 

@@ -58,6 +58,7 @@ class DecodeRun {
       for (size_t t = 0; t < window.tiles.size(); ++t) tiles.push_back({&window, t});
     ProgressMeter progress(job_.options.progress, static_cast<double>(tiles.size()));
     oneapi::tbb::parallel_for(size_t{0}, tiles.size(), [&](size_t i) {
+      if (progress.cancelled()) return;
       const TraceScope scope(job_.options.trace, "tile", "splats");
       const auto& [window, t] = tiles[i];
       attenders_.local().AttendFar(workers_.local(), io_, *window, t, ThetaOf(*window, theta));
@@ -185,16 +186,19 @@ absl::Status RunDecode(const Job& job, RunReport& report) {
   if (absl::Status put = file->Put(**store, overlay->get()); !put.ok()) return put;
   std::vector<double> theta(job.geometry.heads, job.options.theta.value_or(job.plan.graph().splats().theta()));
   if (job.options.mode == Mode::kTolerance) theta = CarriedThetas(job, **overlay, report);
-  // What is read entirely is checked entirely.
-  if (job.options.check_index || std::ranges::count(theta, kReadAll) > 0)
-    if (absl::Status whole = file->CheckWhole(); !whole.ok()) return whole;
   report.seconds.index = SecondsSince(start);
-  report.bytes_read = file->bytes_read();
   if (job.options.mode == Mode::kBudget) {
     absl::StatusOr<std::vector<double>> chosen = ChooseTheta(job, **store, overlay->get());
     if (!chosen.ok()) return chosen.status();
     theta = *std::move(chosen);
   }
+  // What is read entirely is checked entirely.
+  if (job.options.check_index || std::ranges::count(theta, kReadAll) > 0) {
+    const auto check = std::chrono::steady_clock::now();
+    if (absl::Status whole = file->CheckWhole(); !whole.ok()) return whole;
+    report.seconds.index += SecondsSince(check);
+  }
+  report.bytes_read = file->bytes_read();
   return DecodeRun(job, **store, **overlay).Execute(theta, report);
 }
 
