@@ -54,7 +54,7 @@ class TableReader {
   void Take(std::vector<T>& out, int64_t count) {
     ok_ = ok_ && count >= 0 && count <= static_cast<int64_t>(bytes_.size() / sizeof(T));
     out.resize(ok_ ? count : 0);
-    std::memcpy(out.data(), bytes_.data(), out.size() * sizeof(T));
+    std::copy_n(bytes_.begin(), out.size() * sizeof(T), reinterpret_cast<std::byte*>(out.data()));
     bytes_ = bytes_.subspan(out.size() * sizeof(T));
   }
   template <typename T>
