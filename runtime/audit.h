@@ -16,6 +16,7 @@ struct Audit {
   int64_t head = 0;
   std::vector<int32_t> positions;  // key positions, ascending
   std::vector<float> exact;        // [positions, padded value_dim]
+  std::vector<float> doubt;        // [positions] of a calibrated run: TileOpener::doubt at the θ that was found; else empty
 };
 
 // `count` queries of a block at random, keyed by (seed, head, block number), or all of them. docs/spec.md, "Calibration".

@@ -100,8 +100,7 @@ Calibrator::Trial Calibrator::Try(std::span<AuditedTile> tiles, const Audit& aud
   return trial;
 }
 
-Calibrated Calibrator::Search(std::span<AuditedTile> tiles, const Audit& audit, const Tolerance& tolerance, int64_t first_step,
-                              double share) {
+Calibrated Calibrator::Search(std::span<AuditedTile> tiles, Audit& audit, const Tolerance& tolerance, int64_t first_step, double share) {
   Calibrated result{kReadAll, first_step};
   if (AllowedMisses(static_cast<int64_t>(audit.positions.size()), tolerance.confidence) < 0) return result;
   int64_t low = kLeastStep - 1, high = kMostStep + 1;  // between them lies what is worth a trial
@@ -133,15 +132,17 @@ Calibrated Calibrator::Search(std::span<AuditedTile> tiles, const Audit& audit, 
   if (result.theta == kReadAll)
     result.step = std::clamp(next, low, high);
   else
-    Store(tiles, result.theta);
+    Store(tiles, audit, result.theta);
   return result;
 }
 
-void Calibrator::Store(std::span<AuditedTile> tiles, double theta) {
+void Calibrator::Store(std::span<AuditedTile> tiles, Audit& audit, double theta) {
+  audit.doubt.resize(audit.positions.size());
   oneapi::tbb::parallel_for(size_t{0}, tiles.size(), [&](size_t i) {
     const AuditedTile& tile = tiles[i];
     io_.Store(workers_.local(), tile.queries(), tile.kept.o, tile.kept.lse);
     io_.StoreError(tile.queries(), tile.kept.doubt);
+    for (const auto& [row, audited] : tile.rows) audit.doubt[audited] = tile.kept.doubt[row];
     tile.window->done[tile.tile] = {theta, tile.kept.cost};
   });
 }

@@ -49,8 +49,9 @@ class Calibrator {
              ProgressMeter& progress)
       : job_(job), workers_(workers), attenders_(attenders), io_(io), progress_(progress) {}
 
-  // `tiles` of the audit's head, near fields attended; `share` of the block's tiles are among them. Updates `done` of their windows.
-  Calibrated Search(std::span<AuditedTile> tiles, const Audit& audit, const Tolerance& tolerance, int64_t first_step, double share);
+  // `tiles` of the audit's head, near fields attended; `share` of the block's tiles are among them. Updates `done` of their windows, and the
+  // audit's `doubt`.
+  Calibrated Search(std::span<AuditedTile> tiles, Audit& audit, const Tolerance& tolerance, int64_t first_step, double share);
 
  private:
   struct Trial {
@@ -62,7 +63,7 @@ class Calibrator {
   };
 
   Trial Try(std::span<AuditedTile> tiles, const Audit& audit, const Tolerance& tolerance, double theta, bool may_be_loose);
-  void Store(std::span<AuditedTile> tiles, double theta);
+  void Store(std::span<AuditedTile> tiles, Audit& audit, double theta);
 
   const Job& job_;
   Workers& workers_;

@@ -52,14 +52,14 @@ struct HeadProbe {
 // Probes sampled tiles of every head, region by region.
 class Prober {
  public:
-  Prober(const Job& job, IndexStore& store)
+  Prober(const Job& job, IndexStore& store, Overlay* overlay)
       : job_(job),
         g_(job.geometry),
         store_(store),
         io_(job.program, g_, job.inputs, job.outputs),
         workers_([this] { return Worker(job_.program); }),
         attenders_([this] { return WindowAttender(job_, store_); }),
-        nodes_(job, store),
+        nodes_(job, store, overlay),
         heads_(g_.heads) {}
 
   std::vector<HeadProbe> Probe() {
@@ -135,14 +135,14 @@ double ThetaFor(const HeadProbe& head, double keys) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<double>> ChooseTheta(const Job& job, IndexStore& store) {
+absl::StatusOr<std::vector<double>> ChooseTheta(const Job& job, IndexStore& store, Overlay* overlay) {
   const Geometry& g = job.geometry;
   if (g.queries == 0) return std::vector<double>(g.heads, ThetaAt(0));
   if (job.options.budget >= 1) return std::vector<double>(g.heads, kReadAll);
   const Keys keys = KeysOf(g);
   const auto queries = static_cast<double>(g.queries);
   const double far = (kMargin * job.options.budget * keys.visible - keys.near) / queries;  // what the index may cost a query
-  const std::vector<HeadProbe> heads = Prober(job, store).Probe();
+  const std::vector<HeadProbe> heads = Prober(job, store, overlay).Probe();
   const auto dearest =
       std::max_element(heads.begin(), heads.end(), [](const HeadProbe& a, const HeadProbe& b) { return a.far[0] < b.far[0]; });
   if (dearest->far[0] > far) {

@@ -18,6 +18,7 @@ struct Geometry {
   int64_t near_sinks = 0, window = 0, tile = 0, leaf = 0, mini = 0, segment = 0, bands = 0, order = 0;
   int64_t levels = 0;
   bool content_tiles = false;  // queries of a window are tiled by content, not by position
+  bool lone_tiles = false;     // each query is a tile of its own
 
   static Geometry Of(const format::Graph& graph, int64_t queries, int64_t keys) {
     const auto padded = [](int64_t dim) { return (dim + 15) / 16 * 16; };

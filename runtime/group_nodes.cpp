@@ -4,12 +4,14 @@
 
 namespace hsa {
 
-GroupNodes::GroupNodes(const Job& job, const IndexStore& store)
-    : job_(job), store_(store), builder_(job.program, job.geometry, job.inputs) {
+GroupNodes::GroupNodes(const Job& job, const IndexStore& store, Overlay* overlay)
+    : job_(job), store_(store), overlay_(overlay), builder_(job.program, job.geometry, job.inputs) {
+  if (overlay != nullptr) return;
   for (int64_t i = 0; i < job.geometry.group(); ++i) nodes_.emplace_back(job.plan.graph(), job.geometry, store.slots());
 }
 
 void GroupNodes::Build(Workers& workers, int64_t kv_head, const Block& block, std::span<const Region> regions) {
+  if (overlay_ != nullptr) return overlay_->Extend(workers, regions);
   const auto start = std::chrono::steady_clock::now();
   for (SplatNodes& nodes : nodes_) nodes.ClearTilt();
   std::vector<Unit> units;

@@ -78,8 +78,8 @@ void IndexStore::BuildSegments(Workers& workers, int64_t segments) {
   seconds_ += SecondsSince(start);
 }
 
-// Makes the segment's slot the newest, that of the segment which was asked for longest ago when it has none. Whether it holds `minis` of them.
-bool IndexStore::HaveMinis(int64_t segment, int64_t minis) {
+// Makes the segment's slot the newest, that of the segment which was asked for longest ago when it has none. Returns how many of the `minis` it held.
+int64_t IndexStore::TakeMinis(int64_t segment, int64_t minis) {
   const int64_t slots = static_cast<int64_t>(minis_.size()), slot = mini_slot(segment) - segments_;
   if (minis_[slot].segment == segment) {
     newest_ = slot;
@@ -88,14 +88,14 @@ bool IndexStore::HaveMinis(int64_t segment, int64_t minis) {
     minis_[newest_] = {segment, 0};
   }
   Minis& held = minis_[newest_];
-  return std::exchange(held.count, std::max(held.count, minis)) >= minis;
+  return std::min(std::exchange(held.count, std::max(held.count, minis)), minis);
 }
 
 void IndexStore::BuildRegion(Workers& workers, int64_t segment, int64_t minis) {
   const auto start = std::chrono::steady_clock::now();
   const int64_t kv_heads = job_.geometry.kv_heads, missing = std::max<int64_t>(0, segment - built_);
-  const bool have_minis = HaveMinis(segment, minis);
-  const int64_t units = missing + (have_minis ? 0 : minis);  // whole segments first: they take longest
+  const int64_t held = TakeMinis(segment, minis);
+  const int64_t units = missing + minis - held;  // whole segments first: they take longest
   oneapi::tbb::parallel_for(
       oneapi::tbb::blocked_range<int64_t>(0, units * kv_heads, 1),
       [&](const auto& range) {
@@ -104,13 +104,19 @@ void IndexStore::BuildRegion(Workers& workers, int64_t segment, int64_t minis) {
           if (unit < missing)
             BuildSegment(workers.local(), kv_head, built_ + unit);
           else
-            BuildMini(workers.local(), kv_head, segment, unit - missing);
+            BuildMini(workers.local(), kv_head, segment, held + unit - missing);
         }
       },
       oneapi::tbb::simple_partitioner());
   built_ += missing;
   if (job_.geometry.causal) grams_.Forget(std::max<int64_t>(0, (segment - 1) * job_.geometry.segment));
   seconds_ += SecondsSince(start);
+}
+
+void IndexStore::NoteLoaded(int64_t segments, int64_t minis, std::vector<std::vector<int32_t>> bad_keys) {
+  built_ = segments;
+  if (minis > 0 && segments == segments_) minis_[0] = {segments, minis};
+  bad_keys_ = std::move(bad_keys);
 }
 
 std::vector<int32_t> IndexStore::Exceptions(int64_t kv_head, int64_t before) const {

@@ -1,6 +1,7 @@
 // The splat indexes of all kv_heads of a run: their memory, and the segments and mini-segments that are built into them as the run goes.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,14 +26,19 @@ class IndexStore {
   // Builds the first `minis` mini-segments of segment `segment` of every kv_head, and whole segments up to it, in parallel.
   void BuildRegion(Workers& workers, int64_t segment, int64_t minis);
 
-  // Reads what Save wrote, for the same graph and keys; whole segments of the file need no building any more.
-  // FAILED_PRECONDITION  another graph, other keys: names the file and what differs;  DATA_LOSS  a damaged file
-  absl::Status Load(const std::string& path);
-  absl::Status Save(const std::string& path) const;
+  // The leaves of the first `segments` segments, and of the first `minis` mini-segments of the next one, were put in their place, and these are the
+  // non-finite keys of each kv_head among them: they need no building any more.
+  void NoteLoaded(int64_t segments, int64_t minis, std::vector<std::vector<int32_t>> bad_keys);
+
+  // Units that were built, the mini-segments being those behind the last segment.
+  int64_t segments_built() const { return std::min(built_, segments_); }
+  int64_t minis_built() const { return minis_[newest_].segment == segments_built() ? minis_[newest_].count : 0; }
+  const std::vector<std::vector<int32_t>>& bad_keys() const { return bad_keys_; }
 
   // Whole segment `segment`, and mini-segment `mini` of it, as they stand in the index.
   Unit SegmentUnit(int64_t kv_head, int64_t segment) const;
   Unit MiniUnit(int64_t kv_head, int64_t segment, int64_t mini) const;
+  int64_t segments() const { return segments_; }  // that there is room for
   int64_t slots() const { return segments_ + static_cast<int64_t>(minis_.size()); }
 
   const SplatIndex& index(int64_t kv_head) const { return *indexes_[kv_head]; }
@@ -52,7 +58,7 @@ class IndexStore {
 
   IndexStore(const Job& job, int64_t segments, int64_t regions)
       : job_(job), segments_(segments), grams_(job.program, job.geometry, job.inputs.query), minis_(regions) {}
-  bool HaveMinis(int64_t segment, int64_t minis);
+  int64_t TakeMinis(int64_t segment, int64_t minis);
   void BuildSegment(Worker& worker, int64_t kv_head, int64_t segment);
   void BuildMini(Worker& worker, int64_t kv_head, int64_t segment, int64_t mini);
   void NoteBad(int64_t kv_head, const std::vector<int32_t>& keys);

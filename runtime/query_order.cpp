@@ -9,7 +9,7 @@ std::vector<Tile> QueryOrder::Tiles(Worker& worker, int64_t head, int64_t begin,
   std::vector<int32_t> positions(end - begin);
   std::iota(positions.begin(), positions.end(), static_cast<int32_t>(begin));
   const int64_t count = end - begin, tile = geometry_.tile;
-  if (geometry_.content_tiles && count > tile) {
+  if (geometry_.content_tiles && !geometry_.lone_tiles && count > tile) {
     // The axis is found in rows of D + Dv columns, as that of keys and their values is: the values of a query are 0.
     const int64_t d = geometry_.padded_head_dim, width = d + geometry_.padded_value_dim;
     thread_local WideRows rows;
@@ -22,7 +22,7 @@ std::vector<Tile> QueryOrder::Tiles(Worker& worker, int64_t head, int64_t begin,
   std::vector<Tile> tiles;
   for (int64_t first = 0; first < count;) {
     // Neighbours are cut at multiples of the tile's size, wherever the first query stands.
-    const int64_t size = geometry_.content_tiles ? tile : tile - (begin + first) % tile;
+    const int64_t size = geometry_.lone_tiles ? 1 : geometry_.content_tiles ? tile : tile - (begin + first) % tile;
     tiles.push_back(Tile::Of(head, std::span(positions).subspan(first, std::min(size, count - first))));
     first += size;
   }

@@ -123,7 +123,8 @@ std::string ToJson(const RunReport& report) {
                        {"audited", tolerance.audited},
                        {"median", Number(tolerance.median)},
                        {"p95", Number(tolerance.p95)},
-                       {"max", Number(tolerance.max)}}},
+                       {"max", Number(tolerance.max)},
+                       {"carried", tolerance.carried}}},
                      {"verified",
                       {{"n", verified.n},
                        {"median", Number(verified.median)},
@@ -155,9 +156,11 @@ std::ostream& operator<<(std::ostream& out, const RunReport& report) {
   if (!report.levels.empty()) Line(out, "opened", Opened(report.levels));
   if (report.tolerance.asked > 0)
     Line(out, "tolerance",
-         Short(report.tolerance.asked) + " at " + Percent(report.tolerance.confidence) + ", on " +
-             std::to_string(report.tolerance.audited) + " audited queries: median " + Short(report.tolerance.median) + ", p95 " +
-             Short(report.tolerance.p95) + ", max " + Short(report.tolerance.max));
+         Short(report.tolerance.asked) + " at " + Percent(report.tolerance.confidence) +
+             (report.tolerance.audited == 0
+                  ? ", no query was audited"
+                  : ", on " + std::to_string(report.tolerance.audited) + " audited queries: median " + Short(report.tolerance.median) +
+                        ", p95 " + Short(report.tolerance.p95) + ", max " + Short(report.tolerance.max)));
   if (report.dense_blocks > 0) Line(out, "dense", std::to_string(report.dense_blocks) + " blocks ran dense");
   if (report.verified.n > 0)
     Line(out, "verified",

@@ -46,7 +46,8 @@ struct RunReport {
     double asked = 0, confidence = 0;
     int64_t audited = 0;
     double median = 0, p95 = 0, max = 0;
-  } tolerance;  // asked and confidence: 0 unless the run is calibrated; errors of the audited queries, relative L2
+    bool carried = false;
+  } tolerance;  // asked and confidence: 0 unless the run is calibrated; errors of the audited queries, relative L2; carried: θ is that of a prompt
   std::vector<int64_t> audited_positions;  // key positions, ascending, of any head; not in the JSON
   struct {
     int64_t n = 0;

@@ -84,6 +84,13 @@ bool ReadsAll(const Job& job) {
          g.AllVisibleKeys() < kLeastVisible * static_cast<double>(g.queries);
 }
 
+// Whether an index that is given answers a few queries as it stands: they are too few to calibrate anything.
+bool IsDecode(const Job& job) {
+  const Geometry& g = job.geometry;
+  const int64_t sample = job.options.mode == Mode::kTolerance ? LeastSample(job.options.tolerance.confidence) : 0;
+  return !job.options.load_index.empty() && g.queries <= std::max(kLeastAudits, sample);
+}
+
 // What the plan says where the caller does not.
 RunOptions WithDefaults(const Plan& plan, RunOptions options) {
   const format::Splats& splats = plan.graph().splats();
@@ -104,9 +111,10 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
   const auto start = std::chrono::steady_clock::now();
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, threads);
-  const Job job{plan,          inputs, outputs, options, Geometry::Of(plan.graph(), inputs.query.tokens(), inputs.key.tokens()),
-                Program(plan), threads};
+  Job job{plan, inputs, outputs, options, Geometry::Of(plan.graph(), inputs.query.tokens(), inputs.key.tokens()), Program(plan), threads};
   const Geometry& g = job.geometry;
+  const bool decode = IsDecode(job);
+  job.geometry.lone_tiles = decode;
   RunReport report;
   report.variant = absl::StrCat(plan.variant().isa(), " (", plan.variant().name(), ")");
   report.mode = ModeText(job);
@@ -126,7 +134,9 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
   if (g.queries > 0) {
     // An arena of its own: as many threads as asked for, whatever the caller's pool does.
     oneapi::tbb::task_arena arena(threads);
-    const absl::Status done = arena.execute([&] { return exact ? RunExact(job, report) : RunSplats(job, report); });
+    const absl::Status done = arena.execute([&] {
+      return exact ? RunExact(job, report) : decode ? RunDecode(job, report) : RunSplats(job, report);
+    });
     if (!done.ok()) return done;
   }
   report.seconds.total = SecondsSince(start);

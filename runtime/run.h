@@ -43,6 +43,7 @@ struct RunOptions {
   std::string scratch_dir = {};                    // where the index goes when it does not fit; empty: the system's temporary directory
   std::string save_index = {};                     // write the index here after the run
   std::string load_index = {};                     // use this index instead of building one
+  bool check_index = false;                        // compare every byte of it and all keys, whatever the run will read
   std::function<bool(double done)> progress = {};  // called now and then with the share that is done; false cancels the run
   Trace* trace = nullptr;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <span>
 #include <utility>
@@ -16,6 +17,8 @@
 #include "runtime/coverage.h"
 #include "runtime/element.h"
 #include "runtime/group_nodes.h"
+#include "runtime/index_file.h"
+#include "runtime/overlay.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
 #include "runtime/window.h"
@@ -97,8 +100,9 @@ struct HeadTotals {
   TileCost cost;
   double theta = 0;  // of the last block that was not read entirely
   int64_t dense_blocks = 0;
-  float error_scale = 1;        // c of the last block
-  std::optional<int64_t> step;  // where the last search ended
+  float error_scale = 0;                                      // c of the last block, 0 while there is none
+  std::optional<int64_t> step;                                // where the last search ended
+  double carried = std::numeric_limits<double>::quiet_NaN();  // of the last block that could be calibrated, kReadAll included
 };
 
 class SplatRun {
@@ -129,6 +133,15 @@ class SplatRun {
     return absl::OkStatus();
   }
 
+  // θ of each head that may be carried over to the queries behind these.
+  void CarryOver(Overlay& overlay) const {
+    for (int64_t head = 0; head < g_.heads; ++head) {
+      overlay.heads[head].theta = heads_[head].carried;
+      overlay.heads[head].error_scale = heads_[head].error_scale;
+    }
+    if (calibrated()) overlay.tolerance = job_.options.tolerance;
+  }
+
  private:
   bool calibrated() const { return job_.options.mode == Mode::kTolerance; }
   bool audited() const { return calibrated() || job_.options.mode == Mode::kBudget; }
@@ -149,17 +162,19 @@ class SplatRun {
     std::vector<Audit> audits;
     for (int64_t head = 0; head < g_.heads; ++head)
       // A calibrated block that is not larger than its sample is read entirely, so there is nothing to audit.
-      audits.push_back({head,
-                        calibrated() && count >= block.end - block.begin ? std::vector<int32_t>()
-                                                                         : DrawQueries(g_, job_.options.seed, head, block, count),
-                        {}});
+      audits.push_back({.head = head,
+                        .positions = calibrated() && count >= block.end - block.begin
+                                         ? std::vector<int32_t>()
+                                         : DrawQueries(g_, job_.options.seed, head, block, count),
+                        .exact = {},
+                        .doubt = {}});
     AttendExactly(job_, workers_, store_, io_, block.regions.back(), audits);
     audit_seconds_ += SecondsSince(start);
     return audits;
   }
 
   // All query heads of a kv_head, over a block: what was audited first, for θ, then the windows, some at a time.
-  void AttendGroup(const Block& block, int64_t kv_head, std::span<const Audit> audits) {
+  void AttendGroup(const Block& block, int64_t kv_head, std::span<Audit> audits) {
     nodes_.Build(workers_, kv_head, block, block.regions);
     std::vector<std::vector<Window>> windows;  // of each head
     for (int64_t head = kv_head * g_.group(); head < (kv_head + 1) * g_.group(); ++head)
@@ -207,8 +222,7 @@ class SplatRun {
   }
 
   // θ of each head of the group.
-  std::vector<double> Calibrate(const Block& block, int64_t kv_head, std::vector<std::vector<Window>>& windows,
-                                std::span<const Audit> audits) {
+  std::vector<double> Calibrate(const Block& block, int64_t kv_head, std::vector<std::vector<Window>>& windows, std::span<Audit> audits) {
     const int64_t first_head = kv_head * g_.group();
     std::vector<std::pair<Window*, const Audit*>> held;
     for (int64_t i = 0; i < g_.group(); ++i)
@@ -240,7 +254,7 @@ class SplatRun {
     });
   }
 
-  double Search(std::span<AuditedTile> tiles, const Audit& audit, double queries) {
+  double Search(std::span<AuditedTile> tiles, Audit& audit, double queries) {
     HeadTotals& totals = heads_[audit.head];
     const int64_t first = totals.step.value_or(StepOfTheta(kFirstTheta * job_.options.tolerance.error));
     const double share = std::min(1.0, static_cast<double>(tiles.size()) * static_cast<double>(g_.tile) / queries);
@@ -248,6 +262,7 @@ class SplatRun {
         Calibrator(job_, workers_, attenders_, io_, progress_).Search(tiles, audit, job_.options.tolerance, first, share);
     totals.step = found.step - 1;  // a longer context takes a smaller θ
     wasted_seconds_ += found.wasted_seconds;
+    if (!audit.positions.empty()) totals.carried = found.theta;
     if (found.theta == kReadAll)
       ++totals.dense_blocks;
     else
@@ -285,11 +300,14 @@ class SplatRun {
       for (float& x : row) x = LoadElement(std::exchange(stored, stored + DTypeBytes(dtype)), dtype);
       errors_.push_back(RowError(row, std::span(audit.exact).subspan(i * dv, g_.value_dim)));
       report.audited_positions.push_back(audit.positions[i]);
-      if (job_.outputs.error.data == nullptr) continue;
-      const float doubt = *ElementOf(job_.outputs.error, audit.head, audit.positions[i] - g_.first_position());
+      float doubt = 0;
+      if (!audit.doubt.empty())
+        doubt = audit.doubt[i];
+      else if (job_.outputs.error.data != nullptr)
+        doubt = *ElementOf(job_.outputs.error, audit.head, audit.positions[i] - g_.first_position());
       if (doubt > 0 && std::isfinite(errors_.back())) ratios.push_back(errors_.back() / doubt);
     }
-    if (job_.outputs.error.data != nullptr) ScaleErrors(audit.head, block, ratios);
+    ScaleErrors(audit.head, block, ratios);
   }
 
   // error = c · doubt, c the median ratio of the audited queries (docs/spec.md, "Expected error"); the last block's c where there is none.
@@ -299,8 +317,10 @@ class SplatRun {
       std::nth_element(ratios.begin(), middle, ratios.end());
       heads_[head].error_scale = static_cast<float>(*middle);
     }
+    if (job_.outputs.error.data == nullptr) return;
+    const float scale = heads_[head].error_scale > 0 ? heads_[head].error_scale : 1;
     for (int64_t position = block.begin; position < block.end; ++position)
-      *ElementOf(job_.outputs.error, head, position - g_.first_position()) *= heads_[head].error_scale;
+      *ElementOf(job_.outputs.error, head, position - g_.first_position()) *= scale;
   }
 
   void FillErrors(RunReport& report) {
@@ -361,6 +381,13 @@ class SplatRun {
   double near_seconds_ = 0, audit_seconds_ = 0, wasted_seconds_ = 0;
 };
 
+absl::Status LoadWhole(const Job& job, IndexStore& store) {
+  absl::StatusOr<IndexFile> file = IndexFile::Open(job.options.load_index, job);
+  if (!file.ok()) return file.status();
+  if (absl::Status whole = file->CheckWhole(); !whole.ok()) return whole;
+  return file->Put(store, nullptr);
+}
+
 }  // namespace
 
 absl::Status RunSplats(const Job& job, RunReport& report) {
@@ -380,16 +407,23 @@ absl::Status RunSplats(const Job& job, RunReport& report) {
   if ((*store)->scratch())
     report.warnings.push_back(absl::StrCat("index: ", (*store)->bytes(), " bytes went to scratch, over --memory-budget"));
   if (!job.options.load_index.empty())
-    if (absl::Status loaded = (*store)->Load(job.options.load_index); !loaded.ok()) return loaded;
+    if (absl::Status loaded = LoadWhole(job, **store); !loaded.ok()) return loaded;
   std::vector<double> theta(g.heads, job.options.theta.value_or(job.plan.graph().splats().theta()));
   if (job.options.mode == Mode::kBudget) {
     absl::StatusOr<std::vector<double>> chosen = ChooseTheta(job, **store);
     if (!chosen.ok()) return chosen.status();
     theta = *std::move(chosen);
   }
-  if (absl::Status done = SplatRun(job, **store, theta).Execute(blocks, report); !done.ok()) return done;
-  if (!job.options.save_index.empty()) return (*store)->Save(job.options.save_index);
-  return absl::OkStatus();
+  SplatRun run(job, **store, theta);
+  if (absl::Status done = run.Execute(blocks, report); !done.ok()) return done;
+  if (job.options.save_index.empty()) return absl::OkStatus();
+  const auto start = std::chrono::steady_clock::now();
+  absl::StatusOr<std::unique_ptr<Overlay>> overlay = OverlayOf(job, **store, blocks.back());
+  if (!overlay.ok()) return overlay.status();
+  run.CarryOver(**overlay);
+  const absl::Status saved = SaveIndex(job.options.save_index, job, **store, **overlay);
+  report.seconds.write += SecondsSince(start);
+  return saved;
 }
 
 }  // namespace hsa

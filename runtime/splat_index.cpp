@@ -1,12 +1,10 @@
 #include "runtime/splat_index.h"
 
-#include <algorithm>
-
 namespace hsa {
 
 namespace {
 
-constexpr int64_t kAlignment = 64;
+constexpr int64_t kAlignment = 4096;  // a page: arrays can be mapped from a file
 int64_t Aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 }  // namespace
@@ -32,12 +30,11 @@ void SplatIndex::BindLeaves(Worker& worker, int64_t first, int64_t count) const 
   worker.Bind("leaf_pos", leaf_pos_ + first * leaf, {count, leaf});
 }
 
-void SplatIndex::CopySlot(const SplatIndex& from, int64_t from_slot, int64_t slot) {
-  const int64_t keys = geometry_.segment, k_bytes = keys * geometry_.padded_head_dim * element_bytes_,
-                v_bytes = keys * geometry_.padded_value_dim * element_bytes_;
-  std::copy_n(from.leaf_k_ + from_slot * k_bytes, k_bytes, leaf_k_ + slot * k_bytes);
-  std::copy_n(from.leaf_v_ + from_slot * v_bytes, v_bytes, leaf_v_ + slot * v_bytes);
-  std::copy_n(from.leaf_pos_ + from_slot * keys, keys, leaf_pos_ + slot * keys);
+std::array<std::span<std::byte>, 3> SplatIndex::Arrays(int64_t slot, int64_t places) const {
+  const int64_t first = slot * geometry_.segment, k_bytes = geometry_.padded_head_dim * element_bytes_,
+                v_bytes = geometry_.padded_value_dim * element_bytes_;
+  const auto part = [&](std::byte* array, int64_t bytes) { return std::span(array + first * bytes, static_cast<size_t>(places * bytes)); };
+  return {part(leaf_k_, k_bytes), part(leaf_v_, v_bytes), part(reinterpret_cast<std::byte*>(leaf_pos_), sizeof(int32_t))};
 }
 
 }  // namespace hsa

@@ -2,6 +2,7 @@
 // mini-segments of regions that are being attended. Nodes have no pointers: node j of a level covers the slots [j·size, (j+1)·size). Saved by writing bytes.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -37,8 +38,8 @@ class SplatIndex {
   void BindLeaves(Worker& worker, int64_t first, int64_t count) const;
   void BindLeaves(Worker& worker) const { BindLeaves(worker, 0, slots_ * leaves_per_slot_); }
 
-  // Copies one slot of an index of the same graph.
-  void CopySlot(const SplatIndex& from, int64_t from_slot, int64_t slot);
+  // Keys, values and positions of the first `places` places of the leaves from `slot` on, as they lie in memory: what an index file holds.
+  std::array<std::span<std::byte>, 3> Arrays(int64_t slot, int64_t places) const;
 
  private:
   Geometry geometry_;

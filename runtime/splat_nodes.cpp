@@ -11,7 +11,7 @@ namespace hsa {
 
 namespace {
 
-constexpr int64_t kScalars = 5, kAlignedFloats = 16;
+constexpr int64_t kScalars = 5, kAlignedFloats = 1024;  // a page: arrays can be mapped from a file
 
 // Lays the levels out from `memory` on; returns how many floats they take. With a null memory it only adds up.
 int64_t Arrange(const format::Graph& graph, const Geometry& g, int64_t slots, float* memory, std::vector<LevelArrays>& levels) {
@@ -79,6 +79,27 @@ SplatNodes::SplatNodes(const format::Graph& graph, const Geometry& geometry, int
   Arrange(graph, geometry, slots, memory_.data(), levels_);
 }
 
+SplatNodes::SplatNodes(const format::Graph& graph, const Geometry& geometry, int64_t slots, std::byte* memory)
+    : reference(geometry.padded_head_dim, 0.0f), geometry_(geometry), no_tilt_(tilt_floats(), 0.0f) {
+  Arrange(graph, geometry, slots, reinterpret_cast<float*>(memory), levels_);
+}
+
+std::vector<std::span<std::byte>> SplatNodes::Arrays(int64_t slot, int64_t places) const {
+  std::vector<std::span<std::byte>> arrays;
+  for (const LevelArrays& level : levels_) {
+    if (level.tokens > places) continue;
+    const int64_t first = slot * level.nodes / kGroupNodes, nodes = places / level.tokens, groups = (nodes + kGroupNodes - 1) / kGroupNodes;
+    const auto add = [&](float* array, int64_t floats) {  // of a group
+      arrays.push_back(std::as_writable_bytes(std::span(array + first * floats, static_cast<size_t>(groups * floats))));
+    };
+    add(level.mean, geometry_.padded_head_dim * kGroupNodes);
+    add(level.value, geometry_.padded_value_dim * kGroupNodes);
+    add(level.var, geometry_.bands * kGroupNodes);
+    add(level.scalar, kScalars * kGroupNodes);
+  }
+  return arrays;
+}
+
 void SplatNodes::BindNodes(Worker& worker, size_t level, int64_t first, int64_t count) const {
   Bind(worker, kNodePorts, geometry_, From(levels_[level], geometry_, first), count);
 }
@@ -87,21 +108,33 @@ void SplatNodes::BindChildren(Worker& worker, size_t level, int64_t first, int64
   Bind(worker, kChildPorts, geometry_, From(levels_[level], geometry_, first), count);
 }
 
+void Add(const TiltSums& segment, TiltTotals& totals) {
+  totals.resize(segment.size());
+  for (size_t level = 0; level < segment.size(); ++level) {
+    TiltTotal& total = totals[level];
+    const TiltSum& part = segment[level];
+    total.matrix.resize(part.matrix.size(), 0.0);
+    for (size_t i = 0; i < part.matrix.size(); ++i) total.matrix[i] += part.matrix[i];
+    for (size_t i = 0; i < part.traces.size(); ++i) total.traces[i] += part.traces[i];
+  }
+}
+
+void SplatNodes::SetTilt(int64_t segment, std::span<const TiltSums> segments, double scale) {
+  TiltTotals totals;
+  for (const TiltSums& of_segment : segments) Add(of_segment, totals);
+  SetTilt(segment, totals, scale);
+}
+
 // C of the leaves is their sum over their traces; above, a node's keys lean as its children do, by the children's tilt, and as the children do about it:
 // C = (W C_finer + Σ p (μ_c − μ)(v̄_c − v̄)ᵀ) / Σ trace, W what the children had of the traces (docs/spec.md, "Node").
-void SplatNodes::SetTilt(int64_t segment, std::span<const TiltSums> segments, double scale) {
+void SplatNodes::SetTilt(int64_t segment, const TiltTotals& totals, double scale) {
   const int64_t d = geometry_.padded_head_dim, dv = geometry_.padded_value_dim;
   std::vector<std::vector<float>>& panels = tilt_[segment];
   panels.assign(levels_.size(), std::vector<float>(tilt_floats(), 0.0f));
   std::vector<double> tilt(d * dv, 0.0);
-  for (size_t level = 0; level < levels_.size(); ++level) {
-    std::vector<double> sum(d * dv, 0.0);
-    double trace = 0, within = 0;
-    for (const TiltSums& of_segment : segments) {
-      const TiltSum& part = of_segment[level];
-      for (int64_t i = 0; i < d * dv; ++i) sum[i] += part.matrix[i];
-      trace += part.traces[0], within += part.traces[1];
-    }
+  for (size_t level = 0; level < totals.size(); ++level) {
+    const auto& [sum, traces] = totals[level];
+    const auto& [trace, within] = traces;
     for (int64_t i = 0; i < d * dv; ++i) tilt[i] = trace > 0 ? (within * tilt[i] + sum[i]) / trace : 0;
     for (int64_t r = 0; r < d; ++r)
       for (int64_t c = 0; c < dv; ++c)

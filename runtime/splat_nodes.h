@@ -34,12 +34,23 @@ struct TiltSum {
 };
 using TiltSums = std::vector<TiltSum>;  // of each level
 
+// TiltSum added up over segments, in their order.
+struct TiltTotal {
+  std::vector<double> matrix;  // [D, Dv]; empty: of no segment
+  std::array<double, 2> traces{};
+};
+using TiltTotals = std::vector<TiltTotal>;  // of each level
+
+void Add(const TiltSums& segment, TiltTotals& totals);
+
 class SplatNodes {
  public:
   // Bytes of the nodes of `slots` segment slots.
   static int64_t Bytes(const format::Graph& graph, const Geometry& geometry, int64_t slots);
 
+  // In memory of its own, or in `memory`, which has at least Bytes() bytes of zeros at a page and outlives the nodes.
   SplatNodes(const format::Graph& graph, const Geometry& geometry, int64_t slots);
+  SplatNodes(const format::Graph& graph, const Geometry& geometry, int64_t slots, std::byte* memory);
   SplatNodes(SplatNodes&&) = default;
 
   std::span<const LevelArrays> levels() const { return levels_; }  // finest first; the last is a whole segment
@@ -51,11 +62,16 @@ class SplatNodes {
   void BindLevel(Worker& worker, size_t level) const { BindNodes(worker, level, 0, levels_[level].groups); }
   void BindReference(Worker& worker) const { worker.Bind("reference", reference.data(), {geometry_.padded_head_dim}); }
 
-  // The tilt of each level for windows whose near field starts in `segment`, from the sums over each of the segments before it.
+  // The tilt of each level for windows whose near field starts in `segment`, from the sums over each of the segments before it, or over all of them.
   void SetTilt(int64_t segment, std::span<const TiltSums> segments, double scale);
+  void SetTilt(int64_t segment, const TiltTotals& totals, double scale);
   void ClearTilt() { tilt_.clear(); }
   // A tile whose near field starts in `segment` reads it; 0 where SetTilt was not called.
   void BindTilt(Worker& worker, int64_t segment, size_t level) const;
+
+  // Mean, value, variances and scalars of each level, finest first, of the units in the first `places` places from `slot` on, as they lie in memory:
+  // what an index file holds. Of fewer places than a segment has, without the coarsest level.
+  std::vector<std::span<std::byte>> Arrays(int64_t slot, int64_t places) const;
 
   std::vector<float> reference;  // q₀
 

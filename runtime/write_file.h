@@ -1,6 +1,7 @@
-// A small file, written whole or not at all.
+// A file, written whole or not at all.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -12,5 +13,7 @@ namespace hsa {
 // like, whatever they stand for, are written to as they are.
 // FAILED_PRECONDITION  names the system's reason; nothing is left behind
 absl::Status WriteFile(const std::string& path, std::string_view text);
+// The same of several pieces, one behind the other.
+absl::Status WriteFile(const std::string& path, std::span<const std::string_view> pieces);
 
 }  // namespace hsa

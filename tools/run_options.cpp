@@ -37,6 +37,7 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
   app.add_option("--seed", text.seed, "of everything that is drawn at random (default 0)")->type_name("N");
   app.add_option("--save-index", command.options.save_index, "write the splat index here")->type_name("FILE");
   app.add_option("--index", command.options.load_index, "use this splat index instead of building one")->type_name("FILE");
+  app.add_flag("--check-index", command.options.check_index, "compare every byte of the index and all keys, not a sample");
   app.add_option("--segment", text.segment, "keys streamed at a time in exact mode (default: the plan's segment)")->type_name("N");
   app.add_option("--threads", text.threads, "default: all that the machine has")->type_name("N");
   app.add_option("--memory-budget", text.memory_budget, "bound on anonymous memory: bytes, or with KiB, MiB, GiB")->type_name("SIZE");
@@ -147,6 +148,8 @@ absl::Status CheckFiles(const RunCommand& command) {
     if (!first && i >= kRead)
       return Usage(absl::StrCat(std::string(other->second), " and ", std::string(flag), " are the same file ", *path, ", give two"));
   }
+  if (command.options.check_index && command.options.load_index.empty())
+    return Usage("--check-index looks at an index, give it with --index");
   if (!command.options.save_index.empty() && !command.options.load_index.empty())
     return Usage("--index and --save-index exclude each other, give one of them");
   return absl::OkStatus();

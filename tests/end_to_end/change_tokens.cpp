@@ -33,6 +33,15 @@ oracle::Problem Prefix(const oracle::Problem& p, int64_t keys) {
   return cut;
 }
 
+oracle::Problem LastQueries(const oracle::Problem& p, int64_t queries) {
+  oracle::Problem last = p;
+  last.N = queries;
+  last.q.clear();
+  for (int64_t h = 0; h < p.H; ++h)
+    last.q.insert(last.q.end(), p.q.begin() + ((h + 1) * p.N - queries) * p.D, p.q.begin() + (h + 1) * p.N * p.D);
+  return last;
+}
+
 bool SameRows(const oracle::Problem& ap, const Attended& a, const oracle::Problem& bp, const Attended& b, int64_t begin, int64_t end) {
   const int64_t first = std::max<int64_t>(0, begin - (ap.M - ap.N)), count = end - (ap.M - ap.N) - first;
   if (count <= 0) return true;

@@ -19,6 +19,9 @@ void ChangeTokens(oracle::Problem& problem, int64_t begin, int64_t end);
 // The first `keys` tokens of `problem`, and the queries among them.
 oracle::Problem Prefix(const oracle::Problem& problem, int64_t keys);
 
+// The last `queries` queries of `problem`, and all its keys.
+oracle::Problem LastQueries(const oracle::Problem& problem, int64_t queries);
+
 // Are the rows of the queries at positions [begin, end) the same to the bit, o and lse of all heads? `a` and `b` may have other lengths than
 // each other, with their query 0 at the same position.
 bool SameRows(const oracle::Problem& a_problem, const Attended& a, const oracle::Problem& b_problem, const Attended& b, int64_t begin,

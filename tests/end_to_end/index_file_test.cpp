@@ -1,6 +1,7 @@
 // The splat index in a file: what was saved answers like what was built, and anything else is refused.
 #include <xxhash.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -36,13 +37,8 @@ RunOptions Loading(double theta, const std::string& path) {
   return options;
 }
 
-// The last `queries` queries of `problem`.
-oracle::Problem LastQueries(oracle::Problem p, int64_t queries) {
-  std::vector<float> q;
-  for (int64_t h = 0; h < p.H; ++h) q.insert(q.end(), p.q.begin() + ((h + 1) * p.N - queries) * p.D, p.q.begin() + (h + 1) * p.N * p.D);
-  p.q = std::move(q), p.N = queries;
-  return p;
-}
+// docs/index_format.md
+constexpr size_t kHeaderBytes = 104, kTablesBytesAt = 56;
 
 struct Case {
   std::string name;
@@ -69,47 +65,6 @@ const Case kCases[] = {
     {"none", kNone, 300, 1900},        {"sinks", kSinks, 1500, 2000},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, IndexFileTest, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
-
-// Decoding: a prompt once, then its last queries from its index.
-TEST(DecodeTest, FromTheIndexOfThePrompt) {
-  for (const GraphSpec& graph : {kCausal, kSinks}) {
-    const TestFolder folder;
-    const oracle::Problem prompt = RandomProblem(graph, 2000, 2000, /*seed=*/7);
-    Attend(PlanOf(graph), prompt, Saving(0.01, folder / "index"));
-    for (int64_t queries = 1; queries <= 16; ++queries) {
-      SCOPED_TRACE(queries);
-      const oracle::Problem p = LastQueries(prompt, queries);
-      ExpectClose(Attend(PlanOf(graph), p, Loading(0, folder / "index")), Attend64(p), 5e-6, 1e-4);
-    }
-  }
-}
-
-// A run that asks for nothing reads every key of the index that it is given: a few queries cannot be calibrated. The index is not left aside.
-TEST(DecodeTest, WithoutAModeTheIndexIsReadEntirely) {
-  const TestFolder folder;
-  const oracle::Problem prompt = RandomProblem(kCausal, 2000, 2000, /*seed=*/7);
-  Attend(PlanOf(kCausal), prompt, Saving(0.01, folder / "index"));
-  const oracle::Problem p = LastQueries(prompt, 4);
-  const Attended is = Attend(PlanOf(kCausal), p, {.load_index = folder / "index"});
-  EXPECT_EQ(is.report.mode.find("exact"), std::string::npos) << is.report.mode;
-  EXPECT_EQ(is.report.dense_blocks, p.H);
-  ExpectClose(is, Attend64(p), 5e-6, 1e-4);
-  oracle::Problem other = p;
-  KeyAt(other, 0, 100)[0] += 1;
-  EXPECT_FALSE(TryAttend(PlanOf(kCausal), other, {.load_index = folder / "index"}).ok()) << "the index was not looked at";
-}
-
-// Tokens behind the prompt: its segments stay, what is missing is built. Steps cross a mini-segment, then a segment.
-TEST(DecodeTest, GrowsWithTheSequence) {
-  const TestFolder folder;
-  const oracle::Problem longest = RandomProblem(kCausal, 2600, 2600, /*seed=*/7);
-  Attend(PlanOf(kCausal), Prefix(longest, 1800), Saving(0.01, folder / "index"));
-  for (int64_t keys : {1801, 1900, 2200, 2600}) {
-    SCOPED_TRACE(keys);
-    const oracle::Problem p = LastQueries(Prefix(longest, keys), std::min<int64_t>(16, keys - 1800));
-    ExpectClose(Attend(PlanOf(kCausal), p, Loading(0, folder / "index")), Attend64(p), 5e-6, 1e-4);
-  }
-}
 
 class RefusedIndexTest : public testing::Test {
  protected:
@@ -169,7 +124,7 @@ TEST_F(RefusedIndexTest, Truncated) {
 
 TEST_F(RefusedIndexTest, FlippedByte) {
   const std::string whole = ReadText(path_);
-  // Magic, checksum, header, leaves, the last byte; then one byte too many.
+  // Magic, checksum, header, tables, arrays, the last byte; then one byte too many.
   for (size_t at : {size_t{0}, size_t{9}, size_t{20}, size_t{45}, size_t{200}, whole.size() / 2, whole.size() - 1}) {
     SCOPED_TRACE(at);
     std::string damaged = whole;
@@ -181,7 +136,48 @@ TEST_F(RefusedIndexTest, FlippedByte) {
   ExpectRefused(Load(kCausal, problem_), absl::StatusCode::kDataLoss, "write it again");
 }
 
-// A header that lies under a checksum that is right.
+// A decode step reads little of the arrays, but all of the header and the tables, and whatever it is told to check.
+TEST_F(RefusedIndexTest, ByADecodeStep) {
+  const oracle::Problem last = LastQueries(problem_, 4);
+  RunOptions checked = Loading(0.01, path_);
+  checked.check_index = true;
+  const std::string whole = ReadText(path_);
+  int64_t tables = 0;
+  std::memcpy(&tables, &whole[kTablesBytesAt], sizeof tables);
+  const size_t tables_end = kHeaderBytes + tables;
+  for (size_t at : {size_t{0}, size_t{9}, size_t{30}, size_t{70}, kHeaderBytes, tables_end / 2, tables_end - 1}) {
+    SCOPED_TRACE(at);
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+    WriteText(path_, damaged);
+    ExpectRefused(Load(kCausal, last), absl::StatusCode::kDataLoss, "write it again");
+  }
+  for (size_t bytes : {size_t{0}, size_t{50}, kHeaderBytes, tables_end, whole.size() / 2, whole.size() - 1}) {
+    SCOPED_TRACE(bytes);
+    WriteText(path_, whole.substr(0, bytes));
+    ExpectRefused(Load(kCausal, last), absl::StatusCode::kDataLoss, "write it again");
+  }
+  std::string damaged = whole;
+  damaged[whole.size() / 2] = static_cast<char>(damaged[whole.size() / 2] ^ 0x10);
+  WriteText(path_, damaged);
+  ExpectRefused(TryAttend(PlanOf(kCausal), last, checked).status(), absl::StatusCode::kDataLoss, "write it again");
+  WriteText(path_, whole);
+  EXPECT_TRUE(TryAttend(PlanOf(kCausal), last, checked).ok());
+
+  ExpectRefused(Load(kSinks, LastQueries(RandomProblem(kSinks, 700, 1500, /*seed=*/7), 4)), absl::StatusCode::kFailedPrecondition,
+                "another graph");
+  ExpectRefused(Load(kCausal, last, {.input = DType::kBF16}), absl::StatusCode::kFailedPrecondition, "element type");
+  ExpectRefused(Load(kCausal, LastQueries(Prefix(problem_, 900), 4)), absl::StatusCode::kFailedPrecondition, "keys");
+  const oracle::Problem others = LastQueries(RandomProblem(kCausal, 700, 1500, /*seed=*/8), 4);
+  ExpectRefused(Load(kCausal, others), absl::StatusCode::kFailedPrecondition, "other keys");
+  // One key that is not in the sample is seen by those who look at all of them.
+  oracle::Problem other = last;
+  KeyAt(other, 1, 300)[5] += 1;
+  EXPECT_TRUE(Load(kCausal, other).ok());
+  ExpectRefused(TryAttend(PlanOf(kCausal), other, checked).status(), absl::StatusCode::kFailedPrecondition, "other keys");
+}
+
+// A header, or an overlay, that lies under a checksum that is right.
 TEST_F(RefusedIndexTest, NumbersOutOfRange) {
   const std::string whole = ReadText(path_);
   const auto put = [](std::string& file, size_t at, uint64_t number) { std::memcpy(&file[at], &number, sizeof number); };
@@ -190,19 +186,29 @@ TEST_F(RefusedIndexTest, NumbersOutOfRange) {
     size_t at;  // docs/index_format.md
     uint64_t number;
   };
-  constexpr size_t kFirstCount = 88;
-  for (const Lie& lie : {Lie{"segments", 32, ~0ull},
-                         {"minis", 48, 1000},
-                         {"keys covered", 56, ~0ull},
-                         {"bytes", 80, 64},
-                         {"non-finite keys", kFirstCount, 1ull << 40},
-                         {"non-finite keys", kFirstCount, ~0ull}}) {
+  const double two = 2;
+  for (const Lie& lie : {Lie{"segments", 64, ~0ull},
+                         {"segments", 64, 0},
+                         {"segments", 64, 1ull << 40},
+                         {"minis", 72, 1000},
+                         {"minis", 72, ~0ull},
+                         {"file bytes", 48, 64},
+                         {"table bytes", kTablesBytesAt, ~0ull},
+                         {"table bytes", kTablesBytesAt, 1ull << 40},
+                         {"error", 88, std::bit_cast<uint64_t>(two)},
+                         {"non-finite keys", kHeaderBytes, 1ull << 40},
+                         {"non-finite keys", kHeaderBytes, ~0ull},
+                         {"theta", kHeaderBytes + 2 * 8, std::bit_cast<uint64_t>(-two)},
+                         {"error scale and reference", kHeaderBytes + 3 * 8, ~0ull}}) {
     SCOPED_TRACE(testing::Message() << lie.name << " " << lie.number);
     std::string file = whole;
+    int64_t tables = 0;
+    std::memcpy(&tables, &whole[kTablesBytesAt], sizeof tables);
     put(file, lie.at, lie.number);
-    put(file, 8, XXH3_64bits(file.data() + 16, file.size() - 16));
+    put(file, 8, XXH3_64bits(file.data() + 16, kHeaderBytes - 16 + tables));
     WriteText(path_, file);
-    ExpectRefused(Load(kCausal, problem_), absl::StatusCode::kDataLoss, "write it again");
+    EXPECT_FALSE(Load(kCausal, problem_).ok());
+    EXPECT_FALSE(Load(kCausal, LastQueries(problem_, 4)).ok());
   }
 }
 

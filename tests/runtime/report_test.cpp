@@ -38,7 +38,7 @@ TEST(ReportTest, NamesAreTheContract) {
                                "mapped_bytes", "read", "tolerance", "verified", "dense_blocks", "levels", "heads", "warnings"}));
   EXPECT_EQ(Keys(json["seconds"]), (Names{"index", "calibrate", "near", "score", "leaves", "write", "total"}));
   EXPECT_EQ(Keys(json["read"]), (Names{"near_fraction", "nodes_fraction", "leaves_fraction", "total_fraction"}));
-  EXPECT_EQ(Keys(json["tolerance"]), (Names{"asked", "confidence", "audited", "median", "p95", "max"}));
+  EXPECT_EQ(Keys(json["tolerance"]), (Names{"asked", "confidence", "audited", "median", "p95", "max", "carried"}));
   EXPECT_EQ(Keys(json["verified"]), (Names{"n", "median", "p90", "p95", "max", "coverage", "error_rank"}));
   EXPECT_EQ(Keys(json["levels"][0]), (Names{"tokens", "scored_fraction", "opened_fraction"}));
   EXPECT_EQ(Keys(json["heads"][0]), (Names{"head", "theta", "dense_blocks", "read"}));

@@ -67,6 +67,8 @@ TEST(RunOptionsTest, Modes) {
   EXPECT_EQ(theta->options.mode, Mode::kTheta);
   EXPECT_EQ(theta->options.theta, 1e-3);
   EXPECT_EQ(theta->options.load_index, "x");
+  EXPECT_FALSE(theta->options.check_index);
+  EXPECT_TRUE(Parse({"p", "--in", "i", "--index", "x", "--check-index"})->options.check_index);
   EXPECT_EQ(Parse({"p", "--in", "i", "--theta", "0"})->options.theta, 0.0);
   EXPECT_EQ(Parse({"p", "--in", "i", "--budget", "1"})->options.budget, 1.0);
   const auto tolerance = Parse({"p", "--in", "i", "--tolerance", "0.02", "--confidence", "0.9"});
@@ -137,6 +139,7 @@ const Wrong kWrong[] = {
     {"memory_zero", {"--memory-budget", "0"}, "--memory-budget is '0'"},
     {"out_dtype", {"--out-dtype", "f64"}, "--out-dtype is 'f64', wanted f32 or bf16"},
     {"exact_with_index", {"--exact", "--index", "x"}, "--exact reads every key and has no index"},
+    {"check_no_index", {"--check-index"}, "--check-index looks at an index"},
     {"load_and_save_index", {"--index", "x", "--save-index", "y"}, "--index and --save-index exclude each other"},
     {"output_is_input", {"-o", "./in.safetensors"}, "--in and -o are the same file"},
     {"output_is_report", {"-o", "x", "--report", "x"}, "-o and --report are the same file x"},
