@@ -42,7 +42,7 @@ def Hsa_SelectOp : Hsa_StageOp<"select", [Pure]> {
   let summary = "which nodes every tile opens";
   let description = [{
     From the roots down, node s of a tile is opened when  mean_q r_s(q)² > θ²  over the tile's finite queries,
-    r_s(q) = M_s(q)·min(1, s_s(q)) / Z(q),  Z(q) = near mass + Σ_roots M(q);  then its children are candidates.
+    r_s(q) = M_s(q)·(s² + s⁴)^½ / Z(q), s = s_s(q),  Z(q) = near mass + Σ_roots M(q);  then its children are candidates.
     θ = 0 opens every node that has mass. In a unit that the mask hides partly from the tile, every node with a live key is opened; none where
     no query of the tile sees any key of the unit.
     Shapes: query [H,N,D], score [H,N,S], near of H × N × Dv, open [H,T,S], T = config.getTileCount(N, M): tiles window by window, in the

@@ -98,7 +98,7 @@ ScoredNode Estimator::Score(const KeyTree& tree, size_t node) const {
   const double s = query_.scale * std::sqrt(variance), c = std::sqrt(2 * std::log(static_cast<double>(tree.nodes[node].count)));
   log_mass += s <= c ? s * s / 2 : s * c - c * c / 2;
   const double mass = std::exp(log_mass - query_.top);
-  return {&tree, node, mass, mass * std::min(1.0, s)};
+  return {&tree, node, mass, mass * std::sqrt(s * s + s * s * s * s)};
 }
 
 std::optional<Cut> Estimator::OpenWithin(int64_t keys) const {

@@ -50,7 +50,7 @@ struct ScoredNode {
   const KeyTree* tree = nullptr;
   size_t node = 0;
   double mass = 0;  // M / e^top
-  double rank = 0;  // what is opened first: M·min(1, s), of order 0 M
+  double rank = 0;  // what is opened first: M (s² + s⁴)^½, of order 0 M
 
   const KeyTree::Node& get() const { return tree->nodes[node]; }
   std::span<const int32_t> keys() const { return std::span(tree->keys).subspan(get().first, get().count); }

@@ -63,7 +63,7 @@ class Selection {
     for (size_t n = 0; n < tile.queries.size(); ++n) {
       if (!isFinite(tile.row(n))) continue;
       const double share = std::exp(scores[n][tile.layout.units()[u].firstScore + number] - logTotal[n]);
-      const double r = share * std::min(1.0, std::sqrt(spread(node, offset[n], tile.scale)));
+      const double s2 = spread(node, offset[n], tile.scale), r = share * std::sqrt(s2 + s2 * s2);
       sum += r * r;
       ++count;
     }

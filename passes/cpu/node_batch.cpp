@@ -53,7 +53,7 @@ void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Valu
       e.store(mass, scores, {row, node});
       if (!logZ) return SmallVector<Value>{carried[0]};
       Value share = e.exp2(e.sub(e.mul(mass, e.f32s(e.params.logScale())), e.spread(e.get(logZ, {row}))));
-      Value r2 = e.mul(e.mul(share, share), e.min(s2, e.f32s(1)));
+      Value r2 = e.mul(e.mul(share, share), e.multiplyAdd(s2, s2, s2));
       Value counts = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLT, r2, e.f32s(kMostResidual));
       r2 = e.select(counts, r2, e.f32s(0));
       e.store(r2, residuals->each, {row, node});

@@ -363,8 +363,8 @@ class DecodeTest(unittest.TestCase):
         self.assertLess(decode["anatomy"]["all"]["levels"][0]["log_mass_rms"], 1e-6)
 
     def test_values_that_agree_in_every_node_leave_masses_to_blame(self):
-        """Two far clusters of keys with a value each: a node that closes holds keys of one of them."""
-        side = lambda j: 1 if j % 2 else -1
+        """Two clusters of keys with a value each, a mini-segment of one, then of the other: no node holds keys of both."""
+        side = lambda j: 1 if j // 1024 % 2 else -1
         keys = [[8.0 * side(j), *row] for j, row in enumerate(gaussian(10, 1, 4096, 15)[0])]
         query = [[[0.0, *row] for row in gaussian(11, 1, 60, 15)[0]]]
         values = [[float(side(j)), 1.0] for j in range(4096)]
