@@ -20,7 +20,7 @@ class Trace;
 enum class Mode {
   kExact,      // every visible key
   kTheta,      // splats, opened where the residual exceeds RunOptions::theta (the plan's default when not set)
-  kBudget,     // splats, theta chosen per query head so that key-equivalents stay below RunOptions::budget
+  kBudget,     // splats, theta chosen per query head so that key-equivalents come to RunOptions::budget, from a sample: within 10 % of it
   kTolerance,  // splats, theta calibrated per query head and block so that RunOptions::tolerance is met; dense where nothing cheaper meets it
 };
 

@@ -31,7 +31,7 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
   app.add_option("-o,--output", command.output, "safetensors file to write; without it the result is only measured")->type_name("FILE");
   app.add_flag("--exact", text.exact, "read every visible key");
   app.add_option("--theta", text.theta, "open splats above this residual; 0 opens all")->type_name("THETA");
-  app.add_option("--budget", text.budget, "read at most this share of the visible keys, in (0, 1]")->type_name("F");
+  app.add_option("--budget", text.budget, "read about this share of the visible keys, within 10 %, in (0, 1]")->type_name("F");
   app.add_option("--tolerance", text.tolerance, "relative L2 error that a query's output may have, in (0, 1)")->type_name("EPSILON");
   app.add_option("--confidence", text.confidence, "probability that it keeps to it, in (0, 1) (default 0.95)")->type_name("P");
   app.add_option("--seed", text.seed, "of everything that is drawn at random (default 0)")->type_name("N");
