@@ -15,8 +15,8 @@ using namespace mlir;  // NOLINT
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-// Weights are cut to bf16, which costs nothing, and not rounded: the mean of m / cut(m) over mantissas m in [1, 2), whose logarithms are evenly
-// spread, makes up for it. A weight of 1 stays 1.
+// Weights are cut to bf16, which costs nothing, and not rounded: the mean of m / cut(m) over mantissas m spread evenly over [1, 2) makes up for
+// it. A weight of 1 stays 1.
 constexpr double kCutGain = 1.0027;
 constexpr int64_t kTile = 16;               // rows of a tile, and its f32 columns
 constexpr int64_t kDepth = kPairPanelKeys;  // what one product of tiles sums over
