@@ -40,6 +40,7 @@ bench: build  ## run the benchmarks (BENCH=regex picks)
 compare: build venv  ## exact kernels beside PyTorch's attention (installs PyTorch in .venv)
 	@.venv/bin/pip install --quiet --disable-pip-version-check -r tests/bench/requirements.txt
 	@.venv/bin/python tests/bench/compare_sdpa.py --bench $(RELEASE)/bin/hsa-bench --json $(RELEASE)/compare_sdpa.json
+	@.venv/bin/python tests/bench/compare_sdpa.py --bench $(RELEASE)/bin/hsa-bench --dtype bf16 --json $(RELEASE)/compare_sdpa_bf16.json
 
 fuzz: setup build/fuzz/build.ninja  ## fuzz the readers of files (FUZZ_SECONDS each, 600 unless told)
 	@$(ninja) -C build/fuzz tests/fuzz/all

@@ -6,6 +6,7 @@ include "dialect/declarative_ops.td"  // layer 0
 include "dialect/softmax_ops.td"      // layer 1, scheme softmax
 include "dialect/partial_ops.td"      // layer 1, partial results
 include "dialect/stream_ops.td"       // layer 1, segments of keys
+include "dialect/precision_ops.td"    // layer 1, element types
 include "dialect/tile_ops.td"         // layer 2
 
 #endif

@@ -29,6 +29,10 @@ def Hsa_TileQueryBandsOp : Hsa_TileOp<"query_bands", 2, 2> {
   let summary = "apart = q − q₀, bands[r,b] = σ² ‖apart[r]_b‖²";
   let description = "ins query, reference [D]; outs query_bands [TQ,bands], query_apart [TQ,D]. Source: docs/spec.md, Node.";
 }
+def Hsa_TilePairQueryOp : Hsa_TileOp<"pair_query", 1, 1> {
+  let summary = "the queries in bf16 (nearest even), in pairs as the keys are";
+  let description = "ins query [TQ,D]; outs pair_query [TQ,D32]: dimensions 32e + r and 32e + 16 + r side by side.";
+}
 def Hsa_TileFinishOp : Hsa_TileOp<"finish", 3, 2> {
   let summary = "o = acc/sum, lse = ln 2 (max + log2 sum); 0 and -inf where sum = 0";
   let description = "ins max, sum, acc; outs o_rows [TQ,Dv], lse_row [TQ]. Source: docs/spec.md, Partial.";
@@ -42,6 +46,11 @@ def Hsa_TileAttendPanelsOp : Hsa_TileOp<"attend_panels", 8, 4> {
 def Hsa_TileAttendLeavesOp : Hsa_TileOp<"attend_leaves", 8, 7> {
   let summary = "state ∪= the visible keys of the leaves work_in[0 .. counts[0])";
   let description = "ins query, leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], work_in, counts [2], visible_lo, visible_hi; outs max, sum, acc and scratch: scores, key_batch, value_batch, pos_batch. Source: docs/spec.md, Opening.";
+}
+
+def Hsa_TileAttendPairsOp : Hsa_TileOp<"attend_pairs", 9, 8> {
+  let summary = "the same on keys and values in pairs of bf16: products of bf16 with sums in f32";
+  let description = "ins query, pair_query [TQ,D32], pair_k [P,D32/2,32], pair_v [P/2,Dv,32], panel_pos [P,16], panel_bad [P], panel_range [2], visible_lo, visible_hi; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,K], key_batch, value_batch, scores. Weights are rounded to bf16. Source: docs/spec.md, Exact.";
 }
 
 // ---- nodes
@@ -74,6 +83,10 @@ def Hsa_TileStoreRowsOp : Hsa_TileOp<"store_rows", 1, 1> {
 def Hsa_TilePackPanelsOp : Hsa_TileOp<"pack_panels", 3, 2> {
   let summary = "rows in the given order as f32 panels; an empty slot (-1) is zero";
   let description = "ins k_rows [?,D], v_rows [?,Dv], order [?]; outs panel_k [P,D,16], panel_v [P,16,Dv].";
+}
+def Hsa_TilePackPairsOp : Hsa_TileOp<"pack_pairs", 2, 2> {
+  let summary = "rows as panels of bf16 in pairs (nearest even), zeros behind the last row";
+  let description = "ins k_rows [?,D], v_rows [?,Dv]; outs pair_k [P,D32/2,32]: dimensions 32e + r and 32e + 16 + r of each key of a panel side by side, pair_v [P/2,Dv,32]: in blocks of 16 columns, keys 32p + r and 32p + 16 + r side by side. D32 is D rounded up to 32.";
 }
 def Hsa_TilePackLeavesOp : Hsa_TileOp<"pack_leaves", 3, 2> {
   let summary = "raw rows in the given order as panels in their own precision";
@@ -111,13 +124,15 @@ def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, Isol
   let summary = "the stages of one attention, in order, with everything that specialises their code";
   let description = [{
     Becomes the header of a plan: graph signature and stages. The entries that the stages name are functions beside it.
-    `query_tokens` and `key_tokens` are N and M where the graph fixes them, for the run to compare with.
+    `query_tokens` and `key_tokens` are N and M where the graph fixes them, for the run to compare with. `precision` is the element type of
+    the products of exact attention where hsa-quantize has narrowed them.
     Constraints: schedule_c1 kv_heads divides query_heads.
     Example: tests/passes/tile.mlir
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$query_name, StrAttr:$key_name, StrAttr:$value_name, StrAttr:$output_name,
                        I64Attr:$query_heads, I64Attr:$kv_heads, I64Attr:$head_dim, I64Attr:$value_dim, F64Attr:$scale,
-                       Hsa_MaskAttr:$mask, Hsa_ConfigAttr:$config, OptionalAttr<I64Attr>:$query_tokens, OptionalAttr<I64Attr>:$key_tokens);
+                       Hsa_MaskAttr:$mask, Hsa_ConfigAttr:$config, OptionalAttr<I64Attr>:$query_tokens, OptionalAttr<I64Attr>:$key_tokens,
+                       OptionalAttr<TypeAttr>:$precision);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasVerifier = 1;

@@ -54,6 +54,8 @@ class Lowering {
   OwningOpRef<ModuleOp> module_;
 };
 
+ir::Precision toIr(Precision precision) { return precision == Precision::kBf16 ? ir::Precision::kBf16 : ir::Precision::kF32; }
+
 std::string print(ModuleOp module) {
   std::string text;
   llvm::raw_string_ostream stream(text);
@@ -84,21 +86,22 @@ absl::StatusOr<std::string> emitVariant(Lowering& lowering, const std::string& c
 
 }  // namespace
 
-absl::StatusOr<std::string> BuildPlan(const Graph& graph, const std::vector<std::string>& cpus) {
+absl::StatusOr<std::string> BuildPlan(const Graph& graph, const std::vector<std::string>& cpus, Precision precision) {
   Lowering lowering(graph);
   std::string bytecode = ir::toBytecode(lowering.module());
-  const absl::Status lowered = lowering.run([&](OpPassManager& pm) { ir::buildHsaCpuPipeline(pm, {.cpus = cpus}); });
+  const absl::Status lowered =
+      lowering.run([&](OpPassManager& pm) { ir::buildHsaCpuPipeline(pm, {.cpus = cpus, .precision = toIr(precision)}); });
   if (!lowered.ok()) return lowered;
   return lowering.take(ir::exportPlan(lowering.module(), std::move(bytecode)));
 }
 
-absl::StatusOr<std::string> EmitLayer(const Graph& graph, const std::string& cpu, Layer layer) {
+absl::StatusOr<std::string> EmitLayer(const Graph& graph, const std::string& cpu, Precision precision, Layer layer) {
   Lowering lowering(graph);
   const absl::Status lowered = lowering.run([&](OpPassManager& pm) {
     if (layer == Layer::kHsa) return;
-    if (layer == Layer::kStages) return ir::buildStagesPipeline(pm);
-    if (layer == Layer::kStructured) return ir::buildStructuredPipeline(pm);
-    ir::buildHsaCpuPipeline(pm, {.cpus = {cpu}});
+    if (layer == Layer::kStages) return ir::buildStagesPipeline(pm, toIr(precision));
+    if (layer == Layer::kStructured) return ir::buildStructuredPipeline(pm, toIr(precision));
+    ir::buildHsaCpuPipeline(pm, {.cpus = {cpu}, .precision = toIr(precision)});
   });
   if (!lowered.ok()) return lowered;
   if (layer == Layer::kHsa || layer == Layer::kStages || layer == Layer::kStructured) return print(lowering.module());

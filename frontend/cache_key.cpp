@@ -84,10 +84,11 @@ const std::string& CompilerVersion() {
   return version;
 }
 
-std::string CacheKey(std::string_view source, const std::vector<std::string>& cpus) {
+std::string CacheKey(std::string_view source, const std::vector<std::string>& cpus, Precision precision) {
   std::string text;
   Add(text, CompilerVersion());
   Add(text, source);
+  Add(text, precision == Precision::kBf16 ? "bf16" : "f32");
   for (const std::string& cpu : cpus) {
     Add(text, cpu);
     if (cpu != "native") continue;

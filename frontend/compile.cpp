@@ -39,8 +39,8 @@ bool Recall(ObjectCache& cache, const std::string& key, CompileResult& result) {
   return false;
 }
 
-absl::Status Build(const Graph& graph, const std::vector<std::string>& cpus, CompileResult& result) {
-  absl::StatusOr<std::string> bytes = BuildPlan(graph, cpus);
+absl::Status Build(const Graph& graph, const CompileOptions& options, CompileResult& result) {
+  absl::StatusOr<std::string> bytes = BuildPlan(graph, options.cpus, options.precision);
   if (!bytes.ok()) return bytes.status();
   const absl::Status sound = Accept(*std::move(bytes), graph.name(), result);
   if (sound.ok()) return sound;
@@ -48,12 +48,12 @@ absl::Status Build(const Graph& graph, const std::vector<std::string>& cpus, Com
 }
 
 absl::Status RecallOrBuild(const Graph& graph, const CompileOptions& options, CompileResult& result) {
-  if (!options.use_cache) return Build(graph, options.cpus, result);
+  if (!options.use_cache) return Build(graph, options, result);
   ObjectCache cache(options.cache_dir.empty() ? DefaultCacheDirectory() : options.cache_dir, options.cache_bytes);
-  const std::string key = CacheKey(WithDefaults(graph).SerializeAsString(), options.cpus);
+  const std::string key = CacheKey(WithDefaults(graph).SerializeAsString(), options.cpus, options.precision);
   result.cache_hit = Recall(cache, key, result);
   if (!result.cache_hit) {
-    if (absl::Status built = Build(graph, options.cpus, result); !built.ok()) return built;
+    if (absl::Status built = Build(graph, options, result); !built.ok()) return built;
     cache.Put(key, result.plan_bytes);
   }
   if (!cache.problem().empty()) result.warnings.push_back(cache.problem());

@@ -9,12 +9,14 @@
 #include "absl/status/statusor.h"
 #include "frontend/graph.pb.h"
 #include "frontend/object_cache.h"
+#include "frontend/precision.h"
 #include "runtime/format/plan.pb.h"
 
 namespace hsa::frontend {
 
 struct CompileOptions {
   std::vector<std::string> cpus = {"native"};  // one variant of the code for each: "native", or LLVM's name for a processor
+  Precision precision = Precision::kF32;       // of the products of exact attention
   bool use_cache = true;
   std::string cache_dir;  // empty: DefaultCacheDirectory()
   int64_t cache_bytes = kDefaultCacheBytes;

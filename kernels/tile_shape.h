@@ -10,7 +10,9 @@ namespace hsa {
 inline constexpr int kPanelKeys = 16;
 inline constexpr int kBatchPanels = 4;
 inline constexpr int kBatchKeys = kPanelKeys * kBatchPanels;
-inline constexpr int kGroupNodes = 4;  // nodes are stored four side by side: the children of one node
+inline constexpr int kPairPanelKeys = 2 * kPanelKeys;  // in pairs of bf16 each key, or dimension, stands beside the one 16 behind it
+inline constexpr int kPairSegmentKeys = 128;           // a multiple of what a tile meets at once: keys in pairs are packed up to it
+inline constexpr int kGroupNodes = 4;                  // nodes are stored four side by side: the children of one node
 inline constexpr int kBatchGroups = kBatchKeys / kGroupNodes;
 inline constexpr int kSumLanes = 16;             // partial sums of a row, added up at its end
 inline constexpr int kPadPosition = 0x7fffffff;  // of an empty slot: after every query, so masked for all

@@ -15,9 +15,10 @@ struct Types {
   Type input;  // null for a stage that is not typed
 
   Type tensor(const Term& term) const {
-    Type element = term.element == Element::kF32   ? Type(Float32Type::get(context))
-                   : term.element == Element::kI32 ? Type(IntegerType::get(context, 32))
-                                                   : input;
+    Type element = term.element == Element::kF32    ? Type(Float32Type::get(context))
+                   : term.element == Element::kBF16 ? Type(BFloat16Type::get(context))
+                   : term.element == Element::kI32  ? Type(IntegerType::get(context, 32))
+                                                    : input;
     SmallVector<int64_t> shape;
     for (int64_t size : term.shape) shape.push_back(size < 0 ? ShapedType::kDynamic : size);
     return RankedTensorType::get(shape, element);
@@ -32,6 +33,7 @@ void buildEntry(OpBuilder& b, Location loc, const StageSpec& stage, StringRef na
   for (const Term* term : outs) results.push_back(types.tensor(*term));
   llvm::append_range(arguments, results);
   auto function = func::FuncOp::create(b, loc, name, b.getFunctionType(arguments, results));
+  if (!stage.features.empty()) function->setAttr("hsa.features", b.getStringAttr(stage.features));
   unsigned index = 0;
   for (const Term* term : llvm::concat<const Term* const>(ins, outs)) {
     if (term->home == Home::kStridedPort) function.setArgAttr(index, "hsa.strided", b.getUnitAttr());
@@ -59,6 +61,7 @@ void buildStages(ScheduleOp schedule) {
   functions.setInsertionPointAfter(schedule);
   stages.setInsertionPointToStart(&schedule.getBody().emplaceBlock());
   for (const StageSpec& stage : softmaxStages()) {
+    if (!stage.features.empty() && !schedule.getPrecision()) continue;  // arithmetic in f32 needs no processor of its own
     SmallVector<const Term*> ins, outs;
     for (std::string_view name : stage.ins) ins.push_back(termOf(name));
     for (std::string_view name : stage.outs) outs.push_back(termOf(name));

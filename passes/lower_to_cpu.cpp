@@ -1,6 +1,8 @@
 // Layer 2 → vector code: for each processor a module of its own beside the schedule, with every entry written for its register tile.
+#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -25,9 +27,11 @@ Emitter emitterOf(Operation& op) {
   static const llvm::StringMap<Emitter> emitters = {
       {"hsa.tile_load_query", emitLoadQuery},
       {"hsa.tile_query_bands", emitQueryBands},
+      {"hsa.tile_pair_query", emitPairQuery},
       {"hsa.tile_finish", emitFinish},
       {"hsa.tile_attend_panels", emitAttendPanels},
       {"hsa.tile_attend_leaves", emitAttendLeaves},
+      {"hsa.tile_attend_pairs", emitAttendPairs},
       {"hsa.tile_start_mass", emitStartMass},
       {"hsa.tile_root_mass", emitRootMass},
       {"hsa.tile_log_mass", emitLogMass},
@@ -36,6 +40,7 @@ Emitter emitterOf(Operation& op) {
       {"hsa.tile_store_rows", emitStoreRows},
       {"hsa.tile_pack_panels", emitPackPanels},
       {"hsa.tile_pack_leaves", emitPackLeaves},
+      {"hsa.tile_pack_pairs", emitPackPairs},
       {"hsa.tile_gram", emitGram},
       {"hsa.tile_metric_rows", emitMetricRows},
       {"hsa.tile_principal_axis", emitPrincipalAxis},
@@ -72,8 +77,8 @@ struct LowerToCpuPass : impl::LowerToCpuPassBase<LowerToCpuPass> {
   using LowerToCpuPassBase::LowerToCpuPassBase;
 
   void getDependentDialects(DialectRegistry& registry) const override {
-    registry
-        .insert<arith::ArithDialect, func::FuncDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+    registry.insert<amx::AMXDialect, arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect,
+                    scf::SCFDialect, vector::VectorDialect>();
   }
 
   void runOnOperation() override {
@@ -93,8 +98,11 @@ struct LowerToCpuPass : impl::LowerToCpuPassBase<LowerToCpuPass> {
       OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
       auto variant = ModuleOp::create(b, module.getLoc(), cpu);
       variant->setAttr("hsa.cpu", b.getStringAttr(cpu));
-      for (func::FuncOp entry : entries)
+      for (func::FuncOp entry : entries) {
+        auto features = entry->getAttrOfType<StringAttr>("hsa.features");
+        if (features && !target->runs(features.getValue())) continue;
         if (failed(lowerEntry(entry, variant, *target->tile, params))) return signalPassFailure();
+      }
     }
   }
 };

@@ -29,6 +29,16 @@ def FusePass : Pass<"hsa-fuse", "::mlir::func::FuncOp"> {
   }];
 }
 
+def QuantizePass : Pass<"hsa-quantize", "::mlir::func::FuncOp"> {
+  let summary = "exact attention over narrower operands: hsa.quantize before each attend_exact over all keys";
+  let description = [{
+    Products of query and key, and of weight and value, are then taken in that type and summed in f32, where the processor has instructions for them;
+    elsewhere in f32. The near field and the stages by splats stay as they are. An error names a precision that is not known.
+    Tests: tests/passes/quantize.mlir
+  }];
+  let options = [Option<"precision", "precision", "std::string", "\"bf16\"", "element type of the products: bf16">];
+}
+
 def VerifyLayerPass : Pass<"hsa-verify-layer"> {
   let summary = "no op of a finished layer is left";
   let description = [{

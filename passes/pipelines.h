@@ -9,14 +9,17 @@
 
 namespace hsa::ir {
 
+enum class Precision { kF32, kBf16 };  // of the products of exact attention
+
 struct CpuPipelineOptions {
   std::vector<std::string> cpus = {"native"};  // one variant each
+  Precision precision = Precision::kF32;
 };
 
 // Layer 0 → fused layer 1.
-void buildStagesPipeline(mlir::OpPassManager& pm);
+void buildStagesPipeline(mlir::OpPassManager& pm, Precision precision);
 // → layer 2 in memory.
-void buildStructuredPipeline(mlir::OpPassManager& pm);
+void buildStructuredPipeline(mlir::OpPassManager& pm, Precision precision);
 // → one module of vector code per processor, ready for hsa-export-plan. All of hsa-cpu.
 void buildHsaCpuPipeline(mlir::OpPassManager& pm, const CpuPipelineOptions& options);
 

@@ -8,7 +8,7 @@ std::vector<Term> vocabulary(const KernelParams& p) {
   const int64_t tq = p.tileQueries, d = p.paddedHeadDim, dv = p.paddedValueDim, b = p.bands, any = -1;
   const int64_t panel = kPanelKeys, batch = kBatchPanels, nodes = kGroupNodes;
   const auto port = Home::kPort, strided = Home::kStridedPort, buffer = Home::kBuffer;
-  const auto f32 = Element::kF32, i32 = Element::kI32, input = Element::kInput;
+  const auto f32 = Element::kF32, bf16 = Element::kBF16, i32 = Element::kI32, input = Element::kInput;
   // clang-format off: a table
   return {
       // rows of the user's tensors, and the same as f32
@@ -21,6 +21,7 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"panel_bad", port, i32, {any}},          {"panel_range", port, i32, {2}},
       {"leaf_k", port, input, {any, d, panel}}, {"leaf_v", port, input, {any, panel, dv}}, {"leaf_pos", port, i32, {any, panel}},
       {"visible_lo", port, i32, {tq}},          {"visible_hi", port, i32, {tq}},
+      {"pair_k", port, bf16, {any, p.pairDim() / 2, 32}}, {"pair_v", port, bf16, {any, dv, 32}},
       // nodes of a level and of the finer level
       {"node_mean", port, f32, {any, d, nodes}},  {"node_value", port, f32, {any, nodes, dv}}, {"node_var", port, f32, {any, b, nodes}},
       {"node_scalar", port, f32, {any, 5, nodes}}, {"level_params", port, i32, {4}},
@@ -41,11 +42,16 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"scores", buffer, f32, {tq, kBatchKeys}}, {"key_batch", buffer, f32, {batch, d, panel}}, {"value_batch", buffer, f32, {batch, panel, dv}},
       {"pos_batch", buffer, i32, {batch, panel}}, {"var_batch", buffer, f32, {batch, b, panel}}, {"scalar_batch", buffer, f32, {4, kBatchKeys}},
       {"residual", buffer, f32, {kBatchKeys}}, {"batch_r2", buffer, f32, {tq, kBatchKeys}},
+      // scratch of rows that meet keys in AMX tiles
+      // (a line longer than they need: rows then fall on different sets of the cache)
+      {"pair_query", buffer, bf16, {tq, p.pairDim()}}, {"pair_scores", buffer, f32, {p.pairRows(), p.pairKeys() + 16}},
+      {"weights", buffer, bf16, {p.pairRows(), p.pairKeys() + 32}},
   };
   // clang-format on
 }
 
 llvm::ArrayRef<StageSpec> softmaxStages() {
+  constexpr std::string_view kAmx = "amx-tile,amx-bf16";
   // clang-format off: a table
   static const std::vector<StageSpec> stages = {
       {"widen_rows", "rows", true, {"raw_rows"}, {"widened", "bad_rows"}},
@@ -55,6 +61,7 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
       {"principal_axis", "segment", false, {"metric_x"}, {"projection", "axis"}},
       {"pack_leaves", "segment", true, {"k_raw", "v_raw", "order"}, {"leaf_k", "leaf_v"}},
       {"pack_panels", "segment", false, {"k_rows", "v_rows", "order"}, {"panel_k", "panel_v"}},
+      {"pack_pairs", "segment", false, {"k_rows", "v_rows"}, {"pair_k", "pair_v"}, kAmx},
       // the nodes of one head about its reference
       {"add_rows", "rows", false, {"q_rows", "bad_rows"}, {"reference"}},
       {"leaf_moments", "segment", true, {"leaf_k", "leaf_v", "leaf_pos", "reference"},
@@ -65,6 +72,9 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
       {"load_query", "tile", false, {"q_rows"}, {"query", "max", "sum", "acc"}},
       {"attend_panels", "tile", false, {"query", "panel_k", "panel_v", "panel_pos", "panel_bad", "panel_range", "visible_lo", "visible_hi"},
        {"max", "sum", "acc", "scores"}},
+      {"pair_query", "tile", false, {"query"}, {"pair_query"}, kAmx},
+      {"attend_pairs", "tile", false, {"query", "pair_query", "pair_k", "pair_v", "panel_pos", "panel_bad", "panel_range", "visible_lo", "visible_hi"},
+       {"max", "sum", "acc", "pair_scores", "weights", "key_batch", "value_batch", "scores"}, kAmx},
       {"query_bands", "tile", false, {"query", "reference"}, {"query_bands", "query_apart"}},
       {"start_mass", "tile", false, {"max", "sum"}, {"mass_max", "mass_sum", "mass_acc", "closed_r2"}},
       {"root_mass", "level", false, {"query", "query_bands", "node_mean", "node_var", "node_scalar", "level_params", "work_in", "counts"},

@@ -13,7 +13,7 @@
 
 namespace hsa::ir {
 
-enum class Element : uint8_t { kF32, kI32, kInput };  // kInput: the type of the input (or output) tensors
+enum class Element : uint8_t { kF32, kBF16, kI32, kInput };  // kInput: the type of the input (or output) tensors
 enum class Home : uint8_t { kPort, kStridedPort, kBuffer };
 
 // A named thing: a port that the runtime binds (strided: rows of a user's tensor), or a buffer of the worker's arena.
@@ -29,6 +29,7 @@ struct StageSpec {
   std::string_view space;
   bool typed;
   llvm::SmallVector<std::string_view, 12> ins, outs;
+  std::string_view features = {};  // of processors that run it, in LLVM's spelling, comma-separated: code for others leaves it out
 };
 
 // Shapes depend on the dimensions of the attention.

@@ -24,7 +24,18 @@ StringAttr outputName(func::FuncOp function) {
   return StringAttr::get(function.getContext(), "o");
 }
 
-LogicalResult tileAttention(func::FuncOp function, AttendFusedOp attend) {
+// What hsa-quantize made of the operands of the exact fallback; nothing where they are as they were.
+TypeAttr precisionOf(func::FuncOp exact) {
+  TypeAttr precision;
+  if (exact)
+    exact.walk([&](AttendExactOp attend) {
+      const Type type = attend.getKey().getType().getElementType();
+      if (!type.isF32()) precision = TypeAttr::get(type);
+    });
+  return precision;
+}
+
+LogicalResult tileAttention(func::FuncOp function, AttendFusedOp attend, TypeAttr precision) {
   auto type = [](Value v) { return cast<RankedTensorType>(v.getType()); };
   RankedTensorType query = type(attend.getQuery()), key = type(attend.getKey()), value = type(attend.getValue());
   const int64_t dims[] = {query.getDimSize(0), key.getDimSize(0), query.getDimSize(2), value.getDimSize(2)};
@@ -43,7 +54,7 @@ LogicalResult tileAttention(func::FuncOp function, AttendFusedOp attend) {
       ScheduleOp::create(b, function.getLoc(), b.getStringAttr(function.getName()), tensorName(function, attend.getQuery(), "q"),
                          tensorName(function, attend.getKey(), "k"), tensorName(function, attend.getValue(), "v"), outputName(function),
                          i64(dims[0]), i64(dims[1]), i64(dims[2]), i64(dims[3]), attend.getScaleAttr(), attend.getMask(), withTheta,
-                         fixed(query.getDimSize(1)), fixed(known(key.getDimSize(1), value.getDimSize(1))));
+                         fixed(query.getDimSize(1)), fixed(known(key.getDimSize(1), value.getDimSize(1))), precision);
   function.erase();
   buildStages(schedule);
   return success();
@@ -62,9 +73,11 @@ struct TilePass : impl::TilePassBase<TilePass> {
       return signalPassFailure();
     }
     auto [function, attend] = attentions.front();
-    // Every schedule carries the exact stages; the function that spelled them out for layer 1 has no other use.
-    if (auto exact = module.lookupSymbol<func::FuncOp>((function.getName() + "_exact").str())) exact.erase();
-    if (failed(tileAttention(function, attend))) signalPassFailure();
+    // Every schedule carries the exact stages; the function that spelled them out for layer 1 says only their precision.
+    auto exact = module.lookupSymbol<func::FuncOp>((function.getName() + "_exact").str());
+    const TypeAttr precision = precisionOf(exact);
+    if (exact) exact.erase();
+    if (failed(tileAttention(function, attend, precision))) signalPassFailure();
   }
 };
 

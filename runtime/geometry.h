@@ -13,6 +13,7 @@ struct Geometry {
   int64_t queries = 0, keys = 0;  // N, M
   int64_t heads = 0, kv_heads = 0, head_dim = 0, value_dim = 0;
   int64_t padded_head_dim = 0, padded_value_dim = 0;  // multiples of 16
+  int64_t paired_head_dim = 0;                        // multiple of 32: of keys in pairs of bf16
   bool causal = false;
   int64_t sliding_window = 0, sink_tokens = 0;
   int64_t near_sinks = 0, window = 0, tile = 0, leaf = 0, mini = 0, segment = 0, bands = 0, order = 0;
@@ -31,6 +32,7 @@ struct Geometry {
             .value_dim = graph.value_dim(),
             .padded_head_dim = padded(graph.head_dim()),
             .padded_value_dim = padded(graph.value_dim()),
+            .paired_head_dim = (static_cast<int64_t>(graph.head_dim()) + 31) / 32 * 32,
             .causal = graph.mask().causal(),
             .sliding_window = static_cast<int64_t>(graph.mask().sliding_window()),
             .sink_tokens = static_cast<int64_t>(graph.mask().sink_tokens()),

@@ -31,6 +31,8 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "panel_pos",    // position of each key, greatest i32 for an empty slot
     "panel_bad",    // not 0 for a panel with a non-finite value
     "panel_range",  // first panel and end of the panels that a tile reads
+    "pair_k",       // keys in panels of 16 in bf16, two dimensions side by side
+    "pair_v",       // values in panels of 32 in bf16, two keys side by side
     "leaf_k",       // keys of the leaves, in the element type of the input
     "leaf_v",       // values of the leaves
     "leaf_pos",     // position of each leaf key

@@ -28,6 +28,8 @@ void RowReader::Read(Worker& worker, const TensorView& tensor, int64_t head, int
 void KeyPanels::Bind(Worker& worker, const Geometry& g) const {
   worker.Bind("panel_k", k.data(), {panels, g.padded_head_dim, kPanelKeys});
   worker.Bind("panel_v", v.data(), {panels, kPanelKeys, g.padded_value_dim});
+  worker.Bind("pair_k", pair_k.data(), {panels, g.paired_head_dim / 2, kPairPanelKeys});
+  worker.Bind("pair_v", pair_v.data(), {panels / 2, g.padded_value_dim, kPairPanelKeys});
   worker.Bind("panel_pos", pos.data(), {panels, kPanelKeys});
   worker.Bind("panel_bad", bad.data(), {panels});
 }

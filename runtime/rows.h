@@ -39,14 +39,18 @@ class RowReader {
   Program::Stage widen_;
 };
 
-// Keys of one kv_head as f32 panels of 16, in batches of four panels; empty slots behind the last key.
+// Keys of one kv_head in panels of 16, in batches of four panels; empty slots behind the last key.
 struct KeyPanels {
-  std::vector<float, HugePages<float>> k, v;
+  std::vector<float, HugePages<float>> k, v;                  // f32: PanelPacker
+  std::vector<uint16_t, HugePages<uint16_t>> pair_k, pair_v;  // or bf16 in pairs: PairPacker
   std::vector<int32_t> pos, bad;
   int64_t panels = 0;
 
   void Bind(Worker& worker, const Geometry& geometry) const;
-  int64_t bytes() const { return static_cast<int64_t>((k.capacity() + v.capacity() + pos.capacity() + bad.capacity()) * 4); }
+  int64_t bytes() const {
+    return static_cast<int64_t>((k.capacity() + v.capacity() + pos.capacity() + bad.capacity()) * 4 +
+                                (pair_k.capacity() + pair_v.capacity()) * 2);
+  }
 };
 
 // Bytes of the panels of `keys` keys.

@@ -8,6 +8,7 @@
 #include "runtime/audit.h"
 #include "runtime/coverage.h"
 #include "runtime/memory_usage.h"
+#include "runtime/pairs.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
 #include "runtime/tile.h"
@@ -76,12 +77,16 @@ std::string ModeText(const Job& job) {
 // 0.83 of it (hsa-bench SplatsRun, Zen 3, one thread).
 constexpr double kLeastVisible = 3072;
 
+// The same where exact attention multiplies in bf16 on AMX, which is five times as fast, and more of it is left to the splats' fixed costs: at 49,152
+// causal tokens both take as long, at 32,768 exact takes 0.7 of the time, at 65,536 1.03 to 1.3 times (tolerance 0.05, docs/performance.md, "AMX").
+constexpr double kLeastVisiblePairs = 8 * kLeastVisible;
+
 // Whether a calibrated run reads every key from the start: too few queries to certify anything, or too few keys to save any.
 bool ReadsAll(const Job& job) {
   if (job.options.mode != Mode::kTolerance || !job.options.save_index.empty() || !job.options.load_index.empty()) return false;
   const Geometry& g = job.geometry;
   return g.queries <= std::max(kLeastAudits, LeastSample(job.options.tolerance.confidence)) ||
-         g.AllVisibleKeys() < kLeastVisible * static_cast<double>(g.queries);
+         g.AllVisibleKeys() < (ReadsPairs(job) ? kLeastVisiblePairs : kLeastVisible) * static_cast<double>(g.queries);
 }
 
 // Whether an index that is given answers a few queries as it stands: they are too few to calibrate anything.

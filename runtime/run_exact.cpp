@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "kernels/tile_shape.h"
 #include "oneapi/tbb/parallel_for.h"
+#include "runtime/pairs.h"
 #include "runtime/run_state.h"
 #include "runtime/segment_cache.h"
 #include "runtime/tile.h"
@@ -15,15 +16,17 @@ namespace {
 
 // Query and partial result of one tile, outside of the worker's arena: a segment is read once for all tiles of a task.
 struct TileMemory {
-  std::vector<float> query, max, sum, acc;
+  std::vector<float, HugePages<float>> query, pair_query, max, sum, acc;  // from a cache line on: rows of AMX tiles are lines
 
   explicit TileMemory(const Worker& worker)
       : query(worker.BufferFloats("query")),
+        pair_query(worker.BufferFloats("pair_query")),
         max(worker.BufferFloats("max")),
         sum(worker.BufferFloats("sum")),
         acc(worker.BufferFloats("acc")) {}
   void Point(Worker& worker) {
     worker.Point("query", query.data());
+    worker.Point("pair_query", pair_query.data());
     worker.Point("max", max.data());
     worker.Point("sum", sum.data());
     worker.Point("acc", acc.data());
@@ -38,12 +41,19 @@ class ExactRun {
         segment_(segment),
         io_(job.program, g_, job.inputs, job.outputs),
         packer_(job.program, g_, job.inputs.key.dtype),
-        attend_(job.program.Find("attend_panels")),
+        pair_packer_(job.program, g_, job.inputs.key.dtype),
+        pairs_(ReadsPairs(job)),
+        pair_query_(job.program.Find("pair_query")),
+        attend_(job.program.Find(pairs_ ? "attend_pairs" : "attend_panels")),
         cache_(capacity,
                [this](Worker& worker, SegmentCache::Id id, KeyPanels& out) {
                  const TraceScope scope(job_.options.trace, "pack", "keys");
                  const int64_t first = id.segment * segment_;
-                 packer_.PackRange(worker, job_.inputs.key, job_.inputs.value, id.kv_head, first, std::min(segment_, g_.keys - first), out);
+                 const int64_t count = std::min(segment_, g_.keys - first);
+                 if (pairs_)
+                   pair_packer_.PackRange(worker, job_.inputs.key, job_.inputs.value, id.kv_head, first, count, out);
+                 else
+                   packer_.PackRange(worker, job_.inputs.key, job_.inputs.value, id.kv_head, first, count, out);
                }),
         progress_(job.options.progress, static_cast<double>(g_.heads) * g_.queries) {}
 
@@ -64,6 +74,8 @@ class ExactRun {
         },
         oneapi::tbb::simple_partitioner());
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
+    if (pairs_) report.variant += " with amx";
+    if (const std::string reason = WhyNoPairs(job_); !reason.empty()) report.warnings.push_back(reason);
     report.seconds.near = near_.seconds() / job_.threads;
     report.bytes_read =
         cache_.packed() * segment_ * (g_.head_dim * DTypeBytes(job_.inputs.key.dtype) + g_.value_dim * DTypeBytes(job_.inputs.value.dtype));
@@ -79,12 +91,14 @@ class ExactRun {
     for (int64_t head = kv_head * g_.group(); head < (kv_head + 1) * g_.group(); ++head)
       for (int64_t t = first_tile; t < last_tile; ++t)
         tiles.push_back(Tile::Range(head, std::max(t * g_.tile, g_.first_position()), std::min((t + 1) * g_.tile, g_.keys)));
-    std::vector<TileMemory> memory(tiles.size(), TileMemory(worker));
+    std::vector<TileMemory> memory;
+    memory.reserve(tiles.size());
     std::vector<TileBounds> bounds;
     int64_t lo = g_.keys, hi = 0;
     for (size_t i = 0; i < tiles.size(); ++i) {
-      memory[i].Point(worker);
+      memory.emplace_back(worker).Point(worker);
       io_.Load(worker, tiles[i]);
+      if (pairs_) worker.Call(pair_query_);
       bounds.push_back(TileBounds::Of(g_, tiles[i]));
       lo = std::min<int64_t>(lo, bounds[i].least_lo);
       hi = std::max<int64_t>(hi, bounds[i].most_hi);
@@ -95,7 +109,10 @@ class ExactRun {
       Prefetch(kv_head, (segment + 1) * segment_, hi);
       const std::shared_ptr<const KeyPanels> panels = cache_.Pin(worker, {kv_head, segment});
       panels->Bind(worker, g_);
-      for (size_t i = 0; i < tiles.size(); ++i) Attend(worker, memory[i], bounds[i], segment * segment_, panels->panels);
+      const int64_t chunk = ChunkPanels(panels->panels);
+      for (int64_t panel = 0; panel < panels->panels; panel += chunk)
+        for (size_t i = 0; i < tiles.size(); ++i)
+          Attend(worker, memory[i], bounds[i], segment * segment_, panel, std::min(panel + chunk, panels->panels));
     }
     for (size_t i = 0; i < tiles.size(); ++i) {
       memory[i].Point(worker);
@@ -107,11 +124,20 @@ class ExactRun {
     progress_.Advance(static_cast<double>(rows));
   }
 
-  void Attend(Worker& worker, TileMemory& memory, const TileBounds& bounds, int64_t first_key, int64_t panels) {
-    const int64_t end = bounds.most_hi + 1 - first_key;  // keys of the segment that some query may see
-    if (end <= 0) return;
-    const int64_t last = std::min(panels, (end + kBatchKeys - 1) / kBatchKeys * kBatchPanels);
-    const std::array<int32_t, 2> range = {0, static_cast<int32_t>(last)};
+  // Panels that all tiles of a task read before the next ones: as many pairs as leave the second-level cache (2 MiB) to what the tiles hold. An f32
+  // tile takes so much longer for its keys that it need not wait for them.
+  int64_t ChunkPanels(int64_t all) const {
+    constexpr int64_t kChunkBytes = 256 << 10, kLeast = kPairSegmentKeys / kPanelKeys;
+    return pairs_ ? std::max<int64_t>(kChunkBytes / KeyPairBytes(g_, kPairSegmentKeys) * kLeast, kLeast) : all;
+  }
+
+  // Panels [first, end) of the segment that starts at first_key.
+  void Attend(Worker& worker, TileMemory& memory, const TileBounds& bounds, int64_t first_key, int64_t first, int64_t end) {
+    const int64_t batch = pairs_ ? kPairSegmentKeys : kBatchKeys;
+    const int64_t visible = std::max<int64_t>(bounds.most_hi + 1 - first_key, 0);  // keys of the segment that some query may see
+    const int64_t last = std::min(end, (visible + batch - 1) / batch * batch / kPanelKeys);
+    if (last <= first) return;
+    const std::array<int32_t, 2> range = {static_cast<int32_t>(first), static_cast<int32_t>(last)};
     memory.Point(worker);
     bounds.Bind(worker, g_);
     worker.Bind("panel_range", range.data(), {2});
@@ -129,7 +155,9 @@ class ExactRun {
   const int64_t segment_;
   TileIo io_;
   PanelPacker packer_;
-  Program::Stage attend_;
+  PairPacker pair_packer_;
+  bool pairs_;
+  Program::Stage pair_query_, attend_;
   SegmentCache cache_;
   ProgressMeter progress_;
   Stopwatch near_;
@@ -143,7 +171,7 @@ absl::Status RunExact(const Job& job, RunReport& report) {
   const int64_t segment = job.options.segment_tokens > 0 ? std::min(job.options.segment_tokens, std::max<int64_t>(g.keys, 1)) : g.segment;
   const int64_t segments = (g.keys + segment - 1) / segment * g.kv_heads;
   // Besides its pinned segment a thread has the segment's rows as f32, the partial results of a task and the worker's arena.
-  const int64_t resident = KeyPanelBytes(g, segment);
+  const int64_t resident = ReadsPairs(job) ? KeyPairBytes(g, segment) : KeyPanelBytes(g, segment);
   const int64_t rows = segment * (g.padded_head_dim + g.padded_value_dim + 2) * 4;
   const int64_t task = (g.window / g.tile) * g.group() * g.tile * (g.padded_head_dim + g.padded_value_dim + 17) * 4;
   const int64_t per_thread = rows + task + static_cast<int64_t>(job.plan.header().arena_bytes());

@@ -38,7 +38,8 @@ class Program {
 
   explicit Program(const Plan& plan) : plan_(plan) {}
 
-  // The stage, its entry for `dtype` where it is typed. The plan's checker has proved that entries exist; a stage that a plan lacks is empty.
+  // The stage, its entry for `dtype` where it is typed. The plan's checker has proved that entries exist; a stage that a plan lacks is empty, and so
+  // is one whose features this process has not got.
   Stage Find(std::string_view name, DType dtype = DType::kF32) const;
 
   const format::PlanHeader& header() const { return plan_.header(); }

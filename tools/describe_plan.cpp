@@ -106,7 +106,7 @@ void PrintStages(std::ostream& out, const PlanHeader& header) {
   for (int i = 0; i < header.stages_size(); ++i) {
     const Stage& s = header.stages(i);
     out << "  " << i << "  " << s.name() << "  once per " << Lower(Space_Name(s.space())) << ", entry " << s.entry()
-        << (s.typed() ? "." + Types(s, header) : "") << '\n';
+        << (s.typed() ? "." + Types(s, header) : "") << (s.features().empty() ? "" : ", needs " + absl::StrJoin(s.features(), " ")) << '\n';
     PrintArguments(out, s, header);
   }
 }

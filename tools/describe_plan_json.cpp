@@ -57,6 +57,7 @@ Json StagesJson(const PlanHeader& header) {
     Json arguments = Json::array();
     for (const format::Argument& a : s.arguments()) arguments.push_back(ArgumentJson(a, header));
     stages.push_back({{"name", s.name()}, {"space", Lower(Space_Name(s.space()))}, {"entry", s.entry()}, {"typed", s.typed()}});
+    stages.back()["features"] = s.features();
     stages.back()["arguments"] = std::move(arguments);
   }
   return stages;

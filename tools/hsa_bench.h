@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "frontend/graph.pb.h"
+#include "frontend/precision.h"
 #include "runtime/geometry.h"
 #include "runtime/plan.h"
 #include "runtime/run.h"
@@ -20,6 +21,7 @@ namespace hsa::bench {
 struct Shape {
   int64_t dim = 64;  // of query, key and value
   bool causal = true;
+  frontend::Precision precision = frontend::Precision::kF32;
 };
 
 // One head, any length.
@@ -28,24 +30,26 @@ frontend::Graph GraphOf(const Shape& shape);
 // Compiled once per process, through the default cache. A failure ends the process with its message: without a plan there is nothing to measure.
 const Plan& PlanOf(const Shape& shape);
 
-// One head of N(0, 1) queries, keys and values and room for the output, the same numbers in every process.
+// One head of N(0, 1) queries, keys and values and room for the output, of one element type, the same numbers in every process.
 class RandomTensors {
  public:
-  RandomTensors(int64_t tokens, int64_t dim);
+  RandomTensors(int64_t tokens, int64_t dim, DType dtype = DType::kF32);
   Inputs inputs() const { return {View(query_), View(key_), View(value_)}; }
   Outputs outputs();
 
  private:
-  TensorView View(const std::vector<float>& rows) const;
+  TensorView View(const std::vector<std::byte>& rows) const;
 
   int64_t tokens_, dim_;
-  std::vector<float> query_, key_, value_, output_;
+  DType dtype_;
+  std::vector<std::byte> query_, key_, value_, output_;
 };
 
 // Times the iterations of one benchmark on two clocks and tells their speed beside the peak of the core, measured right before and after.
 class SpeedGauge {
  public:
-  SpeedGauge();
+  // `precision`: of the products. The peak of bf16 is that of AMX tiles, and where there are none that of f32, which then does the work.
+  explicit SpeedGauge(frontend::Precision precision = frontend::Precision::kF32);
 
   // Around the body of every iteration.
   void Start();
@@ -60,6 +64,9 @@ class SpeedGauge {
   double median_seconds() const;
 
  private:
+  double MeasurePeakGflops() const;
+
+  frontend::Precision precision_;
   double peak_before_;
   std::chrono::steady_clock::time_point wall_start_;
   double cpu_start_ = 0;

@@ -10,13 +10,13 @@ namespace {
 
 void ExactRun(benchmark::State& state, Shape shape, int64_t tokens, int threads) {
   const Plan& plan = PlanOf(shape);
-  RandomTensors tensors(tokens, shape.dim);
+  RandomTensors tensors(tokens, shape.dim, shape.precision == frontend::Precision::kBf16 ? DType::kBF16 : DType::kF32);
   const Inputs inputs = tensors.inputs();
   const Outputs outputs = tensors.outputs();
   RunOptions options;
   options.mode = Mode::kExact;
   options.threads = threads;
-  SpeedGauge gauge;
+  SpeedGauge gauge(shape.precision);
   for (auto _ : state) {
     gauge.Start();
     const absl::StatusOr<RunReport> report = Run(plan, inputs, outputs, options);
@@ -60,14 +60,16 @@ void ExactKernel(benchmark::State& state, Shape shape) {
 }  // namespace
 
 void RegisterExact() {
-  for (int64_t dim : {64, 128})
-    for (bool causal : {true, false})
-      for (int64_t tokens = 512; tokens <= 32768; tokens *= 2)
-        for (int threads : {1, 2})
-          benchmark::RegisterBenchmark(
-              absl::StrCat("ExactRun/d:", dim, "/n:", tokens, "/causal:", causal ? 1 : 0, "/threads:", threads).c_str(), ExactRun,
-              Shape{dim, causal}, tokens, threads)
-              ->Unit(benchmark::kMillisecond);
+  // The second: inputs, products and outputs in bf16.
+  for (const auto& [name, precision] : {std::pair("ExactRun", frontend::Precision::kF32), {"ExactRunBf16", frontend::Precision::kBf16}})
+    for (int64_t dim : {64, 128})
+      for (bool causal : {true, false})
+        for (int64_t tokens = 512; tokens <= (precision == frontend::Precision::kF32 ? 32768 : 65536); tokens *= 2)
+          for (int threads : {1, 2})
+            benchmark::RegisterBenchmark(
+                absl::StrCat(name, "/d:", dim, "/n:", tokens, "/causal:", causal ? 1 : 0, "/threads:", threads).c_str(), ExactRun,
+                Shape{dim, causal, precision}, tokens, threads)
+                ->Unit(benchmark::kMillisecond);
   for (int64_t dim : {64, 128})
     benchmark::RegisterBenchmark(absl::StrCat("ExactKernel/d:", dim).c_str(), ExactKernel, Shape{dim, true})->Unit(benchmark::kMillisecond);
 }

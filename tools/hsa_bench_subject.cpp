@@ -2,10 +2,13 @@
 #include <time.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <random>
+#include <tuple>
 
 #include "frontend/graph_builder.h"
 #include "frontend/jit.h"
@@ -35,12 +38,17 @@ T ValueOrExit(absl::StatusOr<T> result) {
 }
 
 // The same on every machine and in every standard library: Box and Muller by hand.
-std::vector<float> Normal(int64_t count, uint64_t seed) {
+std::vector<std::byte> Normal(int64_t count, uint64_t seed, DType dtype) {
   std::mt19937_64 bits(seed);
-  std::vector<float> numbers(count);
-  for (float& number : numbers) {
+  std::vector<std::byte> numbers(count * DTypeBytes(dtype));
+  for (int64_t i = 0; i < count; ++i) {
     const double u = (static_cast<double>(bits() >> 11) + 1) * 0x1p-53, v = static_cast<double>(bits() >> 11) * 0x1p-53;
-    number = static_cast<float>(std::sqrt(-2 * std::log(u)) * std::cos(2 * M_PI * v));
+    const auto number = static_cast<float>(std::sqrt(-2 * std::log(u)) * std::cos(2 * M_PI * v));
+    const auto bf16 = static_cast<uint16_t>((std::bit_cast<uint32_t>(number) + 0x8000) >> 16);
+    if (dtype == DType::kF32)
+      std::memcpy(&numbers[4 * i], &number, 4);
+    else
+      std::memcpy(&numbers[2 * i], &bf16, 2);
   }
   return numbers;
 }
@@ -57,32 +65,37 @@ frontend::Graph GraphOf(const Shape& shape) {
 }
 
 const Plan& PlanOf(const Shape& shape) {
-  static std::map<std::pair<int64_t, bool>, Plan> plans;
-  const std::pair key(shape.dim, shape.causal);
+  static std::map<std::tuple<int64_t, bool, frontend::Precision>, Plan> plans;
+  const std::tuple key(shape.dim, shape.causal, shape.precision);
   auto found = plans.find(key);
-  if (found == plans.end()) found = plans.emplace(key, ValueOrExit(frontend::CompilePlan(GraphOf(shape)))).first;
+  if (found == plans.end())
+    found = plans.emplace(key, ValueOrExit(frontend::CompilePlan(GraphOf(shape), {.precision = shape.precision}))).first;
   return found->second;
 }
 
-RandomTensors::RandomTensors(int64_t tokens, int64_t dim)
+RandomTensors::RandomTensors(int64_t tokens, int64_t dim, DType dtype)
     : tokens_(tokens),
       dim_(dim),
-      query_(Normal(tokens * dim, 1)),
-      key_(Normal(tokens * dim, 2)),
-      value_(Normal(tokens * dim, 3)),
-      output_(tokens * dim) {}
+      dtype_(dtype),
+      query_(Normal(tokens * dim, 1, dtype)),
+      key_(Normal(tokens * dim, 2, dtype)),
+      value_(Normal(tokens * dim, 3, dtype)),
+      output_(tokens * dim * DTypeBytes(dtype)) {}
 
-TensorView RandomTensors::View(const std::vector<float>& rows) const {
-  return {reinterpret_cast<const std::byte*>(rows.data()), DType::kF32, {1, tokens_, dim_}, {tokens_ * dim_, dim_, 1}};
+TensorView RandomTensors::View(const std::vector<std::byte>& rows) const {
+  return {rows.data(), dtype_, {1, tokens_, dim_}, {tokens_ * dim_, dim_, 1}};
 }
 
 Outputs RandomTensors::outputs() {
-  return {.o = {reinterpret_cast<std::byte*>(output_.data()), DType::kF32, {1, tokens_, dim_}, {tokens_ * dim_, dim_, 1}},
-          .lse = {},
-          .rows_ready = {}};
+  return {.o = {output_.data(), dtype_, {1, tokens_, dim_}, {tokens_ * dim_, dim_, 1}}, .lse = {}, .rows_ready = {}};
 }
 
-SpeedGauge::SpeedGauge() : peak_before_(MeasurePeak().gflops) {}
+SpeedGauge::SpeedGauge(frontend::Precision precision) : precision_(precision), peak_before_(MeasurePeakGflops()) {}
+
+double SpeedGauge::MeasurePeakGflops() const {
+  const double tiles = precision_ == frontend::Precision::kBf16 ? MeasureTilePeak().gflops : 0;
+  return tiles > 0 ? tiles : MeasurePeak().gflops;
+}
 
 void SpeedGauge::Start() {
   wall_start_ = std::chrono::steady_clock::now();
@@ -97,7 +110,7 @@ void SpeedGauge::Stop() {
 double SpeedGauge::median_seconds() const { return Median(wall_); }
 
 void SpeedGauge::Report(benchmark::State& state, double flop, int threads) {
-  const double peak = std::max(peak_before_, MeasurePeak().gflops);
+  const double peak = std::max(peak_before_, MeasurePeakGflops());
   const double wall = Median(wall_), cpu = Median(cpu_);
   state.counters["peak_gflops"] = peak;
   if (wall > 0) state.counters["gflops"] = flop / wall * 1e-9;

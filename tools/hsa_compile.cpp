@@ -42,7 +42,8 @@ void Declare(CLI::App& app, CompileCommand& command, Text& text) {
   app.add_option("--target", text.target, "cpu")->type_name("NAME");
   app.add_option("--mcpu", text.mcpu, "processors, one variant of the code each: native, or LLVM's names, with commas between them")
       ->type_name("NAME[,NAME]");
-  app.add_option("--precision", text.precision, "of the arithmetic: f32")->type_name("TYPE");
+  app.add_option("--precision", text.precision, "of the products of exact attention: f32 (default), or bf16 where the processor has AMX")
+      ->type_name("TYPE");
   app.add_option("--emit", text.emit, "hsa, stages, structured, llvm, asm, obj or plan (default)")->type_name("LAYER");
   app.add_option("--sm", text.sm, "not in this version")->group("");
   app.add_flag("--no-cache", text.no_cache, "compile even if the plan is in the cache, and don't put it there");
@@ -58,10 +59,8 @@ absl::Status Usage(const Words&... words) {
 absl::Status CheckTarget(const Text& text) {
   if (text.target == "cuda" || !text.sm.empty()) return Usage("--target=cuda is not in this version; give --target=cpu");
   if (text.target != "cpu") return Usage("--target is '", text.target, "', wanted cpu");
-  if (text.precision == "bf16" || text.precision == "int8") {
-    return Usage("--precision=", text.precision, " is not in this version; give --precision=f32 (inputs may be bf16 or f16)");
-  }
-  if (text.precision != "f32") return Usage("--precision is '", text.precision, "', wanted f32");
+  if (text.precision == "int8") return Usage("--precision=int8 is not in this version; give --precision=f32 or bf16");
+  if (text.precision != "f32" && text.precision != "bf16") return Usage("--precision is '", text.precision, "', wanted f32 or bf16");
   return absl::OkStatus();
 }
 
@@ -102,6 +101,7 @@ absl::StatusOr<CompileCommand> ParseCompileOptions(int argc, char** argv) {
   absl::StatusOr<std::vector<std::string>> cpus = frontend::ParseCpus(text.mcpu);
   if (!cpus.ok()) return Usage("--mcpu: ", std::string(cpus.status().message()));
   command.options.cpus = *std::move(cpus);
+  command.options.precision = text.precision == "bf16" ? frontend::Precision::kBf16 : frontend::Precision::kF32;
   command.options.use_cache = !text.no_cache;
   if (absl::Status emit = ReadEmit(text.emit, command); !emit.ok()) return emit;
   std::error_code missing;  // a file that does not exist yet is another file
@@ -133,7 +133,7 @@ absl::Status WritePlan(const frontend::Graph& graph, const CompileCommand& comma
 }
 
 absl::Status WriteLayer(const frontend::Graph& graph, const CompileCommand& command) {
-  absl::StatusOr<std::string> bytes = frontend::EmitLayer(graph, command.options.cpus.front(), *command.layer);
+  absl::StatusOr<std::string> bytes = frontend::EmitLayer(graph, command.options.cpus.front(), command.options.precision, *command.layer);
   if (!bytes.ok()) return bytes.status();
   if (!command.output.empty()) return format::WritePlanFile(command.output, *bytes);
   std::cout << *bytes << std::flush;

@@ -81,15 +81,6 @@ void emitScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, in
   });
 }
 
-// Raises the row's max to `peak` and scales what was summed under the old one.
-void emitRescaleRow(KernelEmitter& e, Value row, Value oldMax, Value peak, ValueRange state) {
-  Value factor = e.exp2(e.sub(e.spread(oldMax), e.spread(peak)));
-  e.set(peak, state[0], {row});
-  auto scale = [&](Value memref, Value column) { e.store(e.mul(e.load(memref, {row, column}), factor), memref, {row, column}); };
-  for (int64_t c = 0; c < kSumLanes; c += e.lanes()) scale(state[1], e.index(c));
-  e.forEach(e.index(0), e.dim(state[2], 1), e.lanes(), [&](Value c) { scale(state[2], c); });
-}
-
 void emitSoftmaxBatch(KernelEmitter& e, Value scores, ValueRange state) {
   const int64_t vectors = kBatchKeys / e.lanes();
   e.forEach(e.params.tileQueries, 1, [&](Value row) {
@@ -104,7 +95,7 @@ void emitSoftmaxBatch(KernelEmitter& e, Value scores, ValueRange state) {
     Value peak = e.mul(e.reduceMax(tops[0]), e.f32(e.params.logScale()));
     Value oldMax = e.get(state[0], {row});
     Value grows = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, peak, e.add(oldMax, e.f32(kLazyRescale)));
-    e.when(grows, [&] { emitRescaleRow(e, row, oldMax, peak, state); });
+    e.when(grows, [&] { emitRescaleRow(e, row, oldMax, peak, {state[0], state[1], state[2]}); });
     Value minusMax = e.spread(e.sub(e.f32(0), e.select(grows, peak, oldMax)));
     SmallVector<Value> sums;  // kSumLanes partial sums, in as many vectors as they take
     for (int64_t c = 0; c < kSumLanes; c += e.lanes()) sums.push_back(e.load(state[1], {row, e.index(c)}));
@@ -150,20 +141,12 @@ void emitValueBatch(KernelEmitter& e, Value weights, Value panels, Value acc) {
   });
 }
 
-// Whether the query with bounds (lo, hi) sees these positions; scalars or vectors alike.
-Value sees(KernelEmitter& e, Value position, Value lo, Value hi, Value sinks) {
-  Value before = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sle, position, hi);
-  Value after = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, position, lo);
-  Value sink = arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, position, sinks);
-  return arith::AndIOp::create(e.b, before, arith::OrIOp::create(e.b, after, sink));
-}
-
 void emitMaskBatch(KernelEmitter& e, Value scores, Value positions, Value lo, Value hi) {
   e.forEach(e.params.tileQueries, 1, [&](Value row) {
     Value rowLo = e.spread(e.get(lo, {row})), rowHi = e.spread(e.get(hi, {row}));
     for (int64_t key = 0; key < kBatchKeys; key += e.lanes()) {
       Value position = e.load(positions, {e.index(key / kPanelKeys), e.index(key % kPanelKeys)});
-      Value seen = sees(e, position, rowLo, rowHi, e.i32s(e.params.sinkTokens));
+      Value seen = emitSees(e, position, rowLo, rowHi, e.i32s(e.params.sinkTokens));
       Value score = e.load(scores, {row, e.index(key)});
       e.store(e.select(seen, score, e.f32s(-kInfinity)), scores, {row, e.index(key)});
     }
@@ -176,7 +159,7 @@ void emitValueBatchMasked(KernelEmitter& e, Value weights, Value values, Value p
     Value rowLo = e.get(lo, {row}), rowHi = e.get(hi, {row});
     e.forEach(kBatchPanels, 1, [&](Value panel) {
       e.forEach(kPanelKeys, 1, [&](Value key) {
-        Value seen = sees(e, e.get(positions, {panel, key}), rowLo, rowHi, e.i32(e.params.sinkTokens));
+        Value seen = emitSees(e, e.get(positions, {panel, key}), rowLo, rowHi, e.i32(e.params.sinkTokens));
         e.when(seen, [&] {
           Value weight = e.spread(e.get(weights, {row, e.addIndex(e.mulIndex(panel, kPanelKeys), key)}));
           e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) {
@@ -188,28 +171,11 @@ void emitValueBatchMasked(KernelEmitter& e, Value weights, Value values, Value p
   });
 }
 
-struct Bounds {
-  Value least, most;
-};
-
-// Least and greatest of a block of i32.
-Bounds boundsOf(KernelEmitter& e, ArrayRef<Value> vectors) {
-  Value least = vectors[0], most = vectors[0];
-  for (Value v : vectors.drop_front()) {
-    least = arith::MinSIOp::create(e.b, least, v);
-    most = arith::MaxSIOp::create(e.b, most, v);
-  }
-  return {vector::ReductionOp::create(e.b, vector::CombiningKind::MINSI, least),
-          vector::ReductionOp::create(e.b, vector::CombiningKind::MAXSI, most)};
-}
-
 Bounds boundsOfRows(KernelEmitter& e, Value rows) {
   SmallVector<Value> vectors;
   for (int64_t r = 0; r < e.params.tileQueries; r += e.lanes()) vectors.push_back(e.load(rows, {e.index(r)}));
-  return boundsOf(e, vectors);
+  return emitBounds(e, vectors);
 }
-
-Value less(KernelEmitter& e, Value x, Value y) { return arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, x, y); }
 
 void emitAttendBatch(KernelEmitter& e, ValueRange arguments, bool mayBeBad) {
   Value query = arguments[0], keys = arguments[1], values = arguments[2], positions = arguments[3];
@@ -218,16 +184,10 @@ void emitAttendBatch(KernelEmitter& e, ValueRange arguments, bool mayBeBad) {
   SmallVector<Value> vectors;
   for (int64_t key = 0; key < kBatchKeys; key += e.lanes())
     vectors.push_back(e.load(positions, {e.index(key / kPanelKeys), e.index(key % kPanelKeys)}));
-  Bounds position = boundsOf(e, vectors), los = boundsOfRows(e, lo), his = boundsOfRows(e, hi);
-  Value sinks = e.i32(e.params.sinkTokens);
-  // Some query may see some key: not (all after every hi, or all before every lo and behind the sinks).
-  Value tooLate = less(e, his.most, position.least);
-  Value tooEarly = arith::AndIOp::create(e.b, less(e, position.most, los.least),
-                                         arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, position.least, sinks));
-  Value none = arith::OrIOp::create(e.b, tooLate, tooEarly);
-  Value some = arith::XOrIOp::create(e.b, none, arith::ConstantIntOp::create(e.b, 1, 1));
-  e.when(some, [&] {
-    Value masked = arith::OrIOp::create(e.b, less(e, his.least, position.most), less(e, position.least, los.most));
+  const Bounds position = emitBounds(e, vectors), los = boundsOfRows(e, lo), his = boundsOfRows(e, hi);
+  const Sight sight = emitSight(e, position, los, his);
+  Value masked = sight.masked;
+  e.when(sight.some, [&] {
     callScoreBatch(e, query, keys, scores, e.params.paddedHeadDim);
     e.when(masked, [&] {
       e.call("mask_batch", {scoresType(e), positionsType(e), rowType(e, e.b.getI32Type()), rowType(e, e.b.getI32Type())},
@@ -253,6 +213,42 @@ void emitAttendBatch(KernelEmitter& e, ValueRange arguments, bool mayBeBad) {
 }
 
 }  // namespace
+
+void emitRescaleRow(KernelEmitter& e, Value row, Value oldMax, Value peak, const TileState& state) {
+  Value factor = e.exp2(e.sub(e.spread(oldMax), e.spread(peak)));
+  e.set(peak, state.max, {row});
+  auto scale = [&](Value memref, Value column) { e.store(e.mul(e.load(memref, {row, column}), factor), memref, {row, column}); };
+  for (int64_t c = 0; c < kSumLanes; c += e.lanes()) scale(state.sum, e.index(c));
+  e.forEach(e.index(0), e.dim(state.acc, 1), e.lanes(), [&](Value c) { scale(state.acc, c); });
+}
+
+Value emitSees(KernelEmitter& e, Value position, Value lo, Value hi, Value sinks) {
+  Value before = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sle, position, hi);
+  Value after = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, position, lo);
+  Value sink = arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, position, sinks);
+  return arith::AndIOp::create(e.b, before, arith::OrIOp::create(e.b, after, sink));
+}
+
+Bounds emitBounds(KernelEmitter& e, ArrayRef<Value> vectors) {
+  Value least = vectors[0], most = vectors[0];
+  for (Value v : vectors.drop_front()) {
+    least = arith::MinSIOp::create(e.b, least, v);
+    most = arith::MaxSIOp::create(e.b, most, v);
+  }
+  return {vector::ReductionOp::create(e.b, vector::CombiningKind::MINSI, least),
+          vector::ReductionOp::create(e.b, vector::CombiningKind::MAXSI, most)};
+}
+
+Sight emitSight(KernelEmitter& e, const Bounds& position, const Bounds& lo, const Bounds& hi) {
+  auto less = [&](Value x, Value y) -> Value { return arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, x, y); };
+  // Some query may see some key: not (all after every hi, or all before every lo and behind the sinks).
+  Value tooLate = less(hi.most, position.least);
+  Value behindSinks = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, position.least, e.i32(e.params.sinkTokens));
+  Value tooEarly = arith::AndIOp::create(e.b, less(position.most, lo.least), behindSinks);
+  Value none = arith::OrIOp::create(e.b, tooLate, tooEarly);
+  Value some = arith::XOrIOp::create(e.b, none, arith::ConstantIntOp::create(e.b, 1, 1));
+  return {some, arith::OrIOp::create(e.b, less(hi.least, position.most), less(position.least, lo.most))};
+}
 
 void callScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, int64_t depth) {
   const std::string name = "score_batch_" + std::to_string(depth);

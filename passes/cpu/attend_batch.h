@@ -22,6 +22,24 @@ void callSoftmaxBatch(KernelEmitter& e, Value scores, const TileState& state);
 // acc[r, c] += Σ_j weights[r, j] values[j / 16, j % 16, c];  values [4,16,Dv].
 void callValueBatch(KernelEmitter& e, Value weights, Value values, Value acc);
 
+// Raises a row's max to `peak`, a scalar as `oldMax`, and scales what was summed under the old one.
+void emitRescaleRow(KernelEmitter& e, Value row, Value oldMax, Value peak, const TileState& state);
+
+// Whether the query with bounds (lo, hi) sees these positions: lo ≤ position ≤ hi, or the sink prefix below hi. Scalars or vectors alike.
+Value emitSees(KernelEmitter& e, Value position, Value lo, Value hi, Value sinks);
+
+// Least and greatest of some vectors of i32.
+struct Bounds {
+  Value least, most;
+};
+Bounds emitBounds(KernelEmitter& e, llvm::ArrayRef<Value> vectors);
+
+// Whether queries with bounds `lo` and `hi` see any of the positions, and whether some of them does not see them all.
+struct Sight {
+  Value some, masked;
+};
+Sight emitSight(KernelEmitter& e, const Bounds& position, const Bounds& lo, const Bounds& hi);
+
 // Keys of one batch with their positions [4,16], for queries that see positions lo[r] ≤ position ≤ hi[r] or the sink prefix below hi[r].
 struct KeyBatch {
   Value keys, values, positions;

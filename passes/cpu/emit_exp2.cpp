@@ -1,6 +1,7 @@
 // 2^x and log2 x on vectors of f32.
 #include "kernels/exp2.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "passes/cpu/kernel_emitter.h"
 
 namespace hsa::ir {
@@ -17,6 +18,19 @@ Value KernelEmitter::exp2(Value x) {
   Value bits = arith::BitcastOp::create(b, vectorOf(b.getI32Type()), shifted);
   Value power = arith::BitcastOp::create(b, f32Vector(), arith::ShLIOp::create(b, bits, i32s(23)));
   return mul(poly, power);
+}
+
+// 2^⌊x⌋ p(x - ⌊x⌋), the factor in the coefficients: one instruction takes the fraction, one scales by the floor that it takes itself.
+Value KernelEmitter::exp2Coarse(Value x, double factor) {
+  constexpr int64_t kDownToInteger = 0x09, kCurrentRounding = 4;  // imm8 of vreduceps: what is left behind rounding down to 0 fraction bits
+  auto intrinsic = [&](StringRef name, ValueRange operands) {
+    return LLVM::CallIntrinsicOp::create(b, Type(f32Vector()), b.getStringAttr(name), operands)->getResult(0);
+  };
+  Value all = arith::ConstantOp::create(b, b.getI16IntegerAttr(-1)), none = f32s(0), rounding = i32(kCurrentRounding);
+  Value f = intrinsic("llvm.x86.avx512.mask.reduce.ps.512", {x, i32(kDownToInteger), none, all, rounding});
+  Value poly = f32s(factor * kExp2FloorPoly.back());
+  for (double c : llvm::reverse(ArrayRef(kExp2FloorPoly).drop_back())) poly = multiplyAdd(poly, f, f32s(factor * c));
+  return intrinsic("llvm.x86.avx512.mask.scalef.ps.512", {poly, x, none, all, rounding});
 }
 
 // x = 2^n m, √½ ≤ m < √2; log2 m = 2/ln2 (t + t³/3 + …), t = (m - 1)/(m + 1), |t| < 0.172: error below 4e-10 before rounding.

@@ -14,6 +14,11 @@ void emitFinish(KernelEmitter& e, ValueRange arguments);
 void emitAttendPanels(KernelEmitter& e, ValueRange arguments);
 void emitAttendLeaves(KernelEmitter& e, ValueRange arguments);
 
+// Keys and values in pairs of bf16: emit_pairs.cpp, emit_attend_pairs.cpp
+void emitPackPairs(KernelEmitter& e, ValueRange arguments);
+void emitPairQuery(KernelEmitter& e, ValueRange arguments);
+void emitAttendPairs(KernelEmitter& e, ValueRange arguments);
+
 // Nodes: emit_mass.cpp, emit_score_level.cpp
 void emitStartMass(KernelEmitter& e, ValueRange arguments);
 void emitRootMass(KernelEmitter& e, ValueRange arguments);

@@ -61,6 +61,13 @@ Value KernelEmitter::reduceAdd(Value vector) {
   return reduceLanes(*this, vector, [&](Value x, Value y) { return add(x, y); });
 }
 
+Value KernelEmitter::anyOf(Value flags) {
+  const int64_t lanes = cast<VectorType>(flags.getType()).getNumElements();
+  Type mask = b.getIntegerType(lanes);
+  Value bits = vector::ExtractOp::create(b, vector::BitCastOp::create(b, VectorType::get({1}, mask), flags), ArrayRef<int64_t>{0});
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, bits, arith::ConstantOp::create(b, b.getZeroAttr(mask)));
+}
+
 Value KernelEmitter::load(Value memref, ValueRange at) {
   auto element = cast<MemRefType>(memref.getType()).getElementType();
   return vector::LoadOp::create(b, vectorOf(element), memref, at);
@@ -175,8 +182,8 @@ MemRefType KernelEmitter::blockType(ArrayRef<int64_t> shape, Type element) {
   return MemRefType::get(shape, element, StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, strides));
 }
 
-void KernelEmitter::call(StringRef name, ArrayRef<MemRefType> types, ValueRange arguments,
-                         function_ref<void(KernelEmitter&, ValueRange)> body) {
+func::FuncOp KernelEmitter::call(StringRef name, ArrayRef<MemRefType> types, ValueRange arguments,
+                                 function_ref<void(KernelEmitter&, ValueRange)> body) {
   auto function = module.lookupSymbol<func::FuncOp>(name);
   if (!function) {
     OpBuilder::InsertionGuard guard(b);
@@ -193,6 +200,7 @@ void KernelEmitter::call(StringRef name, ArrayRef<MemRefType> types, ValueRange 
   for (auto [argument, type] : llvm::zip_equal(arguments, types))
     operands.push_back(argument.getType() == type ? argument : Value(memref::CastOp::create(b, type, argument)));
   func::CallOp::create(b, function, operands);
+  return function;
 }
 
 }  // namespace hsa::ir

@@ -24,6 +24,12 @@ struct KernelParams {
   int64_t bands = 8;
   double scale = 1;
 
+  // Pairs of bf16 and what meets them at once: rows of a tile, and keys. 64 keys leave the most of the cache at D = 64, 128 at D = 128
+  // (docs/performance.md, "AMX").
+  int64_t pairDim() const { return (headDim + kPairPanelKeys - 1) / kPairPanelKeys * kPairPanelKeys; }
+  int64_t pairRows() const { return tileQueries % 32 == 0 ? 32 : 16; }
+  int64_t pairKeys() const { return paddedHeadDim <= 64 ? 64 : 128; }
+
   double logScale() const { return scale * 1.4426950408889634; }  // σ log2 e: a product times it is a score in log2 units
   int64_t tiltPanels() const {
     return (paddedValueDim + kBatchKeys - 1) / kBatchKeys * kBatchPanels;
@@ -61,6 +67,8 @@ class KernelEmitter {
   Value max(Value x, Value y);
   Value min(Value x, Value y);
   Value exp2(Value x);
+  // factor · 2^x, AVX-512 only: relative error ≤ 7.5e-5, for weights that become bf16; exactly 0 for -inf, NaN for NaN.
+  Value exp2Coarse(Value x, double factor);
   Value log2(Value x);  // x ≥ 0; log2(0) = -inf
   Value sqrt(Value x);
 
@@ -75,6 +83,7 @@ class KernelEmitter {
   Value reduceAdd(Value vector);
   Value any(Value condition);  // of a vector of conditions
   Value select(Value condition, Value yes, Value no);
+  Value anyOf(Value flags);  // whether one of a vector of conditions holds
 
   // Memory. Vector loads and stores are of lanes() elements along the last dimension.
   Value load(Value memref, ValueRange at);
@@ -108,9 +117,9 @@ class KernelEmitter {
   // A memref with identity strides and any offset: what private functions take.
   MemRefType blockType(llvm::ArrayRef<int64_t> shape, Type element);
 
-  // Calls the private function `name`, made by `body` on first use. Arguments are cast to the declared types.
-  void call(llvm::StringRef name, llvm::ArrayRef<MemRefType> types, ValueRange arguments,
-            llvm::function_ref<void(KernelEmitter&, ValueRange)> body);
+  // Calls the private function `name`, made by `body` on first use, and returns it. Arguments are cast to the declared types.
+  mlir::func::FuncOp call(llvm::StringRef name, llvm::ArrayRef<MemRefType> types, ValueRange arguments,
+                          llvm::function_ref<void(KernelEmitter&, ValueRange)> body);
 };
 
 }  // namespace hsa::ir

@@ -42,6 +42,9 @@ class FunctionTranslator {
   llvm::Value* addressOf(llvm::Value* base, mlir::Type element, llvm::ArrayRef<mlir::Value> indices, llvm::ArrayRef<int64_t> scales,
                          llvm::ArrayRef<llvm::Value*> dynamicScales);
 
+  // translate_amx.cpp: tiles, and intrinsics. False where the op is of another kind.
+  bool translateTile(mlir::Operation& op);
+
   // translate_arith.cpp: numbers and vectors. Null where the op is of another kind.
   llvm::Value* translateNumber(mlir::Operation& op);
   llvm::Value* translateInteger(mlir::Operation& op);

@@ -83,6 +83,12 @@ llvm::Error fillStages(ScheduleOp schedule, format::PlanHeader& header) {
     out.set_entry(stage.getEntry().str());
     out.set_typed(stage.getTyped());
     SmallVector<func::FuncOp> entries = entriesOf(schedule, stage);
+    if (!entries.empty())
+      if (auto features = entries[0]->getAttrOfType<StringAttr>("hsa.features")) {
+        llvm::SmallVector<llvm::StringRef> names;
+        features.getValue().split(names, ',');
+        for (llvm::StringRef name : names) out.add_features(name.str());
+      }
     if (entries.empty()) return llvm::createStringError("stage '" + stage.getEntry().str() + "' has no entry in the module");
     for (auto [index, attribute] : llvm::enumerate(stage.getArguments())) {
       auto type = dyn_cast<MemRefType>(entries[0].getArgumentTypes()[index]);
@@ -97,7 +103,9 @@ llvm::Error fillStages(ScheduleOp schedule, format::PlanHeader& header) {
         continue;
       }
       auto [found, added] = bufferIndex.try_emplace(name, buffers.size());
-      if (added) buffers.push_back({name.str(), static_cast<uint64_t>(type.getNumElements()) * 4, stageIndex, stageIndex});
+      if (added)
+        buffers.push_back(
+            {name.str(), static_cast<uint64_t>(type.getNumElements()) * type.getElementTypeBitWidth() / 8, stageIndex, stageIndex});
       buffers[found->second].last = stageIndex;
       argument.set_buffer(found->second);
     }

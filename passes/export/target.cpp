@@ -70,7 +70,10 @@ llvm::Expected<Target> resolveTarget(llvm::StringRef cpu) {
     if (!info->isCPUStringValid(name)) continue;
     info = subtarget(level.triple, name, features);
     const TileShape* tile = tileOf(level.isa);
-    if (hasAll(*info, *tile)) return Target{cpu.str(), level.triple, name, level.baseCpu, tile};
+    if (hasAll(*info, *tile)) {
+      const bool amx = tile->lanes == 16 && info->getFeatureBits().any() && info->checkFeatures("+amx-tile,+amx-bf16");
+      return Target{cpu.str(), level.triple, name, level.baseCpu, tile, amx};
+    }
   }
   return llvm::createStringError(
       "--mcpu=" + cpu.str() +

@@ -16,6 +16,10 @@ struct Target {
   std::string tuneCpu;    // the processor to schedule for
   std::string baseCpu;    // the one whose instructions may be used: a feature level, not a model
   const TileShape* tile;  // chosen by features, never by name
+  bool amx;               // it also multiplies tiles of bf16: amx-tile and amx-bf16
+
+  // Whether it runs code that wants these features beside those of its tile, in LLVM's spelling, comma-separated.
+  bool runs(llvm::StringRef features) const { return features.empty() || amx; }
 };
 
 // `native` is this machine. An error names the processor and says what is accepted.

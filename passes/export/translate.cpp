@@ -66,7 +66,7 @@ LogicalResult FunctionTranslator::translateOp(Operation& op) {
   if (auto loop = dyn_cast<scf::ForOp>(op)) return translateLoop(loop);
   if (auto branch = dyn_cast<scf::IfOp>(op)) return translateBranch(branch);
   if (auto call = dyn_cast<func::CallOp>(op)) return translateCall(call);
-  if (translateMemory(op)) return success();
+  if (translateMemory(op) || translateTile(op)) return success();
   if (llvm::Value* number = translateNumber(op)) {
     values_[op.getResult(0)] = number;
     return success();
@@ -206,6 +206,13 @@ llvm::Function* declare(func::FuncOp function, llvm::Module& module) {
                                           entry ? llvm::GlobalValue::ExternalLinkage : llvm::GlobalValue::InternalLinkage,
                                           (entry ? kEntryPrefix : "") + function.getName(), module);
   declared->addFnAttr(llvm::Attribute::NoUnwind);
+  if (auto features = function->getAttrOfType<StringAttr>("hsa.features")) {
+    llvm::SmallVector<llvm::StringRef> names;
+    features.getValue().split(names, ',');
+    std::string wanted;
+    for (llvm::StringRef name : names) wanted += (wanted.empty() ? "+" : ",+") + name.str();
+    declared->addFnAttr("target-features", wanted);
+  }
   if (entry)
     declared->setDSOLocal(true);
   else

@@ -193,6 +193,7 @@ llvm::Value* FunctionTranslator::translateVector(Operation& op) {
   return llvm::TypeSwitch<Operation*, llvm::Value*>(&op)
       .Case([&](arith::SelectOp) { return b.CreateSelect(operand(0), operand(1), operand(2)); })
       .Case([&](arith::BitcastOp) { return b.CreateBitCast(operand(0), type(op.getResult(0).getType())); })
+      .Case([&](vector::BitCastOp cast) { return b.CreateBitCast(operand(0), type(cast.getType())); })
       .Case([&](vector::BroadcastOp broadcast) -> llvm::Value* {
         if (isa<VectorType>(broadcast.getSourceType())) return nullptr;
         return b.CreateVectorSplat(broadcast.getResultVectorType().getNumElements(), operand(0));

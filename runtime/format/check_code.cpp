@@ -45,10 +45,13 @@ absl::Status CheckEntries(const PlanHeader& header, const Variant& v, const Refu
     if (e.offset() >= v.code().bytes())
       return refuse(22, absl::StrCat(who, " is at byte ", e.offset(), ", wanted inside its code of ", v.code().bytes(), " bytes"));
   }
-  for (const Stage& s : header.stages())
-    for (const std::string& entry : EntriesOf(s))
-      if (!names.contains(entry))
-        return refuse(13, absl::StrCat(Name(v), " has no entry '", entry, "', wanted one for stage '", s.name(), "'"));
+  for (const Stage& s : header.stages()) {
+    const std::vector<std::string> entries = EntriesOf(s);
+    const auto missing = [&](const std::string& entry) { return !names.contains(entry); };
+    if (s.features_size() > 0 && std::all_of(entries.begin(), entries.end(), missing)) continue;
+    for (const std::string& entry : entries)
+      if (missing(entry)) return refuse(13, absl::StrCat(Name(v), " has no entry '", entry, "', wanted one for stage '", s.name(), "'"));
+  }
   return absl::OkStatus();
 }
 

@@ -106,6 +106,8 @@ absl::Status CheckStages(const PlanHeader& header, const Refusal& refuse) {
       return refuse(27, absl::StrCat(who, " has space ", s.space(), ", wanted ", Space_MIN + 1, "..", Space_MAX));
     if (s.arguments_size() > kMaxArguments)
       return refuse(28, absl::StrCat(who, " has ", s.arguments_size(), " arguments, wanted at most ", kMaxArguments));
+    if (s.features_size() > kMaxFeatures)
+      return refuse(28, absl::StrCat(who, " has ", s.features_size(), " features, wanted at most ", kMaxFeatures));
     for (int j = 0; j < s.arguments_size(); ++j) {
       const std::string argument = absl::StrCat(who, " argument ", j);
       if (absl::Status status = CheckArgument(header, i, s.arguments(j), argument, refuse); !status.ok()) return status;

@@ -36,6 +36,7 @@ absl::Status CheckSchedule(const PlanHeader& header, const Refusal& refuse);
 absl::Status CheckCode(const PlanHeader& header, uint64_t sections_begin, uint64_t file_bytes, const Refusal& refuse);
 
 // Limits of plan_c28: far above what a compiler writes, low enough that no check takes noticeable time.
-inline constexpr int kMaxStages = 256, kMaxArguments = 32, kMaxDimensions = 4, kMaxBuffers = 1024, kMaxVariants = 64, kMaxLevels = 16;
+inline constexpr int kMaxStages = 256, kMaxArguments = 32, kMaxDimensions = 4, kMaxBuffers = 1024, kMaxVariants = 64, kMaxLevels = 16,
+                     kMaxFeatures = 64;
 
 }  // namespace hsa::format

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Times HSA's exact attention beside PyTorch's scaled_dot_product_attention: float32, one head, one thread, on this machine, in one run.
+"""Times HSA's exact attention beside PyTorch's scaled_dot_product_attention: float32 (or bfloat16: --dtype bf16), one head, one thread, on this
+machine, in one run.
 
     make compare          # installs PyTorch in .venv, builds hsa-bench, runs this script
 
 For each size the two take turns (ours, torch, ours, torch, ...), so that both see the same state of a shared machine; the best round of each
 counts. A round repeats the call for at least --min-time seconds and takes the mean. Ours is benchmark ExactRun/d:D/n:N/causal:C/threads:1 of
-hsa-bench: tensors in memory, plan loaded, everything that hsa::Run does. Torch is the call with tensors [1, 1, N, D] in memory.
+hsa-bench (ExactRunBf16): tensors in memory, plan loaded, everything that hsa::Run does. Torch is the call with tensors [1, 1, N, D] in memory.
 ratio = torch / ours: above 1, ours is faster.
 """
 
@@ -19,17 +20,20 @@ import sys
 import time
 
 
+DTYPES = {"f32": "float32", "bf16": "bfloat16"}  # as HSA and as PyTorch spell them
+
+
 class BenchError(Exception):
     """Why there is no number, in one line."""
 
 
-def bench_name(dim, tokens, causal):
-    return f"ExactRun/d:{dim}/n:{tokens}/causal:{int(causal)}/threads:1"
+def bench_name(dtype, dim, tokens, causal):
+    return f"ExactRun{'Bf16' if dtype == 'bf16' else ''}/d:{dim}/n:{tokens}/causal:{int(causal)}/threads:1"
 
 
-def seconds_of_hsa(bench, dim, tokens, causal, min_time):
+def seconds_of_hsa(bench, dtype, dim, tokens, causal, min_time):
     """Mean wall-clock seconds of one exact run of one head, from hsa-bench."""
-    name = bench_name(dim, tokens, causal)
+    name = bench_name(dtype, dim, tokens, causal)
     command = [bench, f"--benchmark_filter=^{name}(/|$)", "--benchmark_format=json", f"--benchmark_min_time={min_time}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -49,10 +53,10 @@ def seconds_of_hsa(bench, dim, tokens, causal, min_time):
     return rows[0]["real_time"] * unit
 
 
-def seconds_of_torch(torch, dim, tokens, causal, min_time):
-    """Mean wall-clock seconds of one call over [1, 1, tokens, dim] in float32."""
+def seconds_of_torch(torch, dtype, dim, tokens, causal, min_time):
+    """Mean wall-clock seconds of one call over [1, 1, tokens, dim]."""
     generator = torch.Generator().manual_seed(7)
-    query, key, value = (torch.randn(1, 1, tokens, dim, generator=generator) for _ in range(3))
+    query, key, value = (torch.randn(1, 1, tokens, dim, generator=generator).to(getattr(torch, DTYPES[dtype])) for _ in range(3))
 
     def attend():
         return torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=causal)
@@ -86,8 +90,8 @@ def visible_pairs(tokens, causal):
 def measure(torch, options, dim, tokens, causal):
     ours, theirs = math.inf, math.inf
     for _ in range(options.rounds):
-        ours = min(ours, seconds_of_hsa(options.bench, dim, tokens, causal, options.min_time))
-        theirs = min(theirs, seconds_of_torch(torch, dim, tokens, causal, options.min_time))
+        ours = min(ours, seconds_of_hsa(options.bench, options.dtype, dim, tokens, causal, options.min_time))
+        theirs = min(theirs, seconds_of_torch(torch, options.dtype, dim, tokens, causal, options.min_time))
     flop = 4.0 * dim * visible_pairs(tokens, causal)
     return {
         "d": dim,
@@ -110,8 +114,9 @@ def print_row(row):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="HSA's exact attention beside PyTorch's, one thread, float32.")
+    parser = argparse.ArgumentParser(description="HSA's exact attention beside PyTorch's, one thread.")
     parser.add_argument("--bench", default="build/release/bin/hsa-bench", metavar="FILE", help="hsa-bench")
+    parser.add_argument("--dtype", choices=list(DTYPES), default="f32", help="of inputs, products and outputs")
     parser.add_argument("--dims", type=int, nargs="+", default=[64, 128], metavar="D")
     parser.add_argument("--tokens", type=int, nargs="+", default=[512 << i for i in range(7)], metavar="N")
     parser.add_argument("--causal", choices=["yes", "no", "both"], default="both")
@@ -127,7 +132,7 @@ def main():
     torch.set_num_threads(1)
     causals = {"yes": [True], "no": [False], "both": [True, False]}[options.causal]
 
-    print(f"{cpu_name()}, torch {torch.__version__}, 1 thread, float32, 1 head; ratio = torch / hsa")
+    print(f"{cpu_name()}, torch {torch.__version__}, 1 thread, {DTYPES[options.dtype]}, 1 head; ratio = torch / hsa")
     print(f"{'d':>4s} {'n':>6s} {'causal':>6s} {'hsa ms':>11s} {'torch ms':>11s} {'hsa GF/s':>11s} {'torch GF/s':>11s} {'ratio':>7s}")
     rows = []
     try:

@@ -77,6 +77,24 @@ TEST(ReferenceExactTest, NonFiniteStaysWhereItIsSeen) {
     }
 }
 
+// To the nearest bf16, of two the even one: 2^-7 is the distance between those from 1 on.
+TEST(ReferenceExactTest, QuantizeRounds) {
+  mlir::MLIRContext context;
+  context.loadDialect<mlir::func::FuncDialect, HsaDialect>();
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(R"(func.func @f(%x: tensor<1x1x6xf32>) -> tensor<1x1x6xbf16> {
+    %n = hsa.quantize %x : (tensor<1x1x6xf32>) -> tensor<1x1x6xbf16>
+    return %n : tensor<1x1x6xbf16>
+  })",
+                                                        &context);
+  const double half = 0x1p-8;
+  auto results = reference::Interpret(module->lookupSymbol<mlir::func::FuncOp>("f"),
+                                      {{{1, 1, 6}, {1 + half, 1 + 3 * half, 1 + 1.01 * half, -1 - 3 * half, 3.4e38, NAN}}});
+  ASSERT_TRUE(bool(results)) << llvm::toString(results.takeError());
+  const std::vector<double> wanted = {1, 1 + 4 * half, 1 + 2 * half, -1 - 4 * half, INFINITY};
+  for (size_t i = 0; i < wanted.size(); ++i) EXPECT_EQ((*results)[0].values[i], wanted[i]) << "element " << i;
+  EXPECT_TRUE(std::isnan((*results)[0].values[5]));
+}
+
 TEST(InterpretTest, SaysWhatIsWrong) {
   const oracle::Problem p = oracle::RandomProblem({.D = 32, .Dv = 32}, 7);
   mlir::MLIRContext context;

@@ -19,9 +19,11 @@ namespace {
 const std::string& PlanBytes(const GraphSpec& graph) {
   static std::map<std::string, std::string> plans;
   const frontend::Graph built = BuildGraph(graph);
-  std::string& bytes = plans[absl::StrCat(built.SerializeAsString(), "|", absl::StrJoin(graph.cpus, ","))];
+  std::string& bytes =
+      plans[absl::StrCat(built.SerializeAsString(), "|", absl::StrJoin(graph.cpus, ","), "|", static_cast<int>(graph.precision))];
   if (bytes.empty()) {
-    absl::StatusOr<frontend::CompileResult> compiled = frontend::Compile(built, {.cpus = graph.cpus, .cache_dir = HSA_PLAN_CACHE});
+    absl::StatusOr<frontend::CompileResult> compiled =
+        frontend::Compile(built, {.cpus = graph.cpus, .precision = graph.precision, .cache_dir = HSA_PLAN_CACHE});
     if (!compiled.ok()) ADD_FAILURE() << compiled.status();
     bytes = compiled.ok() ? compiled->plan_bytes : "no plan";
   }
@@ -68,7 +70,8 @@ frontend::Graph BuildGraph(const GraphSpec& g) {
 
 const Plan& PlanOf(const GraphSpec& graph, const std::string& cpu) {
   static std::map<std::string, std::unique_ptr<Plan>> plans;
-  std::unique_ptr<Plan>& plan = plans[absl::StrCat(BuildGraph(graph).SerializeAsString(), "|", absl::StrJoin(graph.cpus, ","), "|", cpu)];
+  std::unique_ptr<Plan>& plan = plans[absl::StrCat(BuildGraph(graph).SerializeAsString(), "|", absl::StrJoin(graph.cpus, ","), "|", cpu,
+                                                   "|", static_cast<int>(graph.precision))];
   if (plan == nullptr) {
     absl::StatusOr<Plan> loaded = LoadPlan(graph, cpu);
     if (!loaded.ok()) throw std::runtime_error(loaded.status().ToString());  // gtest fails the test with it

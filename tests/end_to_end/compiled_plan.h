@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "frontend/graph.pb.h"
+#include "frontend/precision.h"
 #include "runtime/plan.h"
 #include "tests/oracle/attention_oracle.h"
 
@@ -27,6 +28,7 @@ struct GraphSpec {
   double scale = 0;  // 0: 1/√D
   Units units = {};
   std::vector<std::string> cpus = {"native"};
+  frontend::Precision precision = frontend::Precision::kF32;
 };
 
 // Random data for `graph`, N queries at the end of M keys.

@@ -38,6 +38,14 @@ TEST(CheckPlan, AcceptsWhatTheContractAllows) {
   EXPECT_TRUE(Check(RawPlanFile(h)).ok()) << Check(RawPlanFile(h));
 }
 
+// A stage that needs more of a processor than its variant may be without an entry there.
+TEST(CheckPlan, AcceptsNoEntryOfAStageWithFeatures) {
+  PlanHeader h = RawHeader();
+  h.mutable_stages(1)->set_entry("other");
+  h.mutable_stages(1)->add_features("amx-tile");
+  EXPECT_TRUE(Check(RawPlanFile(h)).ok()) << Check(RawPlanFile(h));
+}
+
 // Outputs are f32 or bf16.
 TEST(CheckPlan, AcceptsNoF16WhereRowsLeave) {
   PlanHeader h = RawHeader();
@@ -108,6 +116,11 @@ const Case kCases[] = {
      [](PlanHeader& h) { h.mutable_variants(1)->mutable_entries(1)->set_name("pack.fp8"); }},
     {"c13_no_f16", 13, "'first' has no entry 'pack.f16'",
      [](PlanHeader& h) { h.mutable_variants(0)->mutable_entries(2)->set_name("pack.fp8"); }},
+    {"c13_half_a_stage", 13, "'second' has no entry 'pack.bf16'",
+     [](PlanHeader& h) {
+       h.mutable_stages(0)->add_features("amx-tile");
+       h.mutable_variants(1)->mutable_entries(1)->set_name("pack.fp8");
+     }},
     {"c13_empty", 13, "no entry ''", [](PlanHeader& h) { h.mutable_stages(1)->set_entry(""); }},
     {"c14_port", 14, "port 'q_row'", [](PlanHeader& h) { ArgumentOf(h, 1, 0).set_port("q_row"); }},
     {"c15_buffer", 15, "is buffer 2, wanted less than 2", [](PlanHeader& h) { ArgumentOf(h, 1, 1).set_buffer(2); }},
@@ -171,6 +184,10 @@ const Case kCases[] = {
     {"c28_arguments", 28, "33 arguments",
      [](PlanHeader& h) {
        while (h.stages(1).arguments_size() < 33) AddArgument(*h.mutable_stages(1), "counts", I32, {1});
+     }},
+    {"c28_features", 28, "65 features",
+     [](PlanHeader& h) {
+       while (h.stages(1).features_size() < 65) h.mutable_stages(1)->add_features("amx-tile");
      }},
     {"c28_dimensions", 28, "5 dimensions",
      [](PlanHeader& h) {

@@ -11,17 +11,18 @@ namespace hsa::frontend {
 namespace {
 
 TEST(CacheKeyTest, TellsApartWhatGivesOtherCode) {
-  const std::string key = CacheKey("g", {"native"});
+  const std::string key = CacheKey("g", {"native"}, Precision::kF32);
   EXPECT_EQ(key.size(), 32u);
   EXPECT_EQ(key.find_first_not_of("0123456789abcdef"), std::string::npos);
-  EXPECT_EQ(CacheKey("g", {"native"}), key);
+  EXPECT_EQ(CacheKey("g", {"native"}, Precision::kF32), key);
   const std::set<std::string> keys = {key,
-                                      CacheKey("h", {"native"}),
-                                      CacheKey("g", {"x86-64-v3"}),
-                                      CacheKey("g", {"x86-64-v3", "znver4"}),
-                                      CacheKey("g", {"znver4", "x86-64-v3"}),
-                                      CacheKey("", {"g", "native"})};
-  EXPECT_EQ(keys.size(), 6u);
+                                      CacheKey("h", {"native"}, Precision::kF32),
+                                      CacheKey("g", {"x86-64-v3"}, Precision::kF32),
+                                      CacheKey("g", {"x86-64-v3", "znver4"}, Precision::kF32),
+                                      CacheKey("g", {"znver4", "x86-64-v3"}, Precision::kF32),
+                                      CacheKey("", {"g", "native"}, Precision::kF32),
+                                      CacheKey("g", {"native"}, Precision::kBf16)};
+  EXPECT_EQ(keys.size(), 7u);
 }
 
 TEST(CacheKeyTest, CompilerVersionNamesTheBinaryAndLlvm) {

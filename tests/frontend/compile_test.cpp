@@ -141,7 +141,7 @@ TEST_F(CompileTest, ManyAtOnceAgree) {
 TEST_F(CompileTest, ModuleAndGraphAreTheSamePlan) {
   const Graph graph = Example("causal_gqa");
   const CompileResult from_graph = Compiled(graph);
-  const absl::StatusOr<std::string> text = EmitLayer(graph, "native", Layer::kHsa);
+  const absl::StatusOr<std::string> text = EmitLayer(graph, "native", Precision::kF32, Layer::kHsa);
   ASSERT_TRUE(text.ok()) << text.status();
   const absl::StatusOr<CompileResult> from_module = CompileMlir(*text, "printed.mlir", options_);
   ASSERT_TRUE(from_module.ok()) << from_module.status();
@@ -184,7 +184,7 @@ TEST(EmitLayerTest, EveryLayerShowsItself) {
        "define "},
   };
   for (const auto& l : kLayers) {
-    const absl::StatusOr<std::string> text = EmitLayer(graph, "x86-64-v3", l.layer);
+    const absl::StatusOr<std::string> text = EmitLayer(graph, "x86-64-v3", Precision::kF32, l.layer);
     ASSERT_TRUE(text.ok()) << text.status();
     EXPECT_NE(text->find(l.has), std::string::npos) << l.has;
     EXPECT_EQ(text->find(l.has_not), std::string::npos) << l.has_not;

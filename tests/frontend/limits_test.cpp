@@ -80,7 +80,7 @@ absl::StatusOr<std::string> PlanWithoutCode(const Graph& graph) {
   const std::unique_ptr<mlir::MLIRContext> context = newContext();
   const mlir::OwningOpRef<mlir::ModuleOp> module = importGraph(graph, *context);
   mlir::PassManager passes(context.get());
-  ir::buildStructuredPipeline(passes);
+  ir::buildStructuredPipeline(passes, ir::Precision::kBf16);
   if (failed(passes.run(*module))) return absl::InternalError("the structured pipeline failed");
   const ir::ScheduleOp schedule = ir::findSchedule(*module);
   format::PlanHeader header;

@@ -1,0 +1,25 @@
+// Rows of queries against keys in pairs of bf16, on AMX: 16x16 tiles of sums in f32, each product over 32 dimensions or keys.
+#pragma once
+
+#include "passes/cpu/attend_batch.h"
+
+namespace hsa::ir {
+
+// Scratch and state of a tile of queries, and the keys that it meets. R = pairRows, K = pairKeys.
+struct PairBatch {
+  Value query;                  // [TQ,D32] bf16 in pairs
+  Value keys, values;           // pair_k [P,D32/2,32], pair_v [P/2,Dv,32]
+  Value positions, bad, range;  // [P,16], [P], [2] i32
+  Visible visible;              // [TQ] each
+  TileState state;              // as everywhere
+  Value scores, weights;        // [R,K] f32, [R,K] bf16 in pairs
+};
+
+// state ∪= the visible keys of the panels of `range`, but for batches with a bad panel, which are left out. In three phases for every R rows and K keys,
+// so that scores and weights stay in the first-level cache: products with the keys, online softmax, products of the weights, in bf16, with the values.
+void callAttendTiles(KernelEmitter& e, const PairBatch& batch);
+
+// Whether one of the panels [panel, panel + count) is bad.
+Value emitAnyBad(KernelEmitter& e, Value bad, Value panel, int64_t count);
+
+}  // namespace hsa::ir

@@ -1,0 +1,78 @@
+#include "runtime/pairs.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "kernels/machine.h"
+#include "kernels/tile_shape.h"
+#include "runtime/stage_features.h"
+
+namespace hsa {
+
+namespace {
+
+int64_t SlotsFor(int64_t keys) { return (keys + kPairSegmentKeys - 1) / kPairSegmentKeys * kPairSegmentKeys; }
+
+// Rows that are widened at a time: they stay in the second-level cache until they are packed.
+constexpr int64_t kRowsAtOnce = 512;
+static_assert(kRowsAtOnce % kPairSegmentKeys == 0);
+
+// Weights in bf16 cost a row 1.7e-3 in the median, 2.6e-3 at most (docs/performance.md, "AMX"): smaller tolerances are for f32.
+constexpr double kLeastTolerance = 0.005;
+
+bool ToleranceAllows(const Job& job) { return job.options.mode != Mode::kTolerance || job.options.tolerance.error >= kLeastTolerance; }
+
+}  // namespace
+
+void PairPacker::PackRange(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head, int64_t first, int64_t count,
+                           KeyPanels& out) const {
+  const Geometry& g = geometry_;
+  const int64_t slots = SlotsFor(count), key_bf16 = g.paired_head_dim, value_bf16 = g.padded_value_dim;
+  out.panels = slots / kPanelKeys;
+  out.pair_k.resize(slots * key_bf16);
+  out.pair_v.resize(slots * value_bf16);
+  out.pos.assign(slots, kPadPosition);
+  out.bad.assign(out.panels, 0);
+  thread_local WideRows k, v;
+  k.Resize(kRowsAtOnce, g.padded_head_dim);
+  v.Resize(kRowsAtOnce, g.padded_value_dim);
+  for (int64_t begin = 0; begin < slots; begin += kRowsAtOnce) {
+    const int64_t rows = std::min(count - begin, kRowsAtOnce), panels = std::min(slots - begin, kRowsAtOnce) / kPanelKeys;
+    reader_.Read(worker, key, kv_head, first + begin, rows, g.padded_head_dim, k.rows.data(), k.bad.data());
+    reader_.Read(worker, value, kv_head, first + begin, rows, g.padded_value_dim, v.rows.data(), v.bad.data());
+    for (int64_t i = 0; i < rows; ++i) {
+      out.pos[begin + i] = static_cast<int32_t>(first + begin + i);
+      out.bad[(begin + i) / kPanelKeys] |= v.bad[i];
+      SpreadNaN(k, i, g.padded_head_dim);
+    }
+    worker.Bind("k_rows", k.rows.data(), {rows, g.padded_head_dim});
+    worker.Bind("v_rows", v.rows.data(), {rows, g.padded_value_dim});
+    worker.Bind("pair_k", &out.pair_k[begin * key_bf16], {panels, key_bf16 / 2, kPairPanelKeys});
+    worker.Bind("pair_v", &out.pair_v[begin * value_bf16], {panels / 2, value_bf16, kPairPanelKeys});
+    worker.Call(pack_);
+  }
+}
+
+bool ReadsPairs(const Job& job) { return job.program.Find("attend_pairs").entry != nullptr && ToleranceAllows(job); }
+
+std::string WhyNoPairs(const Job& job) {
+  if (ReadsPairs(job)) return "";
+  for (const format::Stage& stage : job.plan.header().stages()) {
+    if (stage.name() != "attend_pairs") continue;
+    const std::vector<std::string> missing = MissingFeatures(stage);
+    std::string reason = absl::StrCat("this processor lacks ", absl::StrJoin(missing, " "));
+    if (missing.size() == 1 && ThisMachine().Has(missing[0])) reason = "the system refuses the tiles of AMX (arch_prctl)";
+    if (missing.empty()) reason = ToleranceAllows(job) ? "this variant has no code for it" : "the tolerance is too small for it";
+    return absl::StrCat("exact attention runs in f32, the plan asks for bf16: ", reason);
+  }
+  return "";
+}
+
+int64_t KeyPairBytes(const Geometry& g, int64_t keys) {
+  const int64_t slots = SlotsFor(keys);
+  return slots * (2 * (g.paired_head_dim + g.padded_value_dim) + 4) + slots / kPanelKeys * 4;
+}
+
+}  // namespace hsa

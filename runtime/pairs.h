@@ -1,0 +1,37 @@
+// Keys and values as bf16 in pairs, which AMX multiplies: the form in which exact attention reads them where the plan, the processor and the system
+// let it.
+#pragma once
+
+#include <string>
+
+#include "runtime/rows.h"
+#include "runtime/run_state.h"
+
+namespace hsa {
+
+class PairPacker {
+ public:
+  PairPacker(const Program& program, const Geometry& geometry, DType dtype)
+      : geometry_(geometry), reader_(program, dtype), pack_(program.Find("pack_pairs")) {}
+
+  // Keys [first, first + count) in their order, rounded to bf16; empty slots behind the last one up to a multiple of kPairSegmentKeys.
+  void PackRange(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head, int64_t first, int64_t count,
+                 KeyPanels& out) const;
+
+ private:
+  Geometry geometry_;
+  RowReader reader_;
+  Program::Stage pack_;
+};
+
+// Bytes of `keys` keys in pairs.
+int64_t KeyPairBytes(const Geometry& geometry, int64_t keys);
+
+// Whether exact attention reads keys in pairs: the plan was compiled for it, this process has what that takes, and the tolerance of the run, if it has
+// one, leaves room for weights of eight bits.
+bool ReadsPairs(const Job& job);
+
+// Why not, of a plan that was compiled for pairs; empty where it reads them, and of other plans.
+std::string WhyNoPairs(const Job& job);
+
+}  // namespace hsa

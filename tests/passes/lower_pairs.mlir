@@ -1,0 +1,35 @@
+// RUN: hsa-opt %s --hsa-cpu="mcpu=sapphirerapids precision=bf16" | FileCheck %s
+// RUN: hsa-opt %s --hsa-cpu="mcpu=x86-64-v4 precision=bf16" | FileCheck %s --check-prefix=NO-AMX
+// RUN: hsa-opt %s --hsa-cpu="mcpu=sapphirerapids" | FileCheck %s --check-prefix=NO-AMX
+// RUN: hsa-compile %s --precision=bf16 --mcpu=sapphirerapids --emit=asm | FileCheck %s --check-prefix=ASM
+!q = tensor<1x?x64xf32>
+
+// Scores from zero, values from what was summed; weights between them. Only this function wants a processor with AMX.
+// CHECK:       func private @attend_tiles({{.*}}) attributes {hsa.features = "amx-tile,amx-bf16"
+// CHECK:         amx.tile_zero : !amx.tile<16x16xf32>
+// CHECK:         amx.tile_load %{{.*}} : memref<?x32x32xbf16> into !amx.tile<16x32xbf16>
+// CHECK:         amx.tile_mulf
+// CHECK:         amx.tile_store
+// CHECK:         llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"
+// CHECK:         amx.tile_load %{{.*}} : {{.*}} into !amx.tile<16x16xf32>
+// CHECK:         amx.tile_mulf
+// CHECK:         amx.tile_store
+// NO-AMX-NOT:  amx.tile
+
+// One configuration of tiles, before every loop; eight tiles at most, so nothing is spilled.
+// ASM-LABEL:   attend_tiles:
+// ASM:         ldtilecfg
+// ASM-NOT:     ldtilecfg
+// ASM-COUNT-4: tilezero
+// ASM-COUNT-8: tdpbf16ps
+// ASM-COUNT-4: tilestored
+// ASM:         vscalefps
+// ASM-COUNT-4: tileloadd
+// ASM-COUNT-8: tdpbf16ps
+// ASM-COUNT-4: tilestored
+// ASM-NOT:     tile{{load|stored}}
+// ASM:         tilerelease
+func.func @pairs(%q: !q, %k: !q, %v: !q) -> !q {
+  %o = hsa.attention %q, %k, %v {mask = #hsa.mask<causal = true>} : (!q, !q, !q) -> !q
+  return %o : !q
+}

@@ -1,0 +1,34 @@
+// RUN: hsa-opt %s --hsa-infer-shapes --hsa-decompose --hsa-quantize=precision=bf16 | FileCheck %s
+// RUN: hsa-opt %s --hsa-structured=precision=bf16 | FileCheck %s --check-prefix=TILES
+// RUN: hsa-opt %s --hsa-structured | FileCheck %s --check-prefix=F32
+// RUN: not hsa-opt %s --hsa-quantize=precision=fp8 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+!q = tensor<4x?x16xf32>
+!k = tensor<2x?x16xf32>
+!v = tensor<2x?x8xf32>
+
+// What meets splats stays as it is.
+// CHECK-LABEL: func @splats(
+// CHECK-NOT:     hsa.quantize
+// CHECK:         hsa.attend_exact near {{.*}} : (tensor<4x?x16xf32>, tensor<2x?x16xf32>, tensor<2x?x8xf32>)
+
+// Every product of the exact fallback is of bf16, and its types say so.
+// CHECK-LABEL: func @splats_exact(
+// CHECK:         hsa.stream
+// CHECK-DAG:       %[[Q:.*]] = hsa.quantize %{{.*}} : (tensor<4x?x16xf32>) -> tensor<4x?x16xbf16>
+// CHECK-DAG:       %[[K:.*]] = hsa.quantize %{{.*}} : (tensor<2x?x16xf32>) -> tensor<2x?x16xbf16>
+// CHECK-DAG:       %[[V:.*]] = hsa.quantize %{{.*}} : (tensor<2x?x8xf32>) -> tensor<2x?x8xbf16>
+// CHECK:           hsa.attend_exact all %[[Q]], %[[K]], %[[V]]
+
+// The schedule has the stages of both: for processors that multiply tiles of bf16, and for the others.
+// TILES:       hsa.schedule @splats attributes {{.*}}precision = bf16
+// TILES:         hsa.stage "segment" "pack_pairs"
+// TILES:         hsa.stage "tile" "attend_panels"
+// TILES:         hsa.stage "tile" "attend_pairs"
+// TILES:       func @attend_pairs({{.*}}memref<?x16x32xbf16>, {{.*}}memref<?x16x32xbf16>{{.*}}) attributes {hsa.features = "amx-tile,amx-bf16"}
+
+// F32-NOT:     pairs
+// UNKNOWN:     hsa-quantize: precision is 'fp8', wanted bf16
+func.func @splats(%q: !q, %k: !k, %v: !v) -> tensor<4x?x8xf32> {
+  %o = hsa.attention %q, %k, %v {mask = #hsa.mask<causal = true>} : (!q, !k, !v) -> tensor<4x?x8xf32>
+  return %o : tensor<4x?x8xf32>
+}
