@@ -36,8 +36,6 @@ void LeaveOutNonFinite(Audit& audit, int64_t dv) {
   audit.exact.resize(kept * dv);
 }
 
-// Keys of a tile are read in so many parts, for threads to share: always, so that their number changes no bit.
-constexpr int64_t kShards = 8;
 struct Shard {
   Tile tile;
   float* exact;  // its rows
@@ -60,7 +58,7 @@ void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, co
     for (int64_t first = 0; first < static_cast<int64_t>(audit.positions.size()); first += g.tile) {
       const int64_t size = std::min(g.tile, static_cast<int64_t>(audit.positions.size()) - first);
       const Tile tile = Tile::Of(audit.head, std::span(audit.positions).subspan(first, size));
-      for (int64_t part = 0; part < kShards; ++part) shards.push_back({tile, audit.exact.data() + first * dv, part, {}});
+      for (int64_t part = 0; part < kAuditShards; ++part) shards.push_back({tile, audit.exact.data() + first * dv, part, {}});
     }
   }
   oneapi::tbb::parallel_for(size_t{0}, shards.size(), [&](size_t s) {
@@ -68,12 +66,12 @@ void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, co
     Shard& shard = shards[s];
     Worker& worker = workers.local();
     io.Load(worker, shard.tile);
-    TileOpener(job, store).AttendAll(worker, shard.tile, keys[shard.tile.head / g.group()], shard.part, kShards);
+    TileOpener(job, store).AttendAll(worker, shard.tile, keys[shard.tile.head / g.group()], shard.part, kAuditShards);
     shard.state = TileState::Of(worker);
   });
-  for (size_t s = 0; s < shards.size(); s += kShards) {
+  for (size_t s = 0; s < shards.size(); s += kAuditShards) {
     Worker& worker = workers.local();
-    for (size_t part = 1; part < kShards; ++part) shards[s].state.Merge(shards[s + part].state);
+    for (size_t part = 1; part < kAuditShards; ++part) shards[s].state.Merge(shards[s + part].state);
     shards[s].state.Put(worker);
     std::vector<float> rows, lse;
     io.Finish(worker, rows, lse);

@@ -12,6 +12,9 @@ namespace hsa {
 
 inline constexpr int64_t kLeastAudits = 64;  // calibration queries of a head and block, unless the confidence needs more
 
+// Keys of an audited tile are read in so many parts, for threads to share: always, so that the number of threads changes no bit.
+inline constexpr int64_t kAuditShards = 8;
+
 struct Audit {
   int64_t head = 0;
   std::vector<int32_t> positions;  // key positions, ascending

@@ -108,7 +108,8 @@ Calibrated Calibrator::Search(std::span<AuditedTile> tiles, Audit& audit, const 
   double kept_seconds = 0;
   for (int64_t trials = 0; trials < kMostTrials && low + 1 < high && !progress_.cancelled(); ++trials) {
     const int64_t step = std::clamp(next, low + 1, high - 1);
-    const Trial trial = Try(tiles, audit, tolerance, ThetaOfStep(step), /*may_be_loose=*/high > kMostStep);
+    const Trial trial = Try(tiles, audit, tolerance, ThetaOfStep(step), /*may_be_loose=*/high > kMostStep && step < kMostStep);
+    if (progress_.cancelled()) return {kReadAll, first_step};
     // Steps of θ between this trial's error and the one that is asked for; twice as many after every trial that failed.
     const auto apart = static_cast<int64_t>(std::abs(std::log(std::max(trial.quantile, 1e-3))) / std::log(kStepError));
     const int64_t distance = std::clamp<int64_t>(apart << std::min<int64_t>(fails, 2), 1, kMostStride);

@@ -171,6 +171,8 @@ absl::Status IndexFile::ReadTables() {
     if (!tables.ok()) return Damaged("ends inside its non-finite keys");
     if (std::any_of(keys.begin(), keys.end(), [&](int32_t key) { return key < 0 || key >= tokens; }))
       return Damaged("has a non-finite key that it does not cover");
+    if (std::ranges::adjacent_find(keys, std::ranges::greater_equal()) != keys.end())
+      return Damaged("has non-finite keys that do not ascend");
   }
   heads_.resize(g.heads);
   references_.resize(g.heads);

@@ -78,16 +78,18 @@ void IndexStore::BuildSegments(Workers& workers, int64_t segments) {
   seconds_ += SecondsSince(start);
 }
 
-// Makes the segment's slot the newest, that of the segment which was asked for longest ago when it has none. Returns how many of the `minis` it held.
+// Makes the segment's slot the newest; without one it gets that which was asked for longest ago, so that a block of as many regions as there are slots
+// keeps them all. Returns how many of the `minis` it held.
 int64_t IndexStore::TakeMinis(int64_t segment, int64_t minis) {
-  const int64_t slots = static_cast<int64_t>(minis_.size()), slot = mini_slot(segment) - segments_;
+  const int64_t slot = mini_slot(segment) - segments_;
   if (minis_[slot].segment == segment) {
     newest_ = slot;
   } else {
-    newest_ = (newest_ + 1) % slots;
-    minis_[newest_] = {segment, 0};
+    newest_ = std::ranges::min_element(minis_, {}, &Minis::asked) - minis_.begin();
+    minis_[newest_] = {segment, 0, 0};
   }
   Minis& held = minis_[newest_];
+  held.asked = ++asked_;
   return std::min(std::exchange(held.count, std::max(held.count, minis)), minis);
 }
 
@@ -115,7 +117,7 @@ void IndexStore::BuildRegion(Workers& workers, int64_t segment, int64_t minis) {
 
 void IndexStore::NoteLoaded(int64_t segments, int64_t minis, std::vector<std::vector<int32_t>> bad_keys) {
   built_ = segments;
-  if (minis > 0 && segments == segments_) minis_[0] = {segments, minis};
+  if (minis > 0 && segments == segments_) minis_[0] = {segments, minis, 0};
   bad_keys_ = std::move(bad_keys);
 }
 

@@ -54,6 +54,7 @@ class IndexStore {
  private:
   struct Minis {
     int64_t segment = -1, count = 0;
+    int64_t asked = 0;  // when last, counted in calls
   };
 
   IndexStore(const Job& job, int64_t segments, int64_t regions)
@@ -75,7 +76,7 @@ class IndexStore {
   std::vector<std::vector<int32_t>> bad_keys_;  // of each kv_head, under mutex_
   int64_t built_ = 0;                           // whole segments
   std::vector<Minis> minis_;                    // what each slot of mini-segments holds
-  int64_t newest_ = 0;                          // which of them was asked for last
+  int64_t newest_ = 0, asked_ = 0;              // which of them was asked for last, and how often any was
   double seconds_ = 0;
 };
 

@@ -201,7 +201,8 @@ absl::Status RunDecode(const Job& job, RunReport& report) {
     theta = *std::move(chosen);
   }
   // What is read entirely is checked entirely.
-  if (job.options.check_index || std::ranges::count(theta, kReadAll) > 0) {
+  const auto reads_all = [&](const Region& region) { return job.options.mode == Mode::kTolerance && !(*overlay)->HasTilt(region.segment); };
+  if (job.options.check_index || std::ranges::count(theta, kReadAll) > 0 || std::ranges::any_of(regions, reads_all)) {
     const auto check = std::chrono::steady_clock::now();
     if (absl::Status whole = file->CheckWhole(); !whole.ok()) return whole;
     report.seconds.index += SecondsSince(check);

@@ -37,6 +37,12 @@ int64_t MostRegions(std::span<const Block> blocks) {
   return static_cast<int64_t>(most);
 }
 
+// Queries that are audited of each head and block.
+int64_t AuditSample(const Job& job) {
+  if (job.options.mode == Mode::kTolerance) return std::max(kLeastAudits, LeastSample(job.options.tolerance.confidence));
+  return job.options.mode == Mode::kBudget ? kLeastAudits : 0;
+}
+
 // Anonymous memory that a run needs beside the index.
 int64_t WorkingBytes(const Job& job, std::span<const Block> blocks) {
   const Geometry& g = job.geometry;
@@ -44,11 +50,16 @@ int64_t WorkingBytes(const Job& job, std::span<const Block> blocks) {
   const int64_t builder = g.segment * (width * 4 + 16) * 4;  // rows, metric, its moved copy, panels
   const int64_t keys = KeyPanelBytes(g, g.segment + g.mini);
   const int64_t windows = kWindowsAtOnce * g.window * g.group() * (g.padded_value_dim + 20) * 4;  // partial results
-  const int64_t audited = kLeastAudits * g.tile * g.group() * (3 * g.padded_value_dim + 20) * 4;
   const int64_t segments = blocks.empty() ? 0 : blocks.back().regions.back().segment;
-  const int64_t nodes = SplatNodes::Bytes(job.plan.graph(), g, segments + regions) * g.group();
-  return nodes + job.threads * (builder + static_cast<int64_t>(job.plan.header().arena_bytes())) + keys * (g.kv_heads + 1) + windows +
-         audited + (int64_t{32} << 20);
+  // Of every head while an index is saved, of a group else; with what the tilt of each level is summed from.
+  const int64_t nodes =
+      SplatNodes::Bytes(job.plan.graph(), g, segments + regions) * (job.options.save_index.empty() ? g.group() : g.group() + g.heads);
+  const int64_t tilt = g.group() * g.levels * g.padded_head_dim * g.padded_value_dim * 4 * (segments + regions);
+  // Exact rows in shards, all heads at once; near field and results of each audited tile, a group at a time.
+  const int64_t state = (g.padded_value_dim + 20) * g.tile * 4, sample = AuditSample(job);
+  const int64_t audited = g.heads * (sample / g.tile + 1) * kAuditShards * state + g.group() * sample * 3 * state;
+  return nodes + tilt + job.threads * (builder + static_cast<int64_t>(job.plan.header().arena_bytes())) + keys * (g.kv_heads + 1) +
+         windows + audited + (int64_t{32} << 20);
 }
 
 }  // namespace
@@ -158,7 +169,7 @@ class SplatRun {
 
   std::vector<Audit> AttendAudits(const Block& block) {
     const auto start = std::chrono::steady_clock::now();
-    const int64_t count = std::max(kLeastAudits, calibrated() ? LeastSample(job_.options.tolerance.confidence) : 0);
+    const int64_t count = AuditSample(job_);
     std::vector<Audit> audits;
     for (int64_t head = 0; head < g_.heads; ++head)
       // A calibrated block that is not larger than its sample is read entirely, so there is nothing to audit.

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "kernels/tile_shape.h"
 #include "runtime/format/plan_checks.h"
 #include "runtime/ports.h"
 
@@ -116,12 +117,25 @@ absl::Status CheckStages(const PlanHeader& header, const Refusal& refuse) {
   return absl::OkStatus();
 }
 
+// What the runtime looks for by name once nodes are scored.
+absl::Status CheckScored(const PlanHeader& header, const Refusal& refuse) {
+  const auto named = [](std::string_view name) { return [name](const auto& what) { return what.name() == name; }; };
+  if (std::ranges::none_of(header.stages(), named("score_level"))) return absl::OkStatus();
+  const uint64_t least = uint64_t{kSumLanes} * 4 * header.graph().splats().tile_queries();
+  const auto closed = std::ranges::find_if(header.buffers(), named("closed_r2"));
+  if (closed == header.buffers().end() || closed->bytes() < least)
+    return refuse(38, absl::StrCat("stage 'score_level' comes with ", closed == header.buffers().end() ? 0 : closed->bytes(),
+                                   " bytes of buffer 'closed_r2', wanted ", least));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckSchedule(const PlanHeader& header, const Refusal& refuse) {
   if (absl::Status status = CheckBuffers(header, refuse); !status.ok()) return status;
   if (absl::Status status = CheckSharing(header, refuse); !status.ok()) return status;
-  return CheckStages(header, refuse);
+  if (absl::Status status = CheckStages(header, refuse); !status.ok()) return status;
+  return CheckScored(header, refuse);
 }
 
 }  // namespace hsa::format

@@ -29,7 +29,7 @@ absl::Status CheckText(const google::protobuf::Message& message, const Refusal& 
 // Graph, mask and splats: plan_c4 to plan_c11, plan_c23 to plan_c26, plan_c35.
 absl::Status CheckGraph(const Graph& graph, const Refusal& refuse);
 
-// Arena, buffers, stages and their arguments: plan_c1, plan_c12, plan_c14 to plan_c19, plan_c27 to plan_c32.
+// Arena, buffers, stages and their arguments: plan_c1, plan_c12, plan_c14 to plan_c19, plan_c27 to plan_c32, plan_c38.
 absl::Status CheckSchedule(const PlanHeader& header, const Refusal& refuse);
 
 // Variants, their entries, and where sections lie: plan_c2, plan_c3, plan_c13, plan_c20 to plan_c22, plan_c28, plan_c33.

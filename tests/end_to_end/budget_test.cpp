@@ -52,6 +52,16 @@ INSTANTIATE_TEST_SUITE_P(Budgets, KeyBudgetTest, testing::Values(0.3, 0.5, 0.7),
 
 TEST_P(KeyBudgetTest, IsSpentOnTopics) { ExpectWithin(Attend(PlanOf(kCausal), TopicProblem(6000), Budget(GetParam())).report, GetParam()); }
 
+// The sample that chooses θ leaves mini-segments behind that the run goes on with: they are those of the segments that they are taken for.
+TEST(KeyBudgetTest, ALongBlockReadsItsOwnMiniSegments) {
+  const GraphSpec graph = {.H = 1, .Hkv = 1, .D = 32, .Dv = 32, .mask = {.causal = true}, .units = kSmallUnits};
+  const int64_t segment = kSmallUnits.segment;
+  const oracle::Problem p = RandomProblem(graph, 16 * segment, 32 * segment, /*seed=*/9);  // regions 16 to 31, one block
+  const Attended is = Attend(PlanOf(graph), p, Budget(0.3));
+  const Attended same = Attend(PlanOf(graph), p, {.mode = Mode::kTheta, .theta = is.report.heads[0].theta, .threads = 2});
+  EXPECT_TRUE(is.SameBits(same));
+}
+
 TEST(KeyBudgetTest, IsSpentOnAModelsAttention) {
   absl::StatusOr<TensorFile> file = TensorFile::Open(HSA_SOURCE_DIR "/examples/data/qkv_8k_prose_L22.safetensors");
   ASSERT_TRUE(file.ok()) << file.status();

@@ -156,6 +156,25 @@ TEST_P(HardTest, IsMetOrTheRunIsDenseAndSaysSo) {
   RecordProperty("misses", absl::StrCat(misses, " of ", n, ", dense ", is.report.dense_blocks, ", read ", is.report.read.total));
 }
 
+// What a larger θ would keep as well is no reason to read everything: where no node says anything wrong, none is opened.
+TEST(ToleranceTest, NothingIsOpenedWhereNothingIsLost) {
+  oracle::Problem p = RandomProblem(kCausal, 9000, 9000, /*seed=*/20);
+  for (float& v : p.v) v = 1;
+  const Attended is = Attend(PlanOf(kCausal), p, Within(0.2));
+  EXPECT_EQ(is.report.dense_blocks, 0);
+  EXPECT_EQ(is.report.read.leaves, 0);
+}
+
+TEST(ToleranceTest, ATrialCanBeCancelled) {
+  const oracle::Problem p = RandomProblem(kCausal, kTokens, kTokens, /*seed=*/21);
+  for (int allowed : {0, 1, 5}) {
+    RunOptions options = Within(0.05);
+    int calls = 0;
+    options.progress = [&](double) { return calls++ < allowed; };
+    EXPECT_EQ(TryAttend(PlanOf(kCausal), p, options).status().code(), absl::StatusCode::kCancelled) << allowed;
+  }
+}
+
 // ---- when there is no sample
 
 TEST(ToleranceTest, ABlockNotLargerThanItsSampleIsReadEntirely) {

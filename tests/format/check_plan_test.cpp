@@ -166,6 +166,11 @@ const Case kCases[] = {
     {"c26_near_sinks", 26, "near_sink_tokens is 1025", [](PlanHeader& h) { SplatsOf(h).set_near_sink_tokens(1025); }},
     {"c36_tolerance", 36, "tolerance is 1 at 0.95", [](PlanHeader& h) { SplatsOf(h).set_tolerance(1), SplatsOf(h).set_confidence(0.95); }},
     {"c36_no_confidence", 36, "tolerance is 0.1 at 0,", [](PlanHeader& h) { SplatsOf(h).set_tolerance(0.1); }},
+    {"c38_no_sums_of_closed_nodes", 38, "buffer 'closed_r2'",
+     [](PlanHeader& h) {
+       h.add_stages()->set_name("score_level");
+       h.mutable_stages(h.stages_size() - 1)->set_space(h.stages(0).space());
+     }},
     {"c37_query_order", 37, "query_order is 7", [](PlanHeader& h) { SplatsOf(h).set_query_order(static_cast<QueryOrder>(7)); }},
     {"c26_no_bands", 26, "bands is 0", [](PlanHeader& h) { SplatsOf(h).set_bands(0); }},
     {"c26_many_bands", 26, "bands is 65", [](PlanHeader& h) { SplatsOf(h).set_bands(65); }},
