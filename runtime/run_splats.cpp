@@ -27,7 +27,7 @@ namespace hsa {
 
 namespace {
 
-constexpr double kFirstTheta = 0.03;   // θ/ε at which the first search begins
+constexpr double kFirstTheta = 0.06;   // θ/ε at which the first search begins
 constexpr size_t kTilesPerTask = 4;    // neighbours in the bisection: they open the same leaves
 constexpr size_t kWindowsAtOnce = 16;  // of a head: enough for many threads, few enough to remember their near fields
 

@@ -69,7 +69,7 @@ const Plan& PlanOf(const Shape& shape) {
   const std::tuple key(shape.dim, shape.causal, shape.precision);
   auto found = plans.find(key);
   if (found == plans.end())
-    found = plans.emplace(key, ValueOrExit(frontend::CompilePlan(GraphOf(shape), {.precision = shape.precision}))).first;
+    found = plans.emplace(key, ValueOrExit(frontend::CompilePlan(GraphOf(shape), {.precision = shape.precision, .cache_dir = {}}))).first;
   return found->second;
 }
 
