@@ -1,7 +1,6 @@
 // Splat attention of all queries: block by block (some segments of keys and the windows behind them), the index of a block built before its
 // windows are attended, so that keys stream through once and a later key never enters a sum.
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -61,49 +60,6 @@ int64_t WorkingBytes(const Job& job, std::span<const Block> blocks) {
   return nodes + tilt + job.threads * (builder + static_cast<int64_t>(job.plan.header().arena_bytes())) + keys * (g.kv_heads + 1) +
          windows + audited + (int64_t{32} << 20);
 }
-
-}  // namespace
-
-std::vector<Region> RegionsOf(const Geometry& g) {
-  std::vector<Region> regions;
-  const int64_t first_window = g.first_position() / g.window, windows = (g.keys + g.window - 1) / g.window;
-  for (int64_t w = first_window; w < windows; ++w) {
-    const int64_t near_start = g.NearStart(w * g.window), segment = near_start / g.segment;
-    if (regions.empty() || regions.back().segment != segment) regions.push_back({segment, 0, w, w});
-    regions.back().end_window = w + 1;
-    regions.back().minis = std::max(regions.back().minis, near_start % g.segment / g.mini);
-  }
-  return regions;
-}
-
-std::vector<Block> BlocksOf(const Geometry& g) {
-  std::vector<Block> blocks;
-  for (const Region& region : RegionsOf(g)) {
-    // As many segments as lie before it, at most 32: whatever follows, an earlier block stays as it is.
-    const int64_t number =
-        region.segment < 32 ? std::max<int64_t>(1, std::bit_width(static_cast<uint64_t>(region.segment))) - 1 : 4 + region.segment / 32;
-    const int64_t begin = std::max(g.first_position(), region.first_window * g.window);
-    if (blocks.empty() || blocks.back().number != number) blocks.push_back({number, {}, begin, begin});
-    blocks.back().regions.push_back(region);
-    blocks.back().end = std::min(g.keys, region.end_window * g.window);
-  }
-  return blocks;
-}
-
-RegionKeys PackRegion(const Job& job, Worker& worker, const IndexStore& store, const Region& region, int64_t kv_head) {
-  const Geometry& g = job.geometry;
-  const TraceScope scope(job.options.trace, "pack", "splats");
-  const PanelPacker packer(job.program, g, job.inputs.key.dtype);
-  const int64_t end = g.causal ? std::min(g.keys, region.end_window * g.window) : g.keys;
-  RegionKeys keys;
-  keys.first = g.NearStart(region.first_window * g.window) / g.mini * g.mini;
-  packer.PackRange(worker, job.inputs.key, job.inputs.value, kv_head, keys.first, end - keys.first, keys.natural);
-  keys.exception_positions = store.Exceptions(kv_head, end);
-  packer.PackList(worker, job.inputs.key, job.inputs.value, kv_head, keys.exception_positions, keys.exceptions);
-  return keys;
-}
-
-namespace {
 
 // Of one query head, over the blocks so far.
 struct HeadTotals {
