@@ -103,7 +103,9 @@ Calibrator::Trial Calibrator::Try(std::span<AuditedTile> tiles, const Audit& aud
 Calibrated Calibrator::Search(std::span<AuditedTile> tiles, Audit& audit, const Tolerance& tolerance, int64_t first_step, double share) {
   Calibrated result{kReadAll, first_step};
   if (AllowedMisses(static_cast<int64_t>(audit.positions.size()), tolerance.confidence) < 0) return result;
-  int64_t low = kLeastStep - 1, high = kMostStep + 1;  // between them lies what is worth a trial
+  constexpr int64_t kNone = kLeastStep - 1;
+  int64_t low = kNone, high = kMostStep + 1;  // between them lies what is worth a trial
+  int64_t loose = kNone;                      // a step that would probably pass: larger ones are tried before it
   int64_t next = first_step, fails = 0;
   double kept_seconds = 0;
   for (int64_t trials = 0; trials < kMostTrials && low + 1 < high && !progress_.cancelled(); ++trials) {
@@ -116,12 +118,16 @@ Calibrated Calibrator::Search(std::span<AuditedTile> tiles, Audit& audit, const 
     const bool best = trial.kept && !trial.dear;
     result.wasted_seconds += best ? std::exchange(kept_seconds, trial.seconds) : trial.seconds;
     if (trial.loose)
-      low = step - 1;  // it may yet be what is kept
+      loose = step;
     else if (trial.kept || trial.dear)
       low = step;
-    if (!trial.kept && !trial.loose) high = step, ++fails;
+    if (!trial.kept && !trial.loose) {
+      high = step, ++fails;
+      if (step <= loose) loose = kNone;  // its first third had promised more
+    }
     next = trial.kept || trial.loose ? step + distance : step - distance;
-    if (low >= kLeastStep && high <= kMostStep) next = (low + high) / 2;
+    const int64_t below = std::max(low, loose - 1);
+    if (below > kNone && high <= kMostStep) next = (below + high) / 2;
     if (!best) continue;
     result.theta = ThetaOfStep(step), result.step = step;
     for (AuditedTile& tile : tiles) std::swap(tile.fresh, tile.kept);

@@ -65,6 +65,8 @@ TEST_P(ModelTest, IsMetOnQueriesThatWereNotAudited) {
   EXPECT_EQ(report->tolerance.asked, GetParam().error);
   EXPECT_EQ(report->tolerance.audited, 3 * 64);  // one block
   EXPECT_LE(report->tolerance.p95, GetParam().error);
+  EXPECT_EQ(report->dense_blocks, 0);
+  EXPECT_LE(report->read.total, 0.6);
   const std::vector<double> errors = RowErrors(o.Values(), exact.Values(), 64);
   std::vector<double> others;
   for (int64_t head = 0; head < 3; ++head)
