@@ -13,11 +13,11 @@ namespace hsa {
 
 namespace {
 
-// Thresholds from "nothing opens" to "almost everything", each √2 below the last.
-constexpr int kSteps = 48;
-double ThetaAt(double step) { return std::exp2(2.0 - 0.5 * step); }
+// Thresholds from "nothing opens" to "almost everything", each half of the last.
+constexpr int kSteps = 25;
+double ThetaAt(double step) { return std::exp2(2.0 - step); }
 
-constexpr int64_t kRegions = 8, kWindowsPerRegion = 3, kTilesPerWindow = 3;  // sampled, of each head
+constexpr int64_t kRegions = 8, kWindows = 24, kTilesPerWindow = 3;  // sampled, of each head; windows over all regions
 constexpr double kEnough = 4;     // times the budget: where the probe of a tile ends; dear tiles weigh in at the θ of the others, too
 constexpr double kMargin = 0.96;  // what the sample may be wrong by
 
@@ -67,14 +67,15 @@ class Prober {
     std::vector<std::pair<const Block*, size_t>> regions;
     for (const Block& block : blocks)
       for (size_t r = 0; r < block.regions.size(); ++r) regions.push_back({&block, r});
-    for (int64_t i : Sample(static_cast<int64_t>(regions.size()), kRegions)) ProbeRegion(*regions[i].first, regions[i].second);
+    const std::vector<int64_t> sample = Sample(static_cast<int64_t>(regions.size()), kRegions);
+    for (int64_t i : sample) ProbeRegion(*regions[i].first, regions[i].second, kWindows / static_cast<int64_t>(sample.size()));
     for (HeadProbe& head : heads_)
       for (double& cost : head.far) cost /= head.queries;
     return heads_;
   }
 
  private:
-  void ProbeRegion(const Block& block, size_t number) {
+  void ProbeRegion(const Block& block, size_t number, int64_t windows_wanted) {
     const std::span<const Region> region = std::span(block.regions).subspan(number, 1);
     store_.BuildRegion(workers_, region[0].segment, region[0].minis);
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
@@ -83,7 +84,7 @@ class Prober {
       std::vector<Window> windows;
       for (int64_t head = kv_head * g_.group(); head < (kv_head + 1) * g_.group(); ++head) {
         std::vector<Window> all = WindowsOf(g_, head, region, nodes_.of(head));
-        for (int64_t w : Sample(static_cast<int64_t>(all.size()), kWindowsPerRegion)) windows.push_back(std::move(all[w]));
+        for (int64_t w : Sample(static_cast<int64_t>(all.size()), windows_wanted)) windows.push_back(std::move(all[w]));
       }
       const double weight = static_cast<double>(std::min(g_.keys, region[0].end_window * g_.window) - region[0].first_window * g_.window);
       oneapi::tbb::parallel_for(size_t{0}, windows.size(), [&](size_t w) { ProbeWindow(windows[w], keys, weight); });
