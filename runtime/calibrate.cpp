@@ -20,7 +20,7 @@ constexpr double kStepError = 1.19;  // a step of θ changes the error by at mos
 constexpr double kStepSaves = 0.06;  // and saves about this share of what the index costs
 constexpr double kLoose = 0.5;       // of ε: a trial whose first third has no error above it is broken off for a larger θ
 constexpr double kReads = 0.3;       // what a trial costs, in keys that are read: fewer of these are worth some time
-constexpr double kClose = 0.85;      // of ε: a larger θ would hardly keep it
+constexpr double kClose = 0.7;       // of ε: where a search is content; a larger θ would often not keep it
 // Cost of a scored node and of a leaf key in keys of the near field (docs/performance.md, stages).
 constexpr double kNodeCost = 1.7, kLeafCost = 1.2;
 
