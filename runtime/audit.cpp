@@ -8,10 +8,16 @@
 #include <limits>
 
 #include "oneapi/tbb/parallel_for.h"
+#include "runtime/coverage.h"
 #include "runtime/exact.h"
 #include "runtime/tile_state.h"
 
 namespace hsa {
+
+int64_t AuditSample(const Job& job) {
+  if (job.options.mode == Mode::kTolerance) return std::max(kLeastAudits, LeastSample(job.options.tolerance.confidence));
+  return job.options.mode == Mode::kBudget ? kLeastAudits : 0;
+}
 
 std::vector<int32_t> DrawQueries(const Geometry& g, uint64_t seed, int64_t head, const Block& block, int64_t count) {
   const std::array<int64_t, 2> key = {head, block.number};

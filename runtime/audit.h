@@ -15,6 +15,9 @@ inline constexpr int64_t kLeastAudits = 64;  // calibration queries of a head an
 // Keys of an audited tile are read in so many parts, for threads to share: always, so that the number of threads changes no bit.
 inline constexpr int64_t kAuditShards = 8;
 
+// Queries that a run audits of each head and block: with a tolerance as many as certify its confidence, and none at a given θ.
+int64_t AuditSample(const Job& job);
+
 struct Audit {
   int64_t head = 0;
   std::vector<int32_t> positions;  // key positions, ascending

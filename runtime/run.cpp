@@ -85,15 +85,13 @@ constexpr double kLeastVisiblePairs = 8 * kLeastVisible;
 bool ReadsAll(const Job& job) {
   if (job.options.mode != Mode::kTolerance || !job.options.save_index.empty() || !job.options.load_index.empty()) return false;
   const Geometry& g = job.geometry;
-  return g.queries <= std::max(kLeastAudits, LeastSample(job.options.tolerance.confidence)) ||
+  return g.queries <= AuditSample(job) ||
          g.AllVisibleKeys() < (ReadsPairs(job) ? kLeastVisiblePairs : kLeastVisible) * static_cast<double>(g.queries);
 }
 
 // Whether an index that is given answers a few queries as it stands: they are too few to calibrate anything.
 bool IsDecode(const Job& job) {
-  const Geometry& g = job.geometry;
-  const int64_t sample = job.options.mode == Mode::kTolerance ? LeastSample(job.options.tolerance.confidence) : 0;
-  return !job.options.load_index.empty() && g.queries <= std::max(kLeastAudits, sample);
+  return !job.options.load_index.empty() && job.geometry.queries <= std::max(kLeastAudits, AuditSample(job));
 }
 
 // What the plan says where the caller does not.

@@ -9,6 +9,7 @@
 #include "runtime/choose_theta.h"
 #include "runtime/index_file.h"
 #include "runtime/overlay.h"
+#include "runtime/report_reads.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
 #include "runtime/window.h"
@@ -94,35 +95,24 @@ class DecodeRun {
   }
 
   void Fill(std::span<const double> theta, RunReport& report) const {
-    const double visible = std::max(g_.AllVisibleKeys(), 1.0);  // of one head
-    const auto share = [](double near, const TileCost& cost, double keys) {
-      return ReadFractions{near / keys, cost.nodes / keys, cost.leaves / keys, (near + cost.keys()) / keys};
-    };
-    double near = 0, leaf_rows = 0, node_rows = 0;
-    TileCost all;
-    for (int64_t head = 0; head < g_.heads; ++head) report.heads.push_back({head, std::max(theta[head], 0.0), 0, {}});
-    std::vector<double> head_near(g_.heads, 0.0);
-    std::vector<TileCost> head_cost(g_.heads);
+    double leaf_rows = 0, node_rows = 0;
+    std::vector<HeadReads> heads(g_.heads);
+    for (int64_t head = 0; head < g_.heads; ++head) heads[head].theta = std::max(theta[head], 0.0);
     for (const Window& window : windows_) {
-      for (float keys : window.near.keys) head_near[window.head] += keys;
+      HeadReads& head = heads[window.head];
+      for (float keys : window.near.keys) head.near += keys;
       for (size_t t = 0; t < window.tiles.size(); ++t) {
-        head_cost[window.head] += window.done[t].cost;
-        leaf_rows += window.done[t].cost.leaves / static_cast<double>(window.tiles[t].rows());
-        node_rows += window.done[t].cost.nodes / static_cast<double>(window.tiles[t].rows());
+        const TileCost& cost = window.done[t].cost;
+        head.cost += cost;
+        leaf_rows += cost.leaves / static_cast<double>(window.tiles[t].rows());
+        node_rows += cost.nodes / static_cast<double>(window.tiles[t].rows());
       }
       report.seconds.near += window.near_seconds / job_.threads;
-      if (!window.done.empty() && window.done[0].theta == kReadAll) report.heads[window.head].dense_blocks = 1;
+      if (!window.done.empty() && window.done[0].theta == kReadAll) head.dense_blocks = 1;
     }
-    for (HeadReport& head : report.heads) {
-      head.read = share(head_near[head.head], head_cost[head.head], visible);
-      near += head_near[head.head], all += head_cost[head.head];
-      report.dense_blocks += head.dense_blocks;
-    }
-    report.read = share(near, all, visible * static_cast<double>(g_.heads));
+    for (const HeadReads& head : heads) report.dense_blocks += head.dense_blocks;
+    ReportReads(job_, heads, report);
     report.seconds.index += store_.seconds() + overlay_.seconds();
-    report.seconds.score = all.score_seconds / job_.threads;
-    report.seconds.leaves = all.leaves_seconds / job_.threads;
-    report.flop = 2.0 * static_cast<double>(g_.head_dim + g_.value_dim) * (near + all.keys());
     // The near field is shared by a group and by the queries of a window; what a tile opens is its own.
     double near_rows = 0;
     for (const Region& region : regions_)

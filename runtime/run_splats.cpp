@@ -18,6 +18,7 @@
 #include "runtime/group_nodes.h"
 #include "runtime/index_file.h"
 #include "runtime/overlay.h"
+#include "runtime/report_reads.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
 #include "runtime/window.h"
@@ -34,12 +35,6 @@ int64_t MostRegions(std::span<const Block> blocks) {
   size_t most = 1;
   for (const Block& block : blocks) most = std::max(most, block.regions.size());
   return static_cast<int64_t>(most);
-}
-
-// Queries that are audited of each head and block.
-int64_t AuditSample(const Job& job) {
-  if (job.options.mode == Mode::kTolerance) return std::max(kLeastAudits, LeastSample(job.options.tolerance.confidence));
-  return job.options.mode == Mode::kBudget ? kLeastAudits : 0;
 }
 
 // Anonymous memory that a run needs beside the index.
@@ -63,10 +58,7 @@ int64_t WorkingBytes(const Job& job, std::span<const Block> blocks) {
 
 // Of one query head, over the blocks so far.
 struct HeadTotals {
-  double near = 0;
-  TileCost cost;
-  double theta = 0;  // of the last block that was not read entirely
-  int64_t dense_blocks = 0;
+  HeadReads reads;                                            // θ of the last block that was not read entirely
   float error_scale = 0;                                      // c of the last block, 0 while there is none
   std::optional<int64_t> step;                                // where the last search ended
   double carried = std::numeric_limits<double>::quiet_NaN();  // of the last block that could be calibrated, kReadAll included
@@ -85,7 +77,7 @@ class SplatRun {
         nodes_(job, store),
         progress_(job.options.progress, static_cast<double>(g_.heads) * g_.queries),
         heads_(g_.heads) {
-    for (int64_t head = 0; head < g_.heads; ++head) heads_[head].theta = calibrated() ? 0 : theta_[head];
+    for (int64_t head = 0; head < g_.heads; ++head) heads_[head].reads.theta = calibrated() ? 0 : theta_[head];
   }
 
   absl::Status Execute(std::span<const Block> blocks, RunReport& report) {
@@ -231,9 +223,9 @@ class SplatRun {
     wasted_seconds_ += found.wasted_seconds;
     if (!audit.positions.empty()) totals.carried = found.theta;
     if (found.theta == kReadAll)
-      ++totals.dense_blocks;
+      ++totals.reads.dense_blocks;
     else
-      totals.theta = found.theta;
+      totals.reads.theta = found.theta;
     return found.theta;
   }
 
@@ -251,9 +243,9 @@ class SplatRun {
 
   void Count(const Window& window) {
     HeadTotals& totals = heads_[window.head];
-    for (float near : window.near.keys) totals.near += near;
+    for (float near : window.near.keys) totals.reads.near += near;
     near_seconds_ += window.near_seconds;
-    for (const TileDone& done : window.done) totals.cost += done.cost;
+    for (const TileDone& done : window.done) totals.reads.cost += done.cost;
   }
 
   // Of the block's audited queries, as they stand in the output.
@@ -293,7 +285,7 @@ class SplatRun {
   void FillErrors(RunReport& report) {
     if (calibrated())
       report.tolerance.asked = job_.options.tolerance.error, report.tolerance.confidence = job_.options.tolerance.confidence;
-    for (const HeadTotals& head : heads_) report.dense_blocks += head.dense_blocks;
+    for (const HeadTotals& head : heads_) report.dense_blocks += head.reads.dense_blocks;
     report.tolerance.audited = static_cast<int64_t>(errors_.size());
     if (errors_.empty()) return;
     std::sort(errors_.begin(), errors_.end());
@@ -307,28 +299,14 @@ class SplatRun {
   }
 
   void FillReads(RunReport& report) const {
-    const double visible = g_.AllVisibleKeys();  // of one head
-    const auto share = [](double near, const TileCost& cost, double keys) {
-      return ReadFractions{near / keys, cost.nodes / keys, cost.leaves / keys, (near + cost.keys()) / keys};
-    };
+    std::vector<HeadReads> heads;
     double near = 0;
     TileCost all;
-    for (int64_t head = 0; head < g_.heads; ++head) {
-      const HeadTotals& totals = heads_[head];
-      near += totals.near;
-      all += totals.cost;
-      report.heads.push_back({head, totals.theta, totals.dense_blocks, share(totals.near, totals.cost, std::max(visible, 1.0))});
+    for (const HeadTotals& head : heads_) {
+      heads.push_back(head.reads);
+      near += head.reads.near, all += head.reads.cost;
     }
-    report.read = share(near, all, std::max(visible * static_cast<double>(g_.heads), 1.0));
-    for (int64_t level = g_.levels; level-- > 0;) {
-      const auto [scored, opened] = all.levels[level];
-      report.levels.push_back({job_.plan.graph().splats().level_tokens(static_cast<int>(level)),
-                               scored / std::max(visible * static_cast<double>(g_.heads), 1.0), opened / std::max(scored, 1.0)});
-    }
-    report.seconds.score = all.score_seconds / job_.threads;
-    report.seconds.leaves = all.leaves_seconds / job_.threads;
-    const double flop_per_key = 2.0 * static_cast<double>(g_.head_dim + g_.value_dim);
-    report.flop = flop_per_key * (near + all.keys());
+    ReportReads(job_, heads, report);
     const double key_bytes = static_cast<double>(g_.head_dim + g_.value_dim) * DTypeBytes(job_.inputs.key.dtype);
     const double node_bytes = static_cast<double>(g_.padded_head_dim + g_.padded_value_dim + g_.bands + 4) * 4;
     report.bytes_read = static_cast<int64_t>(((near + all.leaves) * key_bytes + all.nodes * node_bytes) / static_cast<double>(g_.tile));

@@ -66,6 +66,8 @@ TEST(DecodeTest, NodesOfTheFileAnswerLikeThoseOfThePrompt) {
     const oracle::Problem last = LastQueries(prompt, 16);
     const Attended step = Attend(PlanOf(graph), last, Loading(Theta(kOpenNothing), folder / "index"));
     EXPECT_EQ(step.report.read.leaves, 0);
+    EXPECT_GT(step.report.levels.size(), 0u);
+    for (const LevelReport& level : step.report.levels) EXPECT_EQ(level.opened, 0);
     EXPECT_GT(step.report.read.nodes, 0);
     for (int64_t h = 2; h < graph.H; ++h) {  // those of the KV head that is finite
       double difference = 0, norm = 0;

@@ -1,0 +1,24 @@
+// What a run by splats read, from what each of its query heads took to the report.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "runtime/open_tile.h"
+#include "runtime/report.h"
+#include "runtime/run_state.h"
+
+namespace hsa {
+
+// Of one query head, over all its queries.
+struct HeadReads {
+  double theta = 0;
+  int64_t dense_blocks = 0;
+  double near = 0;  // keys
+  TileCost cost;
+};
+
+// Fills read, levels, heads, flop, seconds.score and seconds.leaves.
+void ReportReads(const Job& job, std::span<const HeadReads> heads, RunReport& report);
+
+}  // namespace hsa
