@@ -52,6 +52,10 @@ def Hsa_TileAttendPairsOp : Hsa_TileOp<"attend_pairs", 9, 8> {
   let summary = "the same on keys and values in pairs of bf16: products of bf16 with sums in f32";
   let description = "ins query, pair_query [TQ,D32], pair_k [P,D32/2,32], pair_v [P/2,Dv,32], panel_pos [P,16], panel_bad [P], panel_range [2], visible_lo, visible_hi; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,K], key_batch, value_batch, scores. Weights are rounded to bf16. Source: docs/spec.md, Exact.";
 }
+def Hsa_TileAttendLeafPairsOp : Hsa_TileOp<"attend_leaf_pairs", 8, 10> {
+  let summary = "leaves work_in[0 .. counts[0]) as attend_pairs reads panels: rounded to bf16 and put in pairs as they are met";
+  let description = "ins pair_query [TQ,D32], leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], work_in, counts [2], visible_lo, visible_hi; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,K], pair_keys [L,D32/2,32], pair_values [L/2,Dv,32], pair_pos [L,16], pair_bad [L] (zeros: the keys of the index are finite), pair_range [2]. Source: docs/spec.md, Precision.";
+}
 
 // ---- nodes
 def Hsa_TileStartMassOp : Hsa_TileOp<"start_mass", 2, 4> {
@@ -69,6 +73,14 @@ def Hsa_TileLogMassOp : Hsa_TileOp<"log_mass", 3, 1> {
 def Hsa_TileScoreLevelOp : Hsa_TileOp<"score_level", 12, 14> {
   let summary = "score the nodes on the worklist; open those with Σ r² > theta, close the others: state ∪= M (v̄ + tr y), closed_r2 += r²";
   let description = "ins query, query_bands, node_mean, node_value [G,4,Dv], node_var, node_scalar, level_params, work_in, log_z, theta [1], query_apart [TQ,D], tilt [B,D,16]: σ Cᵀ in panels of 16 columns; outs work_out, counts, max, sum, acc and scratch: scores, key_batch, value_batch, var_batch, scalar_batch, residual [64], tilt_rows [TQ,Dv]; closed_r2 [TQ,16]: sums of lanes, and scratch batch_r2 [TQ,64]. Source: docs/spec.md, Opening.";
+}
+def Hsa_TileRootMassPairsOp : Hsa_TileOp<"root_mass_pairs", 8, 9> {
+  let summary = "root_mass with its products on pairs of bf16";
+  let description = "As hsa.tile_root_mass, from pair_query [TQ,D32] for query; its scratch, then node_high, node_low [4,D32/2,32]: means as the sum of two bf16. Source: docs/spec.md, Precision.";
+}
+def Hsa_TileScoreLevelPairsOp : Hsa_TileOp<"score_level_pairs", 12, 19> {
+  let summary = "score_level with its products on pairs of bf16";
+  let description = "As hsa.tile_score_level, from pair_query [TQ,D32] for query; its scratch, then node_high, node_low [4,D32/2,32]: means and tilts as the sum of two bf16, pair_apart [TQ,D32], node_weights [TQ,64], node_values [2,Dv,32]. Source: docs/spec.md, Precision.";
 }
 
 // ---- rows that enter and leave

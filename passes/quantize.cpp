@@ -1,4 +1,5 @@
-// hsa-quantize: exact attention reads its operands in a narrower type, and the types say so.
+// hsa-quantize: keys that are read exactly are read in a narrower type, and the types say so. The stages of splats follow the precision that hsa-tile
+// finds there: what they open is read as the near field is, and their own means stay sums of two narrow numbers.
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "passes/passes.h"
 
@@ -28,7 +29,6 @@ struct QuantizePass : impl::QuantizePassBase<QuantizePass> {
     }
     const Type type = BFloat16Type::get(&getContext());
     getOperation().walk([&](AttendExactOp attend) {
-      if (attend.getField() != Field::All) return;  // the near field meets splats, which stay as they are
       ImplicitLocOpBuilder b(attend.getLoc(), attend);
       attend.getQueryMutable().assign(narrow(b, attend.getQuery(), type));
       attend.getKeyMutable().assign(narrow(b, attend.getKey(), type));

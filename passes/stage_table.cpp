@@ -46,6 +46,12 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       // (a line longer than they need: rows then fall on different sets of the cache)
       {"pair_query", buffer, bf16, {tq, p.pairDim()}}, {"pair_scores", buffer, f32, {p.pairRows(), p.pairKeys() + 16}},
       {"weights", buffer, bf16, {p.pairRows(), p.pairKeys() + 32}},
+      // leaves on their way to AMX tiles
+      {"pair_keys", buffer, bf16, {p.pairLeaves(), p.pairDim() / 2, 32}}, {"pair_values", buffer, bf16, {p.pairLeaves() / 2, dv, 32}},
+      // nodes on their way there
+      {"node_high", buffer, bf16, {batch, p.pairDim() / 2, 32}}, {"node_low", buffer, bf16, {batch, p.pairDim() / 2, 32}},
+      {"pair_apart", buffer, bf16, {tq, p.pairDim()}}, {"node_weights", buffer, bf16, {tq, kBatchKeys}}, {"node_values", buffer, bf16, {batch / 2, dv, 32}},
+      {"pair_pos", buffer, i32, {p.pairLeaves(), panel}}, {"pair_bad", buffer, i32, {p.pairLeaves()}}, {"pair_range", buffer, i32, {2}},
   };
   // clang-format on
 }
@@ -79,12 +85,20 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
       {"start_mass", "tile", false, {"max", "sum"}, {"mass_max", "mass_sum", "mass_acc", "closed_r2"}},
       {"root_mass", "level", false, {"query", "query_bands", "node_mean", "node_var", "node_scalar", "level_params", "work_in", "counts"},
        {"mass_max", "mass_sum", "mass_acc", "scores", "key_batch", "var_batch", "scalar_batch"}},
+      {"root_mass_pairs", "level", false, {"pair_query", "query_bands", "node_mean", "node_var", "node_scalar", "level_params", "work_in", "counts"},
+       {"mass_max", "mass_sum", "mass_acc", "scores", "key_batch", "var_batch", "scalar_batch", "node_high", "node_low"}, kAmx},
       {"log_mass", "tile", false, {"mass_max", "mass_sum", "tile_rows"}, {"log_z"}},
       {"score_level", "level", false,
        {"query", "query_bands", "node_mean", "node_value", "node_var", "node_scalar", "level_params", "work_in", "log_z", "theta", "query_apart", "tilt"},
        {"work_out", "counts", "max", "sum", "acc", "scores", "key_batch", "value_batch", "var_batch", "scalar_batch", "residual", "tilt_rows", "closed_r2", "batch_r2"}},
+      {"score_level_pairs", "level", false,
+       {"pair_query", "query_bands", "node_mean", "node_value", "node_var", "node_scalar", "level_params", "work_in", "log_z", "theta", "query_apart", "tilt"},
+       {"work_out", "counts", "max", "sum", "acc", "scores", "key_batch", "value_batch", "var_batch", "scalar_batch", "residual", "tilt_rows", "closed_r2", "batch_r2",
+        "node_high", "node_low", "pair_apart", "node_weights", "node_values"}, kAmx},
       {"attend_leaves", "tile", true, {"query", "leaf_k", "leaf_v", "leaf_pos", "work_in", "counts", "visible_lo", "visible_hi"},
        {"max", "sum", "acc", "scores", "key_batch", "value_batch", "pos_batch"}},
+      {"attend_leaf_pairs", "tile", true, {"pair_query", "leaf_k", "leaf_v", "leaf_pos", "work_in", "counts", "visible_lo", "visible_hi"},
+       {"max", "sum", "acc", "pair_scores", "weights", "pair_keys", "pair_values", "pair_pos", "pair_bad", "pair_range"}, kAmx},
       {"finish", "tile", false, {"max", "sum", "acc"}, {"o_rows", "lse_row"}},
       {"store_rows", "rows", true, {"o_rows"}, {"rows_out"}},
   };

@@ -55,8 +55,9 @@ void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, co
                    std::span<Audit> audits) {
   const Geometry& g = job.geometry;
   std::vector<RegionKeys> keys(g.kv_heads);
-  oneapi::tbb::parallel_for(int64_t{0}, g.kv_heads,
-                            [&](int64_t kv_head) { keys[kv_head] = PackRegion(job, workers.local(), store, last, kv_head); });
+  oneapi::tbb::parallel_for(int64_t{0}, g.kv_heads, [&](int64_t kv_head) {
+    keys[kv_head] = PackRegion(KeysFor::kAudits, job, workers.local(), store, last, kv_head);
+  });
   const int64_t dv = g.padded_value_dim;
   std::vector<Shard> shards;
   for (Audit& audit : audits) {

@@ -79,7 +79,7 @@ class Prober {
     const std::span<const Region> region = std::span(block.regions).subspan(number, 1);
     store_.BuildRegion(workers_, region[0].segment, region[0].minis);
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
-      const RegionKeys keys = PackRegion(job_, workers_.local(), store_, region[0], kv_head);
+      const RegionKeys keys = PackRegion(KeysFor::kQueries, job_, workers_.local(), store_, region[0], kv_head);
       nodes_.Build(workers_, kv_head, block, region);
       std::vector<Window> windows;
       for (int64_t head = kv_head * g_.group(); head < (kv_head + 1) * g_.group(); ++head) {

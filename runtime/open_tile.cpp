@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "runtime/pairs.h"
+
 namespace hsa {
 
 namespace {
@@ -16,13 +18,17 @@ int64_t RoundUp(int64_t value, int64_t multiple) { return (value + multiple - 1)
 TileOpener::TileOpener(const Job& job, const IndexStore& store)
     : g_(job.geometry),
       store_(store),
+      pairs_(ReadsPairs(job)),
       bands_(job.program.Find("query_bands")),
       attend_(job.program.Find("attend_panels")),
       start_mass_(job.program.Find("start_mass")),
-      root_mass_(job.program.Find("root_mass")),
+      root_mass_(job.program.Find(pairs_ ? "root_mass_pairs" : "root_mass")),
       log_mass_(job.program.Find("log_mass")),
-      score_(job.program.Find("score_level")),
-      leaves_(job.program.Find("attend_leaves", job.inputs.key.dtype)) {}
+      score_(job.program.Find(pairs_ ? "score_level_pairs" : "score_level")),
+      leaves_(job.program.Find("attend_leaves", job.inputs.key.dtype)),
+      pair_query_(job.program.Find("pair_query")),
+      attend_pairs_(job.program.Find("attend_pairs")),
+      leaf_pairs_(job.program.Find("attend_leaf_pairs", job.inputs.key.dtype)) {}
 
 double TileOpener::NearKeys(int64_t position, int64_t near_start, const RegionKeys& keys) const {
   const int64_t lo = g_.VisibleLo(position), hi = g_.VisibleHi(position);
@@ -36,13 +42,13 @@ double TileOpener::NearKeys(int64_t position, int64_t near_start, const RegionKe
 
 // Panels [first, end); whole batches are read.
 void TileOpener::AttendPanels(Worker& worker, const KeyPanels& panels, const TileBounds& visible, int64_t first, int64_t end) {
-  const std::array<int32_t, 2> range = {static_cast<int32_t>(first),
-                                        static_cast<int32_t>(std::min(RoundUp(end, kBatchPanels), panels.panels))};
+  const int64_t batch = panels.paired() ? kPairSegmentKeys / kPanelKeys : kBatchPanels;
+  const std::array<int32_t, 2> range = {static_cast<int32_t>(first), static_cast<int32_t>(std::min(RoundUp(end, batch), panels.panels))};
   if (range[0] >= range[1]) return;
   panels.Bind(worker, g_);
   visible.Bind(worker, g_);
   worker.Bind("panel_range", range.data(), {2});
-  worker.Call(attend_);
+  worker.Call(panels.paired() ? attend_pairs_ : attend_);
 }
 
 // Sinks and non-finite keys that come before `before`; those behind it are read in their place.
@@ -54,6 +60,7 @@ void TileOpener::AttendExceptions(Worker& worker, const TileBounds& bounds, int6
 
 void TileOpener::AttendNear(Worker& worker, const Tile& tile, int64_t near_start, const RegionKeys& keys) {
   const TileBounds bounds = TileBounds::Of(g_, tile);
+  if (keys.natural.paired()) worker.Call(pair_query_);
   AttendExceptions(worker, bounds, near_start, keys);
   AttendPanels(worker, keys.natural, bounds, (near_start - keys.first) / kPanelKeys,
                RoundUp(bounds.most_hi + 1 - keys.first, kPanelKeys) / kPanelKeys);
@@ -162,19 +169,20 @@ void TileOpener::NoteDoubt(const Worker& worker) {
   for (float& doubt : doubt_) doubt = std::sqrt(std::accumulate(lanes, lanes + kSumLanes, 0.0f)), lanes += kSumLanes;
 }
 
-// Returns how many keys the opened leaves have.
-double TileOpener::ReadLeaves(Worker& worker, const SplatIndex& index, const TileBounds& bounds, const VisibleUnits& units, Depth depth) {
+// Returns how many keys the opened leaves have. They are read by the stage, if one is given.
+double TileOpener::ReadLeaves(Worker& worker, const SplatIndex& index, const TileBounds& bounds, const VisibleUnits& units,
+                              const Program::Stage* read) {
   std::vector<int32_t>& leaves = work_[0];
   for (const auto& [first, count] : units.exact_leaves)
     for (int64_t leaf = first; leaf < first + count; ++leaf) leaves.push_back(static_cast<int32_t>(leaf));
   if (leaves.empty()) return 0;
-  if (depth == Depth::kWhole) {
+  if (read != nullptr) {
     const std::array<int32_t, 2> counts = {static_cast<int32_t>(leaves.size()), 0};
     index.BindLeaves(worker);
     bounds.Bind(worker, g_);
     worker.Bind("work_in", leaves.data(), {static_cast<int64_t>(leaves.size())});
     worker.Bind("counts", counts.data(), {2});
-    worker.Call(leaves_);
+    worker.Call(*read);
   }
   return static_cast<double>(leaves.size()) * kPanelKeys;
 }
@@ -191,13 +199,15 @@ TileCost TileOpener::AttendFar(Worker& worker, const Tile& tile, int64_t finite,
   const double threshold = theta > 0 ? theta * theta * static_cast<double>(finite) : kOpenAll;
   const auto rows = static_cast<double>(tile.rows());
   ClearWork();
+  if (pairs_) worker.Call(pair_query_);
   if (theta != kReadAll) {
     ScoreTree(worker, nodes, tile, units, threshold, cost);
     NoteDoubt(worker);
   }
   cost.score_seconds = SecondsSince(start);
   start = std::chrono::steady_clock::now();
-  cost.leaves = rows * ReadLeaves(worker, index, bounds, units, depth);
+  const Program::Stage* read = depth == Depth::kProbe ? nullptr : pairs_ ? &leaf_pairs_ : &leaves_;
+  cost.leaves = rows * ReadLeaves(worker, index, bounds, units, read);
   cost.leaves_seconds = SecondsSince(start);
   return cost;
 }
@@ -210,7 +220,7 @@ void TileOpener::AttendAll(Worker& worker, const Tile& tile, const RegionKeys& k
     const int64_t begin = count * part / parts, end = count * (part + 1) / parts;
     first += begin, count = end - begin;
   }
-  ReadLeaves(worker, store_.index(tile.head / g_.group()), bounds, units, Depth::kWhole);
+  ReadLeaves(worker, store_.index(tile.head / g_.group()), bounds, units, &leaves_);
   if (part > 0) return;
   AttendExceptions(worker, bounds, keys.first, keys);
   AttendPanels(worker, keys.natural, bounds, 0, RoundUp(bounds.most_hi + 1 - keys.first, kPanelKeys) / kPanelKeys);

@@ -68,7 +68,7 @@ class TileOpener {
   TileCost AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, const SplatNodes& nodes, double theta,
                      Depth depth);
 
-  // Every visible key, for queries that stand anywhere: the index before the region of `keys`, then the region's own keys; or one of `parts` disjoint
+  // Every visible key in f32, for queries that stand anywhere: the index before the region of `keys`, then the region's own keys; or one of `parts` disjoint
   // parts of them, whose partial results merge to the whole.
   void AttendAll(Worker& worker, const Tile& tile, const RegionKeys& keys, int64_t part = 0, int64_t parts = 1);
 
@@ -89,11 +89,13 @@ class TileOpener {
   void ScoreTree(Worker& worker, const SplatNodes& nodes, const Tile& tile, const VisibleUnits& units, double threshold, TileCost& cost);
   void RootMass(Worker& worker, const SplatNodes& nodes, const VisibleUnits& units);
   void NoteDoubt(const Worker& worker);
-  double ReadLeaves(Worker& worker, const SplatIndex& index, const TileBounds& bounds, const VisibleUnits& units, Depth depth);
+  double ReadLeaves(Worker& worker, const SplatIndex& index, const TileBounds& bounds, const VisibleUnits& units,
+                    const Program::Stage* read);
 
   const Geometry& g_;
   const IndexStore& store_;
-  Program::Stage bands_, attend_, start_mass_, root_mass_, log_mass_, score_, leaves_;
+  const bool pairs_;  // AttendNear and AttendFar read keys in pairs of bf16
+  Program::Stage bands_, attend_, start_mass_, root_mass_, log_mass_, score_, leaves_, pair_query_, attend_pairs_, leaf_pairs_;
   std::vector<float> doubt_;
   std::vector<std::vector<int32_t>> work_;  // groups to score on each level; leaves to read at the front
 };

@@ -1,5 +1,4 @@
-// Keys and values as bf16 in pairs, which AMX multiplies: the form in which exact attention reads them where the plan, the processor and the system
-// let it.
+// Keys and values as bf16 in pairs, which AMX multiplies: the form in which they are read where the plan, the processor and the system let it.
 #pragma once
 
 #include <string>
@@ -27,8 +26,8 @@ class PairPacker {
 // Bytes of `keys` keys in pairs.
 int64_t KeyPairBytes(const Geometry& geometry, int64_t keys);
 
-// Whether exact attention reads keys in pairs: the plan was compiled for it, this process has what that takes, and the tolerance of the run, if it has
-// one, leaves room for weights of eight bits.
+// Whether keys are read in pairs: the plan was compiled for it, this process has what that takes, and the tolerance of the run, if it has
+// one, leaves room for weights of eight bits. Audits are read in f32 all the same: what a tolerance is held against.
 bool ReadsPairs(const Job& job);
 
 // Why not, of a plan that was compiled for pairs; empty where it reads them, and of other plans.

@@ -46,6 +46,7 @@ struct KeyPanels {
   std::vector<int32_t> pos, bad;
   int64_t panels = 0;
 
+  bool paired() const { return !pair_k.empty(); }
   void Bind(Worker& worker, const Geometry& geometry) const;
   int64_t bytes() const {
     return static_cast<int64_t>((k.capacity() + v.capacity() + pos.capacity() + bad.capacity()) * 4 +

@@ -77,9 +77,9 @@ std::string ModeText(const Job& job) {
 // 0.83 of it (hsa-bench SplatsRun, Zen 3, one thread).
 constexpr double kLeastVisible = 3072;
 
-// The same where exact attention multiplies in bf16 on AMX, which is five times as fast, and more of it is left to the splats' fixed costs: at 49,152
-// causal tokens both take as long, at 32,768 exact takes 0.7 of the time, at 65,536 1.03 to 1.3 times (tolerance 0.05, docs/performance.md, "AMX").
-constexpr double kLeastVisiblePairs = 8 * kLeastVisible;
+// The same where keys are read in bf16 on AMX: exact attention gains more by it than the splats' fixed costs do. At 32,768 causal tokens both take as
+// long (tolerance 0.05, docs/performance.md, "AMX").
+constexpr double kLeastVisiblePairs = 5 * kLeastVisible;
 
 // Whether a calibrated run reads every key from the start: too few queries to certify anything, or too few keys to save any.
 bool ReadsAll(const Job& job) {
@@ -119,7 +119,8 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
   const bool decode = IsDecode(job);
   job.geometry.lone_tiles = decode;
   RunReport report;
-  report.variant = absl::StrCat(plan.variant().isa(), " (", plan.variant().name(), ")");
+  report.variant = absl::StrCat(plan.variant().isa(), " (", plan.variant().name(), ")", ReadsPairs(job) ? " with amx" : "");
+  if (const std::string reason = WhyNoPairs(job); !reason.empty()) report.warnings.push_back(reason);
   report.mode = ModeText(job);
   const bool exact = options.mode == Mode::kExact || ReadsAll(job);
   if (exact) {

@@ -44,8 +44,9 @@ class DecodeRun {
     for (const Region& region : regions_) {
       store_.BuildRegion(workers_, region.segment, region.minis);
       std::vector<RegionKeys>& of_region = keys.emplace_back(g_.kv_heads);
-      oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads,
-                                [&](int64_t kv_head) { of_region[kv_head] = PackRegion(job_, workers_.local(), store_, region, kv_head); });
+      oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads, [&](int64_t kv_head) {
+        of_region[kv_head] = PackRegion(KeysFor::kQueries, job_, workers_.local(), store_, region, kv_head);
+      });
     }
     overlay_.Extend(workers_, regions_);
     for (int64_t head = 0; head < g_.heads; ++head)

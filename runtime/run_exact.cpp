@@ -74,8 +74,6 @@ class ExactRun {
         },
         oneapi::tbb::simple_partitioner());
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
-    if (pairs_) report.variant += " with amx";
-    if (const std::string reason = WhyNoPairs(job_); !reason.empty()) report.warnings.push_back(reason);
     report.seconds.near = near_.seconds() / job_.threads;
     report.bytes_read =
         cache_.packed() * segment_ * (g_.head_dim * DTypeBytes(job_.inputs.key.dtype) + g_.value_dim * DTypeBytes(job_.inputs.value.dtype));

@@ -142,7 +142,7 @@ class SplatRun {
     if (calibrated()) theta = Calibrate(block, kv_head, windows, audits);
     size_t first = 0;
     for (const Region& region : block.regions) {
-      const RegionKeys keys = PackRegion(job_, workers_.local(), store_, region, kv_head);
+      const RegionKeys keys = PackRegion(KeysFor::kQueries, job_, workers_.local(), store_, region, kv_head);
       for (const size_t end = first + region.end_window - region.first_window; first < end; first = std::min(end, first + kWindowsAtOnce)) {
         std::vector<Window*> some;  // those that share keys back to back
         for (size_t w = first; w < std::min(end, first + kWindowsAtOnce); ++w)
@@ -206,7 +206,7 @@ class SplatRun {
       for (AuditedTile& tile : of_head)
         if (tile.window->region == number) own.push_back(&tile);
     if (own.empty()) return;
-    const RegionKeys keys = PackRegion(job_, workers_.local(), store_, region, kv_head);
+    const RegionKeys keys = PackRegion(KeysFor::kQueries, job_, workers_.local(), store_, region, kv_head);
     oneapi::tbb::parallel_for(size_t{0}, own.size(), [&](size_t i) {
       const TraceScope scope(job_.options.trace, "near of a trial", "calibrate");
       own[i]->near = attenders_.local().AttendNear(workers_.local(), io_, *own[i]->window, own[i]->queries(), keys);

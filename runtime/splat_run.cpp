@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "runtime/pairs.h"
 #include "runtime/trace.h"
 
 namespace hsa {
@@ -33,14 +34,18 @@ std::vector<Block> BlocksOf(const Geometry& g) {
   return blocks;
 }
 
-RegionKeys PackRegion(const Job& job, Worker& worker, const IndexStore& store, const Region& region, int64_t kv_head) {
+RegionKeys PackRegion(KeysFor reader, const Job& job, Worker& worker, const IndexStore& store, const Region& region, int64_t kv_head) {
   const Geometry& g = job.geometry;
   const TraceScope scope(job.options.trace, "pack", "splats");
   const PanelPacker packer(job.program, g, job.inputs.key.dtype);
   const int64_t end = g.causal ? std::min(g.keys, region.end_window * g.window) : g.keys;
   RegionKeys keys;
   keys.first = g.NearStart(region.first_window * g.window) / g.mini * g.mini;
-  packer.PackRange(worker, job.inputs.key, job.inputs.value, kv_head, keys.first, end - keys.first, keys.natural);
+  if (reader == KeysFor::kQueries && ReadsPairs(job))
+    PairPacker(job.program, g, job.inputs.key.dtype)
+        .PackRange(worker, job.inputs.key, job.inputs.value, kv_head, keys.first, end - keys.first, keys.natural);
+  else
+    packer.PackRange(worker, job.inputs.key, job.inputs.value, kv_head, keys.first, end - keys.first, keys.natural);
   keys.exception_positions = store.Exceptions(kv_head, end);
   packer.PackList(worker, job.inputs.key, job.inputs.value, kv_head, keys.exception_positions, keys.exceptions);
   return keys;

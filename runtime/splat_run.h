@@ -25,7 +25,8 @@ struct Block {
 std::vector<Region> RegionsOf(const Geometry& geometry);
 std::vector<Block> BlocksOf(const Geometry& geometry);
 
-// What the windows of a region read exactly of a kv_head.
-RegionKeys PackRegion(const Job& job, Worker& worker, const IndexStore& store, const Region& region, int64_t kv_head);
+// What the windows of a region read exactly of a kv_head; for their queries in the precision of the plan, for audits in f32.
+enum class KeysFor { kQueries, kAudits };
+RegionKeys PackRegion(KeysFor reader, const Job& job, Worker& worker, const IndexStore& store, const Region& region, int64_t kv_head);
 
 }  // namespace hsa

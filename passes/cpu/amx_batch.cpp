@@ -2,10 +2,10 @@
 
 #include <limits>
 
-#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "passes/cpu/amx_tiles.h"
 #include "passes/cpu/bf16_pairs.h"
 
 namespace hsa::ir {
@@ -18,53 +18,6 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // Weights are cut to bf16, which costs nothing, and not rounded: the mean of m / cut(m) over mantissas m spread evenly over [1, 2) makes up for
 // it. A weight of 1 stays 1.
 constexpr double kCutGain = 1.0027;
-constexpr int64_t kTile = 16;               // rows of a tile, and its f32 columns
-constexpr int64_t kDepth = kPairPanelKeys;  // what one product of tiles sums over
-
-amx::TileType sumsType(KernelEmitter& e) { return amx::TileType::get({kTile, kTile}, e.b.getF32Type()); }
-amx::TileType pairsType(KernelEmitter& e) { return amx::TileType::get({kTile, kDepth}, e.b.getBF16Type()); }
-Value loadTile(KernelEmitter& e, amx::TileType type, Value memref, ValueRange at) { return amx::TileLoadOp::create(e.b, type, memref, at); }
-
-using At = function_ref<SmallVector<Value>(int64_t step, int64_t tile)>;  // where tile `tile` of a step of kDepth stands
-
-// sums[r · columns + c] += Σ left(r) right(c) over `steps` steps. With 2 x 2 sums all eight registers are in use.
-void multiplyTiles(KernelEmitter& e, int64_t steps, int64_t columns, MutableArrayRef<Value> sums, Value left, At leftAt, Value right,
-                   At rightAt) {
-  const int64_t rows = static_cast<int64_t>(sums.size()) / columns;
-  for (int64_t step = 0; step < steps; ++step) {
-    SmallVector<Value> columnTiles;
-    for (int64_t r = 0; r < rows; ++r) {
-      Value rowTile = loadTile(e, pairsType(e), left, leftAt(step, r));
-      for (int64_t c = 0; r == 0 && c < columns; ++c) columnTiles.push_back(loadTile(e, pairsType(e), right, rightAt(step, c)));
-      for (int64_t c = 0; c < columns; ++c) {
-        Value& sum = sums[r * columns + c];
-        sum = amx::TileMulFOp::create(e.b, sumsType(e), rowTile, columnTiles[c], sum);
-      }
-    }
-  }
-}
-
-Value plus(KernelEmitter& e, Value base, int64_t tiles) { return e.addIndex(base, e.index(tiles * kTile)); }
-
-// scores[r, j] = Σ_d query[first + r, d] key[j, d] for the K keys from `panel` on.
-void emitScores(KernelEmitter& e, const PairBatch& batch, Value first, Value panel) {
-  const int64_t rows = e.params.pairRows() / kTile, columns = 2, steps = e.params.pairDim() / kDepth;
-  e.forEach(e.params.pairKeys(), columns * kTile, [&](Value key) {
-    Value keyPanel = e.addIndex(panel, arith::DivUIOp::create(e.b, key, e.index(kPanelKeys)));
-    SmallVector<Value> sums;
-    for (int64_t i = 0; i < rows * columns; ++i) sums.push_back(amx::TileZeroOp::create(e.b, sumsType(e)));
-    multiplyTiles(
-        e, steps, columns, sums, batch.query,
-        [&](int64_t step, int64_t tile) { return SmallVector<Value>{plus(e, first, tile), e.index(step * kDepth)}; }, batch.keys,
-        [&](int64_t step, int64_t tile) {
-          return SmallVector<Value>{e.addIndex(keyPanel, e.index(tile)), e.index(step * kTile), e.index(0)};
-        });
-    for (auto [i, sum] : llvm::enumerate(sums)) {
-      const auto number = static_cast<int64_t>(i);
-      amx::TileStoreOp::create(e.b, batch.scores, ValueRange{e.index(number / columns * kTile), plus(e, key, number % columns)}, sum);
-    }
-  });
-}
 
 void emitMask(KernelEmitter& e, const PairBatch& batch, Value first, Value panel) {
   e.forEach(e.params.pairRows(), 1, [&](Value row) {
@@ -103,31 +56,6 @@ void emitWeights(KernelEmitter& e, const PairBatch& batch, Value first) {
   });
 }
 
-// acc[first + r, c] += Σ_j weights[r, j] value[j, c], for `columns` tiles of columns.
-void emitValueColumns(KernelEmitter& e, const PairBatch& batch, Value first, Value pairPanel, Value column, int64_t columns) {
-  const int64_t rows = e.params.pairRows() / kTile, steps = e.params.pairKeys() / kDepth;
-  auto at = [&](size_t i) {
-    const auto number = static_cast<int64_t>(i);
-    return SmallVector<Value>{plus(e, first, number / columns), plus(e, column, number % columns)};
-  };
-  SmallVector<Value> sums;
-  for (int64_t i = 0; i < rows * columns; ++i) sums.push_back(loadTile(e, sumsType(e), batch.state.acc, at(i)));
-  multiplyTiles(
-      e, steps, columns, sums, batch.weights,
-      [&](int64_t step, int64_t tile) { return SmallVector<Value>{e.index(tile * kTile), e.index(step * kDepth)}; }, batch.values,
-      [&](int64_t step, int64_t tile) {
-        return SmallVector<Value>{e.addIndex(pairPanel, e.index(step)), plus(e, column, tile), e.index(0)};
-      });
-  for (auto [i, sum] : llvm::enumerate(sums)) amx::TileStoreOp::create(e.b, batch.state.acc, at(i), sum);
-}
-
-void emitValues(KernelEmitter& e, const PairBatch& batch, Value first, Value panel) {
-  Value pairPanel = arith::DivUIOp::create(e.b, panel, e.index(2));
-  const int64_t whole = e.params.paddedValueDim / (2 * kTile) * 2 * kTile;
-  if (whole > 0) e.forEach(whole, 2 * kTile, [&](Value column) { emitValueColumns(e, batch, first, pairPanel, column, 2); });
-  if (whole < e.params.paddedValueDim) emitValueColumns(e, batch, first, pairPanel, e.index(whole), 1);
-}
-
 Bounds boundsOfRows(KernelEmitter& e, Value rows, Value first) {
   SmallVector<Value> vectors;
   for (int64_t r = 0; r < e.params.pairRows(); r += e.lanes()) vectors.push_back(e.load(rows, {e.addIndex(first, e.index(r))}));
@@ -153,10 +81,11 @@ void emitAttendTiles(KernelEmitter& e, const PairBatch& batch) {
       const Sight sight = emitSight(e, emitBounds(e, positions), lo, hi);
       Value good = arith::XOrIOp::create(e.b, emitAnyBad(e, batch.bad, panel, panels), arith::ConstantIntOp::create(e.b, 1, 1));
       e.when(arith::AndIOp::create(e.b, sight.some, good), [&] {
-        emitScores(e, batch, first, panel);
+        emitTileScores(e, batch.query, first, batch.keys, panel, e.params.pairKeys(), batch.scores, e.index(0));
         e.when(sight.masked, [&] { emitMask(e, batch, first, panel); });
         emitWeights(e, batch, first);
-        emitValues(e, batch, first, panel);
+        Value pairPanel = arith::DivUIOp::create(e.b, panel, e.index(2));
+        emitTileValues(e, batch.weights, e.index(0), batch.values, pairPanel, e.params.pairKeys(), batch.state.acc, first);
       });
     });
     emitScaleSums(e, batch, first, 1 / kCutGain);
@@ -178,10 +107,15 @@ void callAttendTiles(KernelEmitter& e, const PairBatch& batch) {
                                   batch.state.acc, batch.scores,     batch.weights};
   SmallVector<MemRefType> types;
   for (Value argument : arguments) types.push_back(cast<MemRefType>(argument.getType()));
+  for (MemRefType& type : MutableArrayRef(types).slice(1, 4)) {  // as many panels as a caller has
+    SmallVector<int64_t> shape(type.getShape());
+    shape.front() = ShapedType::kDynamic;
+    type = MemRefType::get(shape, type.getElementType(), type.getLayout());
+  }
   func::FuncOp function = e.call("attend_tiles", types, arguments, [](KernelEmitter& in, ValueRange a) {
     emitAttendTiles(in, {a[0], a[1], a[2], a[3], a[4], a[5], {a[6], a[7]}, {a[8], a[9], a[10]}, a[11], a[12]});
   });
-  function->setAttr("hsa.features", e.b.getStringAttr("amx-tile,amx-bf16"));
+  function->setAttr("hsa.features", e.b.getStringAttr(kAmxFeatures));
 }
 
 }  // namespace hsa::ir

@@ -8,6 +8,8 @@ namespace hsa::ir {
 
 // The bits of a f32 vector, rounded to bf16 in their upper halves; a NaN stays one.
 Value roundToNearestEven(KernelEmitter& e, Value wide);
+// The same of numbers that are finite.
+Value roundFinite(KernelEmitter& e, Value wide);
 
 // One vector of pairs from the upper halves of the bits of two f32 vectors, stored as 32 bf16.
 Value pairUp(KernelEmitter& e, Value lowBits, Value highBits);

@@ -23,8 +23,8 @@ void emitStartMass(KernelEmitter& e, ValueRange arguments) {
   });
 }
 
-void emitRootMass(KernelEmitter& e, ValueRange arguments) {
-  Value query = arguments[0], bands = arguments[1];
+static void addRootMass(KernelEmitter& e, NodeProducts& products, ValueRange arguments) {
+  Value bands = arguments[1];
   LevelNodes level{arguments[2], arguments[3], arguments[4], arguments[5]};
   Value work = arguments[6], counts = arguments[7];
   TileState mass{arguments[8], arguments[9], arguments[10]};  // acc: 16 columns that nobody reads
@@ -33,9 +33,19 @@ void emitRootMass(KernelEmitter& e, ValueRange arguments) {
   Value count = e.toIndex(e.get(counts, {e.index(0)}));
   e.forEach(e.index(0), count, kBatchGroups, [&](Value first) {
     gatherNodes(e, level, work, first, count, batch);
-    callNodeScores(e, query, bands, batch, scores);
+    callNodeScores(e, products, bands, batch, scores);
     callSoftmaxBatch(e, scores, mass);
   });
+}
+
+void emitRootMass(KernelEmitter& e, ValueRange arguments) {
+  VectorProducts products(e, arguments[0], {});
+  addRootMass(e, products, arguments);
+}
+
+void emitRootMassPairs(KernelEmitter& e, ValueRange arguments) {
+  TileProducts products(e, arguments[0], {}, {.high = arguments[15], .low = arguments[16], .apart = {}, .weights = {}, .values = {}});
+  addRootMass(e, products, arguments);
 }
 
 // log_z = max + log2 Σ; +inf behind the last query, so that its residuals are 0.

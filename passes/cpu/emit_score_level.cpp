@@ -62,10 +62,10 @@ void gatherValues(KernelEmitter& e, Value nodeValue, Value work, Value first, Va
   });
 }
 
-// rows[r] = apart[r] · tilt: how the values of the level lean for query r. A product of the tile with the columns of the tilt, as with keys.
-void emitTiltRows(KernelEmitter& e, Value apart, Value tilt, Value rows, Value product) {
+// rows[r] = (q_r − q₀) · tilt: how the values of the level lean for query r. A product of the tile with the columns of the tilt, as with keys.
+void emitTiltRows(KernelEmitter& e, NodeProducts& products, Value tilt, Value rows, Value product) {
   for (int64_t first = 0; first < e.params.paddedValueDim; first += kBatchKeys) {
-    callScoreBatch(e, apart, e.slice(tilt, e.index(first / kPanelKeys), kBatchPanels), product, e.params.paddedHeadDim);
+    products.tilt(e.slice(tilt, e.index(first / kPanelKeys), kBatchPanels), product);
     const int64_t count = std::min<int64_t>(kBatchKeys, e.params.paddedValueDim - first);
     e.forEach(e.params.tileQueries, 1, [&](Value row) {
       e.forEach(count, e.lanes(), [&](Value c) { e.store(e.load(product, {row, c}), rows, {row, e.addIndex(c, e.index(first))}); });
@@ -73,34 +73,45 @@ void emitTiltRows(KernelEmitter& e, Value apart, Value tilt, Value rows, Value p
   }
 }
 
-}  // namespace
-
-void emitScoreLevel(KernelEmitter& e, ValueRange arguments) {
-  Value query = arguments[0], bands = arguments[1];
+void scoreLevel(KernelEmitter& e, NodeProducts& products, ValueRange arguments) {
+  Value bands = arguments[1];
   LevelNodes level{arguments[2], arguments[4], arguments[5], arguments[6]};
-  Value nodeValue = arguments[3], work = arguments[7], logZ = arguments[8], theta = arguments[9], apart = arguments[10],
-        tilt = arguments[11];
+  Value nodeValue = arguments[3], work = arguments[7], logZ = arguments[8], theta = arguments[9], tilt = arguments[11];
   Value workOut = arguments[12], counts = arguments[13];
   TileState state{arguments[14], arguments[15], arguments[16]};
   Value scores = arguments[17], valueBatch = arguments[19], tiltRows = arguments[23], closed = arguments[24];
   const Residuals residuals{arguments[22], arguments[25]};
   NodeBatch batch{arguments[18], arguments[20], arguments[21]};
-  if (e.params.order == 2) emitTiltRows(e, apart, tilt, tiltRows, scores);
+  if (e.params.order == 2) emitTiltRows(e, products, tilt, tiltRows, scores);
   Value count = e.toIndex(e.get(counts, {e.index(0)}));
   Value threshold = e.get(theta, {e.index(0)});
   e.forEach(e.index(0), count, kBatchGroups, [&](Value first) {
     gatherNodes(e, level, work, first, count, batch);
-    callNodeResiduals(e, query, bands, batch, scores, logZ, residuals);
+    callNodeResiduals(e, products, bands, batch, scores, logZ, residuals);
     Value left = emitOpen(e, work, first, level, batch, residuals.sum, threshold, workOut, counts);
     Value any = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ugt, left, e.index(0));
     e.when(any, [&] {
       emitDropOpened(e, batch, scores, residuals.each, closed);
       gatherValues(e, nodeValue, work, first, count, valueBatch);
       callSoftmaxBatch(e, scores, state);
-      callValueBatch(e, scores, valueBatch, state.acc);
+      products.values(scores, valueBatch, state.acc);
       if (e.params.order == 2) callTiltBatch(e, scores, batch, tiltRows, state.acc);
     });
   });
+}
+
+}  // namespace
+
+void emitScoreLevel(KernelEmitter& e, ValueRange arguments) {
+  VectorProducts products(e, arguments[0], arguments[10]);
+  scoreLevel(e, products, arguments);
+}
+
+void emitScoreLevelPairs(KernelEmitter& e, ValueRange arguments) {
+  TileProducts products(
+      e, arguments[0], arguments[10],
+      {.high = arguments[26], .low = arguments[27], .apart = arguments[28], .weights = arguments[29], .values = arguments[30]});
+  scoreLevel(e, products, arguments);
 }
 
 }  // namespace hsa::ir

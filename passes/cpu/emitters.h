@@ -14,16 +14,20 @@ void emitFinish(KernelEmitter& e, ValueRange arguments);
 void emitAttendPanels(KernelEmitter& e, ValueRange arguments);
 void emitAttendLeaves(KernelEmitter& e, ValueRange arguments);
 
-// Keys and values in pairs of bf16: emit_pairs.cpp, emit_attend_pairs.cpp
+// Keys and values in pairs of bf16: emit_pairs.cpp, emit_attend_pairs.cpp, emit_leaf_pairs.cpp
 void emitPackPairs(KernelEmitter& e, ValueRange arguments);
 void emitPairQuery(KernelEmitter& e, ValueRange arguments);
 void emitAttendPairs(KernelEmitter& e, ValueRange arguments);
+void emitAttendLeafPairs(KernelEmitter& e, ValueRange arguments);
 
 // Nodes: emit_mass.cpp, emit_score_level.cpp
 void emitStartMass(KernelEmitter& e, ValueRange arguments);
 void emitRootMass(KernelEmitter& e, ValueRange arguments);
 void emitLogMass(KernelEmitter& e, ValueRange arguments);
 void emitScoreLevel(KernelEmitter& e, ValueRange arguments);
+// The same with their products on AMX tiles.
+void emitRootMassPairs(KernelEmitter& e, ValueRange arguments);
+void emitScoreLevelPairs(KernelEmitter& e, ValueRange arguments);
 
 // Rows that enter and leave: emit_rows.cpp
 void emitWidenRows(KernelEmitter& e, ValueRange arguments);

@@ -197,7 +197,7 @@ func::FuncOp KernelEmitter::call(StringRef name, ArrayRef<MemRefType> types, Val
     func::ReturnOp::create(b);
   }
   SmallVector<Value> operands;
-  for (auto [argument, type] : llvm::zip_equal(arguments, types))
+  for (auto [argument, type] : llvm::zip_equal(arguments, function.getFunctionType().getInputs()))
     operands.push_back(argument.getType() == type ? argument : Value(memref::CastOp::create(b, type, argument)));
   func::CallOp::create(b, function, operands);
   return function;

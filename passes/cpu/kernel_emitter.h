@@ -29,6 +29,7 @@ struct KernelParams {
   int64_t pairDim() const { return (headDim + kPairPanelKeys - 1) / kPairPanelKeys * kPairPanelKeys; }
   int64_t pairRows() const { return tileQueries % 32 == 0 ? 32 : 16; }
   int64_t pairKeys() const { return paddedHeadDim <= 64 ? 64 : 128; }
+  int64_t pairLeaves() const { return 16; }  // leaves that are gathered before tiles meet them: they stay in the second-level cache
 
   double logScale() const { return scale * 1.4426950408889634; }  // σ log2 e: a product times it is a score in log2 units
   int64_t tiltPanels() const {

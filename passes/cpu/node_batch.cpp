@@ -5,7 +5,6 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "passes/cpu/attend_batch.h"
 
 namespace hsa::ir {
 
@@ -129,16 +128,16 @@ void callTiltBatch(KernelEmitter& e, Value weights, const NodeBatch& batch, Valu
   });
 }
 
-void callNodeScores(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores) {
-  callScoreBatch(e, query, batch.keys, scores, e.params.paddedHeadDim);
+void callNodeScores(KernelEmitter& e, NodeProducts& products, Value queryBands, const NodeBatch& batch, Value scores) {
+  products.scores(batch.keys, scores);
   GainTypes t = gainTypes(e);
   e.call("node_gain", {t.bands, t.var, t.scalars, t.scores}, {queryBands, batch.var, batch.scalars, scores},
          [](KernelEmitter& in, ValueRange a) { emitGain(in, a[0], a[1], a[2], a[3], {}, nullptr); });
 }
 
-void callNodeResiduals(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores, Value logZ,
+void callNodeResiduals(KernelEmitter& e, NodeProducts& products, Value queryBands, const NodeBatch& batch, Value scores, Value logZ,
                        const Residuals& residuals) {
-  callScoreBatch(e, query, batch.keys, scores, e.params.paddedHeadDim);
+  products.scores(batch.keys, scores);
   GainTypes t = gainTypes(e);
   e.call("node_residual", {t.bands, t.var, t.scalars, t.scores, t.rows, t.nodes, t.scores},
          {queryBands, batch.var, batch.scalars, scores, logZ, residuals.sum, residuals.each}, [](KernelEmitter& in, ValueRange a) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "passes/cpu/kernel_emitter.h"
+#include "passes/cpu/node_products.h"
 
 namespace hsa::ir {
 
@@ -46,8 +47,8 @@ struct Residuals {
 };
 
 // scores[r, j] = log2 M_j(q_r) / (σ log2 e) of the gathered nodes: the product with the means, then the second-order gain (docs/spec.md, "Node").
-void callNodeScores(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores);
-void callNodeResiduals(KernelEmitter& e, Value query, Value queryBands, const NodeBatch& batch, Value scores, Value logZ,
+void callNodeScores(KernelEmitter& e, NodeProducts& products, Value queryBands, const NodeBatch& batch, Value scores);
+void callNodeResiduals(KernelEmitter& e, NodeProducts& products, Value queryBands, const NodeBatch& batch, Value scores, Value logZ,
                        const Residuals& residuals);
 
 // What the first-order values of closed nodes add to acc beside their means: weights [TQ,64] times traces, along the tilt of the level [TQ,Dv].

@@ -99,7 +99,7 @@ TEST(Bf16Test, ReportSaysWhatRan) {
   const Attended is = Attend(PlanOf(kCausal64), p, Exact(), {.input = DType::kBF16});
   EXPECT_EQ(is.report.variant.ends_with(" with amx"), OnAmx()) << is.report.variant;
   EXPECT_EQ(is.report.warnings.empty(), OnAmx());
-  if (!OnAmx()) EXPECT_TRUE(is.report.warnings[0].starts_with("exact attention runs in f32, the plan asks for bf16: "));
+  if (!OnAmx()) EXPECT_TRUE(is.report.warnings[0].starts_with("attention runs in f32, the plan asks for bf16: "));
 }
 
 // The query sees one key: its row is that value, up to the error of 2^0.
@@ -147,7 +147,7 @@ TEST(Bf16DeathTest, SystemRefusesTiles) {
         std::cerr << is.report.variant << ", " << (is.report.warnings.empty() ? "no warning" : is.report.warnings[0]);
         std::exit(error <= kRelL2F32 ? 0 : 1);
       },
-      testing::ExitedWithCode(0), "avx512 \\(native\\), exact attention runs in f32, .*the system refuses the tiles of AMX");
+      testing::ExitedWithCode(0), "avx512 \\(native\\), attention runs in f32, .*the system refuses the tiles of AMX");
 }
 
 // Any cut of the keys gives the same output, up to rounding.
@@ -252,13 +252,79 @@ TEST(Bf16Test, TolerancesChooseWhatMeetsThem) {
   EXPECT_FALSE(narrow.variant.ends_with(" with amx")) << narrow.variant;
 }
 
-// Splats of the same plan are in f32, and what they merge with is as well.
-TEST(Bf16Test, SplatsOpenedWhole) {
-  GraphSpec graph = kCausal64;
-  graph.units = kSmallUnits;
-  const oracle::Problem p = Rounded(RandomProblem(graph, 1500, 1500, /*seed=*/7), DType::kBF16);
-  const RunOptions open_all = {.mode = Mode::kTheta, .theta = 0, .threads = 2};
-  ExpectClose(Attend(PlanOf(graph), p, open_all, {.input = DType::kBF16}), Attend64(p), kRelL2F32, kLse);
+// Splats and what they open, in pairs too.
+GraphSpec OfSmallUnits(GraphSpec graph, frontend::Precision precision = kBf16) {
+  graph.units = {.segment = kSmallUnits.segment, .mini = kSmallUnits.mini, .window = kSmallUnits.window, .tile = graph.units.tile};
+  graph.precision = precision;
+  return graph;
+}
+RunOptions AtTheta(double theta) { return {.mode = Mode::kTheta, .theta = theta, .threads = 2}; }
+
+class Bf16SplatsTest : public testing::TestWithParam<Case> {
+ protected:
+  const Case& c = GetParam();
+  const GraphSpec graph = OfSmallUnits(c.graph);
+  const oracle::Problem p = Rounded(RandomProblem(c.graph, c.N, c.M, /*seed=*/7), c.storage.input);
+  const double scores_off = OnAmx() && c.storage.input != DType::kBF16 ? 4 * kLse : kLse;
+};
+
+// Every leaf is opened: the near field and the leaves are all there is.
+TEST_P(Bf16SplatsTest, OpenedWhole) {
+  ExpectClose(Attend(PlanOf(graph), p, AtTheta(0), c.storage), Attend64(p), OnAmx() ? kRelL2 : kRelL2F32, scores_off);
+}
+
+// No node is opened: what is left is the nodes, which f32 computes as well.
+TEST_P(Bf16SplatsTest, ClosedWhole) {
+  const Attended is = Attend(PlanOf(graph), p, AtTheta(1e9), c.storage);
+  const Attended f32 = Attend(PlanOf(OfSmallUnits(c.graph, frontend::Precision::kF32)), p, AtTheta(1e9), c.storage);
+  ExpectClose(is, {.o = {f32.o.begin(), f32.o.end()}, .lse = {f32.lse.begin(), f32.lse.end()}}, kRelL2, scores_off);
+}
+
+// Between the two, what is lost is what f32 loses.
+TEST_P(Bf16SplatsTest, OpenedInPart) {
+  const oracle::Result exact = Attend64(p);
+  const auto error = [&](frontend::Precision precision) {
+    const Attended is = Attend(PlanOf(OfSmallUnits(c.graph, precision)), p, AtTheta(0.01), c.storage);
+    return oracle::RelL2(std::span<const float>(is.o), std::span<const double>(exact.o));
+  };
+  EXPECT_LE(error(kBf16), 1.05 * error(frontend::Precision::kF32) + kRelL2);
+}
+
+const Case kSplatCases[] = {
+    // name            graph       N     M
+    {"causal", kCausal64, 1500, 1500, {.input = DType::kBF16}},
+    {"few_of_many", kCausal64, 5, 1500, {.input = DType::kBF16}},
+    {"none", kNone64, 257, 1300, {.input = DType::kBF16}},
+    {"half_a_block_of_dims", kCausal80, 700, 1300, {.input = DType::kBF16}},
+    {"ragged_values", kNone32, 300, 1025, {.input = DType::kBF16}},
+    {"sliding", kSliding36, 1200, 1200, {.input = DType::kBF16}},  // leaves that are read under the mask
+    {"wide", kCausal128, 600, 1100, {.input = DType::kBF16}},
+    {"tiles_of_16", kTiles16, 600, 1100, {.input = DType::kBF16}},
+    {"f32_in", kCausal64, 900, 1300, {.input = DType::kF32}},
+    {"f16_in", kCausal64, 900, 1300, {.input = DType::kF16}},
+};
+INSTANTIATE_TEST_SUITE_P(Cases, Bf16SplatsTest, testing::ValuesIn(kSplatCases), [](const auto& info) { return info.param.name; });
+
+// What is not finite is kept out of the index, and reaches the rows that see it.
+TEST(Bf16Test, SplatsAndNonFinite) {
+  const GraphSpec graph = OfSmallUnits(kCausal64);
+  oracle::Problem p = Rounded(RandomProblem(graph, 1500, 1500, /*seed=*/7), DType::kBF16);
+  const Attended clean = Attend(PlanOf(graph), p, AtTheta(0.01), {.input = DType::kBF16});
+  ValueAt(p, 0, 1100)[3] = std::numeric_limits<float>::infinity();
+  const Attended is = Attend(PlanOf(graph), p, AtTheta(0.01), {.input = DType::kBF16});
+  for (int64_t row = 0; row < p.H * p.N; ++row) ASSERT_EQ(std::isfinite(is.o[row * p.Dv + 3]), row % p.N < 1100) << "row " << row;
+  EXPECT_TRUE(std::equal(is.o.begin(), is.o.begin() + 1024 * p.Dv, clean.o.begin()));
+}
+
+// Later tokens change no bit of the windows before them.
+TEST(Bf16Test, SplatsAndTheFuture) {
+  const GraphSpec graph = OfSmallUnits(kCausal64);
+  const oracle::Problem before = Rounded(RandomProblem(graph, 1500, 1500, /*seed=*/7), DType::kBF16);
+  oracle::Problem after = before;
+  ChangeTokens(after, 1111, 1500);
+  const Storage storage = {.input = DType::kBF16};
+  const Attended was = Attend(PlanOf(graph), before, AtTheta(0.01), storage), is = Attend(PlanOf(graph), after, AtTheta(0.01), storage);
+  EXPECT_TRUE(SameRows(before, was, after, is, 0, 1111 / graph.units.window * graph.units.window));
 }
 
 }  // namespace

@@ -97,7 +97,7 @@ Decided DecideAndAttend(const Plan& plan, const oracle::Problem& p, double theta
     for (int64_t head = 0; head < g.heads; ++head) {
       nodes.Build(workers, head / g.group(), block, block.regions);
       for (const Region& region : block.regions) {
-        const RegionKeys keys = PackRegion(job, workers.local(), **store, region, head / g.group());
+        const RegionKeys keys = PackRegion(KeysFor::kQueries, job, workers.local(), **store, region, head / g.group());
         const Reader reader(job, **store, region, nodes.of(head).levels());
         reader.Orders(decided.index);
         for (Window& window : WindowsOf(g, head, std::span(&region, 1), nodes.of(head))) {

@@ -6,10 +6,13 @@
 !k = tensor<2x?x16xf32>
 !v = tensor<2x?x8xf32>
 
-// What meets splats stays as it is.
+// The near field is narrow; what scores and opens splats keeps its types.
 // CHECK-LABEL: func @splats(
-// CHECK-NOT:     hsa.quantize
-// CHECK:         hsa.attend_exact near {{.*}} : (tensor<4x?x16xf32>, tensor<2x?x16xf32>, tensor<2x?x8xf32>)
+// CHECK-DAG:     hsa.quantize %{{.*}} : (tensor<4x?x16xf32>) -> tensor<4x?x16xbf16>
+// CHECK-DAG:     hsa.quantize %{{.*}} : (tensor<2x?x16xf32>) -> tensor<2x?x16xbf16>
+// CHECK-DAG:     hsa.quantize %{{.*}} : (tensor<2x?x8xf32>) -> tensor<2x?x8xbf16>
+// CHECK:         hsa.attend_exact near {{.*}} : (tensor<4x?x16xbf16>, tensor<2x?x16xbf16>, tensor<2x?x8xbf16>)
+// CHECK:         hsa.attend_splats {{.*}} : (tensor<4x?x16xf32>, tensor<2x?x16xf32>, tensor<2x?x8xf32>
 
 // Every product of the exact fallback is of bf16, and its types say so.
 // CHECK-LABEL: func @splats_exact(
@@ -24,6 +27,8 @@
 // TILES:         hsa.stage "segment" "pack_pairs"
 // TILES:         hsa.stage "tile" "attend_panels"
 // TILES:         hsa.stage "tile" "attend_pairs"
+// TILES:         hsa.stage "level" "score_level_pairs"
+// TILES:         hsa.stage "tile" "attend_leaf_pairs"
 // TILES:       func @attend_pairs({{.*}}memref<?x16x32xbf16>, {{.*}}memref<?x16x32xbf16>{{.*}}) attributes {hsa.features = "amx-tile,amx-bf16"}
 
 // F32-NOT:     pairs
