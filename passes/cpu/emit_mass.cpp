@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/cpu/attend_batch.h"
 #include "passes/cpu/emitters.h"
 #include "passes/cpu/node_batch.h"
@@ -48,16 +49,21 @@ void emitRootMassPairs(KernelEmitter& e, ValueRange arguments) {
   addRootMass(e, products, arguments);
 }
 
-// log_z = max + log2 Σ; +inf behind the last query, so that its residuals are 0.
+// log_z = max + log2 Σ; +inf behind the last query, so that its residuals are 0. From here on the state is measured from Z: what a node weighs is then
+// its share of Z, and no level need look for a maximum. Where Z is no number the state stays as it is.
 void emitLogMass(KernelEmitter& e, ValueRange arguments) {
-  Value max = arguments[0], sum = arguments[1], tileRows = arguments[2], logZ = arguments[3];
+  Value massMax = arguments[0], massSum = arguments[1], tileRows = arguments[2], logZ = arguments[3];
+  const TileState state{arguments[4], arguments[5], arguments[6]};
+  Value infinity = e.f32(std::numeric_limits<double>::infinity());
   Value rows = e.toIndex(e.get(tileRows, {e.index(0)}));
   e.forEach(e.params.tileQueries, 1, [&](Value row) {
-    Value total = e.load(sum, {row, e.index(0)});
-    for (int64_t c = e.lanes(); c < kSumLanes; c += e.lanes()) total = e.add(total, e.load(sum, {row, e.index(c)}));
-    Value log = e.add(e.spread(e.get(max, {row})), e.log2(e.spread(e.reduceAdd(total))));
+    Value total = e.load(massSum, {row, e.index(0)});
+    for (int64_t c = e.lanes(); c < kSumLanes; c += e.lanes()) total = e.add(total, e.load(massSum, {row, e.index(c)}));
+    Value log = e.reduceMax(e.add(e.spread(e.get(massMax, {row})), e.log2(e.spread(e.reduceAdd(total)))));
     Value live = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ult, row, rows);
-    e.set(e.select(live, e.reduceMax(log), e.f32(std::numeric_limits<double>::infinity())), logZ, {row});
+    e.set(e.select(live, log, infinity), logZ, {row});
+    Value finite = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLT, math::AbsFOp::create(e.b, log), infinity);
+    e.when(arith::AndIOp::create(e.b, live, finite), [&] { emitRescaleRow(e, row, e.get(state.max, {row}), log, state); });
   });
 }
 

@@ -38,17 +38,25 @@ Value emitOpen(KernelEmitter& e, Value work, Value first, const LevelNodes& leve
   return closed[0];
 }
 
-// scores = -inf where the node was opened or is none; closed[r] += r² of the others, lane by lane.
-void emitDropOpened(KernelEmitter& e, const NodeBatch& batch, Value scores, Value each, Value closed) {
-  e.forEach(kBatchKeys, e.lanes(), [&](Value node) {
-    Value mark = e.load(batch.scalars, {e.index(0), node});
-    Value infinity = e.f32s(-std::numeric_limits<double>::infinity());
-    Value keep = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, mark, infinity);
-    e.forEach(e.params.tileQueries, 1, [&](Value row) {
-      e.store(e.select(keep, e.load(scores, {row, node}), infinity), scores, {row, node});
-      Value r2 = e.select(keep, e.load(each, {row, node}), e.f32s(0));
-      e.store(e.add(e.load(closed, {row, e.index(0)}), r2), closed, {row, e.index(0)});
-    });
+// shares = 0 where the node was opened or is none; the others go to the sums of their rows, and r² to those of what is closed, lane by lane.
+void emitClose(KernelEmitter& e, const NodeBatch& batch, Value shares, Value each, Value sum, Value closed) {
+  Value zero = e.f32s(0);
+  SmallVector<Value> keep;
+  for (int64_t node = 0; node < kBatchKeys; node += e.lanes())
+    keep.push_back(arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, e.load(batch.scalars, {e.index(0), e.index(node)}),
+                                         e.f32s(-std::numeric_limits<double>::infinity())));
+  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+    for (int64_t lane = 0; lane < kSumLanes; lane += e.lanes()) {
+      Value total = e.load(sum, {row, e.index(lane)}), doubt = e.load(closed, {row, e.index(lane)});
+      for (int64_t node = lane; node < kBatchKeys; node += kSumLanes) {
+        Value kept = keep[node / e.lanes()], share = e.select(kept, e.load(shares, {row, e.index(node)}), zero);
+        e.store(share, shares, {row, e.index(node)});
+        total = e.add(total, share);
+        doubt = e.add(doubt, e.select(kept, e.load(each, {row, e.index(node)}), zero));
+      }
+      e.store(total, sum, {row, e.index(lane)});
+      e.store(doubt, closed, {row, e.index(lane)});
+    }
   });
 }
 
@@ -77,25 +85,23 @@ void scoreLevel(KernelEmitter& e, NodeProducts& products, ValueRange arguments) 
   Value bands = arguments[1];
   LevelNodes level{arguments[2], arguments[4], arguments[5], arguments[6]};
   Value nodeValue = arguments[3], work = arguments[7], logZ = arguments[8], theta = arguments[9], tilt = arguments[11];
-  Value workOut = arguments[12], counts = arguments[13];
-  TileState state{arguments[14], arguments[15], arguments[16]};
-  Value scores = arguments[17], valueBatch = arguments[19], tiltRows = arguments[23], closed = arguments[24];
-  const Residuals residuals{arguments[22], arguments[25]};
-  NodeBatch batch{arguments[18], arguments[20], arguments[21]};
-  if (e.params.order == 2) emitTiltRows(e, products, tilt, tiltRows, scores);
+  Value workOut = arguments[12], counts = arguments[13], sum = arguments[14], acc = arguments[15], shares = arguments[16],
+        valueBatch = arguments[18], tiltRows = arguments[22], closed = arguments[23];
+  const Residuals residuals{arguments[21], arguments[24]};
+  NodeBatch batch{arguments[17], arguments[19], arguments[20]};
+  if (e.params.order == 2) emitTiltRows(e, products, tilt, tiltRows, shares);
   Value count = e.toIndex(e.get(counts, {e.index(0)}));
   Value threshold = e.get(theta, {e.index(0)});
   e.forEach(e.index(0), count, kBatchGroups, [&](Value first) {
     gatherNodes(e, level, work, first, count, batch);
-    callNodeResiduals(e, products, bands, batch, scores, logZ, residuals);
+    callNodeShares(e, products, bands, batch, shares, logZ, residuals);
     Value left = emitOpen(e, work, first, level, batch, residuals.sum, threshold, workOut, counts);
     Value any = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ugt, left, e.index(0));
     e.when(any, [&] {
-      emitDropOpened(e, batch, scores, residuals.each, closed);
+      emitClose(e, batch, shares, residuals.each, sum, closed);
       gatherValues(e, nodeValue, work, first, count, valueBatch);
-      callSoftmaxBatch(e, scores, state);
-      products.values(scores, valueBatch, state.acc);
-      if (e.params.order == 2) callTiltBatch(e, scores, batch, tiltRows, state.acc);
+      products.values(shares, valueBatch, acc);
+      if (e.params.order == 2) callTiltBatch(e, shares, batch, tiltRows, acc);
     });
   });
 }
@@ -110,7 +116,7 @@ void emitScoreLevel(KernelEmitter& e, ValueRange arguments) {
 void emitScoreLevelPairs(KernelEmitter& e, ValueRange arguments) {
   TileProducts products(
       e, arguments[0], arguments[10],
-      {.high = arguments[26], .low = arguments[27], .apart = arguments[28], .weights = arguments[29], .values = arguments[30]});
+      {.high = arguments[25], .low = arguments[26], .apart = arguments[27], .weights = arguments[28], .values = arguments[29]});
   scoreLevel(e, products, arguments);
 }
 

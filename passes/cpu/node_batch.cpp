@@ -13,7 +13,8 @@ using namespace mlir;  // NOLINT
 namespace {
 
 constexpr int64_t kScalars = 4;
-constexpr double kMostResidual = 1e30;  // a residual above it is an overflow or a NaN, never a reason to open
+constexpr double kLeastSpread =
+    1e-30;  // of s²: a node that outweighs Z by 1e13 opens even if its keys are all the same, before its weight overflows
 
 Value loadGroup(KernelEmitter& e, Value memref, ValueRange at) {
   return vector::LoadOp::create(e.b, VectorType::get({kGroupNodes}, e.b.getF32Type()), memref, at);
@@ -29,7 +30,8 @@ Value validConstant(KernelEmitter& e, const LevelNodes& level, Value group, Valu
   return e.select(valid, constant, e.f32(-std::numeric_limits<double>::infinity()));
 }
 
-// The second-order terms of 64 nodes, one vector of nodes at a time: rows run inside, so the nodes' numbers stay in registers.
+// The second-order terms of 64 nodes, one vector of nodes at a time: rows run inside, so the nodes' numbers stay in registers. With log Z, scores become
+// shares of Z.
 void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Value scores, Value logZ, const Residuals* residuals) {
   e.forEach(kBatchKeys, e.lanes(), [&](Value node) {
     auto scalar = [&](int64_t which) { return e.load(scalars, {e.index(which), node}); };
@@ -38,7 +40,7 @@ void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Valu
     SmallVector<Value> variances;
     for (int64_t band = 0; band < e.params.bands; ++band) variances.push_back(e.load(var, {panel, e.index(band), place}));
     SmallVector<Value> sum = e.fold(e.index(0), e.index(e.params.tileQueries), 1, {e.f32s(0)}, [&](Value row, ValueRange carried) {
-      Value s2 = e.f32s(0);
+      Value s2 = e.f32s(kLeastSpread);
       for (int64_t band = 0; band < e.params.bands; ++band)
         s2 = e.multiplyAdd(e.spread(e.get(queryBands, {row, e.index(band)})), variances[band], s2);
       Value mass = e.add(e.load(scores, {row, node}), constant);
@@ -49,12 +51,15 @@ void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Valu
         Value gain = e.rarely(e.any(wide), half, [&] { return e.select(wide, e.sub(e.mul(e.sqrt(s2), c), halfC2), half); });
         mass = e.multiplyAdd(gain, e.f32s(M_LOG2E / e.params.logScale()), mass);
       }
-      e.store(mass, scores, {row, node});
-      if (!logZ) return SmallVector<Value>{carried[0]};
-      Value share = e.exp2(e.sub(e.mul(mass, e.f32s(e.params.logScale())), e.spread(e.get(logZ, {row}))));
-      Value r2 = e.mul(e.mul(share, share), e.multiplyAdd(s2, s2, s2));
-      Value counts = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLT, r2, e.f32s(kMostResidual));
-      r2 = e.select(counts, r2, e.f32s(0));
+      if (!logZ) {
+        e.store(mass, scores, {row, node});
+        return SmallVector<Value>{carried[0]};
+      }
+      Value minusZ = e.spread(e.sub(e.f32(0), e.get(logZ, {row})));
+      Value share = e.exp2(e.multiplyAdd(mass, e.f32s(e.params.logScale()), minusZ));
+      e.store(share, scores, {row, node});
+      // What is not a number, as of a query that is none, is no reason to open.
+      Value r2 = e.max(e.mul(e.mul(share, share), e.multiplyAdd(s2, s2, s2)), e.f32s(0));
       e.store(r2, residuals->each, {row, node});
       return SmallVector<Value>{e.add(carried[0], r2)};
     });
@@ -135,12 +140,12 @@ void callNodeScores(KernelEmitter& e, NodeProducts& products, Value queryBands, 
          [](KernelEmitter& in, ValueRange a) { emitGain(in, a[0], a[1], a[2], a[3], {}, nullptr); });
 }
 
-void callNodeResiduals(KernelEmitter& e, NodeProducts& products, Value queryBands, const NodeBatch& batch, Value scores, Value logZ,
-                       const Residuals& residuals) {
-  products.scores(batch.keys, scores);
+void callNodeShares(KernelEmitter& e, NodeProducts& products, Value queryBands, const NodeBatch& batch, Value shares, Value logZ,
+                    const Residuals& residuals) {
+  products.scores(batch.keys, shares);
   GainTypes t = gainTypes(e);
-  e.call("node_residual", {t.bands, t.var, t.scalars, t.scores, t.rows, t.nodes, t.scores},
-         {queryBands, batch.var, batch.scalars, scores, logZ, residuals.sum, residuals.each}, [](KernelEmitter& in, ValueRange a) {
+  e.call("node_shares", {t.bands, t.var, t.scalars, t.scores, t.rows, t.nodes, t.scores},
+         {queryBands, batch.var, batch.scalars, shares, logZ, residuals.sum, residuals.each}, [](KernelEmitter& in, ValueRange a) {
            const Residuals out{a[5], a[6]};
            emitGain(in, a[0], a[1], a[2], a[3], a[4], &out);
          });

@@ -48,8 +48,10 @@ struct Residuals {
 
 // scores[r, j] = log2 M_j(q_r) / (σ log2 e) of the gathered nodes: the product with the means, then the second-order gain (docs/spec.md, "Node").
 void callNodeScores(KernelEmitter& e, NodeProducts& products, Value queryBands, const NodeBatch& batch, Value scores);
-void callNodeResiduals(KernelEmitter& e, NodeProducts& products, Value queryBands, const NodeBatch& batch, Value scores, Value logZ,
-                       const Residuals& residuals);
+
+// shares[r, j] = M_j(q_r) / Z(q_r), and the residuals that go with them.
+void callNodeShares(KernelEmitter& e, NodeProducts& products, Value queryBands, const NodeBatch& batch, Value shares, Value logZ,
+                    const Residuals& residuals);
 
 // What the first-order values of closed nodes add to acc beside their means: weights [TQ,64] times traces, along the tilt of the level [TQ,Dv].
 void callTiltBatch(KernelEmitter& e, Value weights, const NodeBatch& batch, Value tiltRows, Value acc);

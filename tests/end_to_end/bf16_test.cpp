@@ -316,15 +316,15 @@ TEST(Bf16Test, SplatsAndNonFinite) {
   EXPECT_TRUE(std::equal(is.o.begin(), is.o.begin() + 1024 * p.Dv, clean.o.begin()));
 }
 
-// Later tokens change no bit of the windows before them.
+// Later tokens change no bit of the blocks before them: the first one is of two segments.
 TEST(Bf16Test, SplatsAndTheFuture) {
   const GraphSpec graph = OfSmallUnits(kCausal64);
-  const oracle::Problem before = Rounded(RandomProblem(graph, 1500, 1500, /*seed=*/7), DType::kBF16);
+  const oracle::Problem before = Rounded(RandomProblem(graph, 2500, 2500, /*seed=*/7), DType::kBF16);
   oracle::Problem after = before;
-  ChangeTokens(after, 1111, 1500);
+  ChangeTokens(after, 2111, 2500);
   const Storage storage = {.input = DType::kBF16};
   const Attended was = Attend(PlanOf(graph), before, AtTheta(0.01), storage), is = Attend(PlanOf(graph), after, AtTheta(0.01), storage);
-  EXPECT_TRUE(SameRows(before, was, after, is, 0, 1111 / graph.units.window * graph.units.window));
+  EXPECT_TRUE(SameRows(before, was, after, is, 0, 2 * graph.units.segment));
 }
 
 }  // namespace
