@@ -8,6 +8,7 @@ include "mlir/IR/SymbolInterfaces.td"
 
 // Layer 2: what one tile of queries, one batch of rows or one level of one unit of keys does, on tiles of static size. Destination style: outs are read,
 // updated and, as tensors, returned. TQ queries per tile, D and Dv padded to 16, P panels of 16 keys, G groups of 4 nodes. Scores and masses are in log2 units.
+// Ops of a tile that take tile_rows [1], their last input, leave the rows behind those as they are.
 
 def Hsa_Tile : AnyTypeOf<[AnyRankedTensor, AnyMemRef]>;
 
@@ -25,60 +26,60 @@ def Hsa_TileLoadQueryOp : Hsa_TileOp<"load_query", 1, 4> {
   let summary = "query = rows, zero behind the last; empty state";
   let description = "ins q_rows [?,D]; outs query [TQ,D], max [TQ], sum [TQ,16], acc [TQ,Dv]. Source: docs/spec.md, Partial.";
 }
-def Hsa_TileQueryBandsOp : Hsa_TileOp<"query_bands", 2, 2> {
+def Hsa_TileQueryBandsOp : Hsa_TileOp<"query_bands", 3, 2> {
   let summary = "apart = q − q₀, bands[r,b] = σ² ‖apart[r]_b‖²";
-  let description = "ins query, reference [D]; outs query_bands [TQ,bands], query_apart [TQ,D]. Source: docs/spec.md, Node.";
+  let description = "ins query, reference [D], tile_rows; outs query_bands [TQ,bands], query_apart [TQ,D]. Source: docs/spec.md, Node.";
 }
-def Hsa_TilePairQueryOp : Hsa_TileOp<"pair_query", 1, 1> {
+def Hsa_TilePairQueryOp : Hsa_TileOp<"pair_query", 2, 1> {
   let summary = "the queries in bf16 (nearest even), in pairs as the keys are";
-  let description = "ins query [TQ,D]; outs pair_query [TQ,D32]: dimensions 32e + r and 32e + 16 + r side by side.";
+  let description = "ins query [TQ,D], tile_rows; outs pair_query [TQ,D32]: dimensions 32e + r and 32e + 16 + r side by side.";
 }
-def Hsa_TileFinishOp : Hsa_TileOp<"finish", 3, 2> {
+def Hsa_TileFinishOp : Hsa_TileOp<"finish", 4, 2> {
   let summary = "o = acc/sum, lse = ln 2 (max + log2 sum); 0 and -inf where sum = 0";
-  let description = "ins max, sum, acc; outs o_rows [TQ,Dv], lse_row [TQ]. Source: docs/spec.md, Partial.";
+  let description = "ins max, sum, acc, tile_rows; outs o_rows [TQ,Dv], lse_row [TQ]. Source: docs/spec.md, Partial.";
 }
 
 // ---- keys that are read exactly
-def Hsa_TileAttendPanelsOp : Hsa_TileOp<"attend_panels", 8, 4> {
+def Hsa_TileAttendPanelsOp : Hsa_TileOp<"attend_panels", 9, 4> {
   let summary = "state ∪= the visible keys of panels [range0, range1)";
-  let description = "ins query, panel_k [P,D,16], panel_v [P,16,Dv], panel_pos [P,16], panel_bad [P], panel_range [2], visible_lo, visible_hi [TQ]; outs max, sum, acc, scores (scratch). Source: docs/spec.md, Exact.";
+  let description = "ins query, panel_k [P,D,16], panel_v [P,16,Dv], panel_pos [P,16], panel_bad [P], panel_range [2], visible_lo, visible_hi [TQ], tile_rows; outs max, sum, acc, scores (scratch). Source: docs/spec.md, Exact.";
 }
-def Hsa_TileAttendLeavesOp : Hsa_TileOp<"attend_leaves", 8, 7> {
+def Hsa_TileAttendLeavesOp : Hsa_TileOp<"attend_leaves", 9, 7> {
   let summary = "state ∪= the visible keys of the leaves work_in[0 .. counts[0])";
-  let description = "ins query, leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], work_in, counts [2], visible_lo, visible_hi; outs max, sum, acc and scratch: scores, key_batch, value_batch, pos_batch. Source: docs/spec.md, Opening.";
+  let description = "ins query, leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], work_in, counts [2], visible_lo, visible_hi, tile_rows; outs max, sum, acc and scratch: scores, key_batch, value_batch, pos_batch. Source: docs/spec.md, Opening.";
 }
 
-def Hsa_TileAttendPairsOp : Hsa_TileOp<"attend_pairs", 9, 8> {
+def Hsa_TileAttendPairsOp : Hsa_TileOp<"attend_pairs", 10, 8> {
   let summary = "the same on keys and values in pairs of bf16: products of bf16 with sums in f32";
-  let description = "ins query, pair_query [TQ,D32], pair_k [P,D32/2,32], pair_v [P/2,Dv,32], panel_pos [P,16], panel_bad [P], panel_range [2], visible_lo, visible_hi; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,K], key_batch, value_batch, scores. Weights are rounded to bf16. Source: docs/spec.md, Exact.";
+  let description = "ins query, pair_query [TQ,D32], pair_k [P,D32/2,32], pair_v [P/2,Dv,32], panel_pos [P,16], panel_bad [P], panel_range [2], visible_lo, visible_hi, tile_rows; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,K], key_batch, value_batch, scores. Weights are rounded to bf16. Source: docs/spec.md, Exact.";
 }
-def Hsa_TileAttendLeafPairsOp : Hsa_TileOp<"attend_leaf_pairs", 8, 10> {
+def Hsa_TileAttendLeafPairsOp : Hsa_TileOp<"attend_leaf_pairs", 9, 10> {
   let summary = "leaves work_in[0 .. counts[0]) as attend_pairs reads panels: rounded to bf16 and put in pairs as they are met";
-  let description = "ins pair_query [TQ,D32], leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], work_in, counts [2], visible_lo, visible_hi; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,K], pair_keys [L,D32/2,32], pair_values [L/2,Dv,32], pair_pos [L,16], pair_bad [L] (zeros: the keys of the index are finite), pair_range [2]. Source: docs/spec.md, Precision.";
+  let description = "ins pair_query [TQ,D32], leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], work_in, counts [2], visible_lo, visible_hi, tile_rows; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,K], pair_keys [L,D32/2,32], pair_values [L/2,Dv,32], pair_pos [L,16], pair_bad [L] (zeros: the keys of the index are finite), pair_range [2]. Source: docs/spec.md, Precision.";
 }
 
 // ---- nodes
-def Hsa_TileStartMassOp : Hsa_TileOp<"start_mass", 2, 4> {
+def Hsa_TileStartMassOp : Hsa_TileOp<"start_mass", 3, 4> {
   let summary = "Z = near mass, Σ r² = 0";
-  let description = "ins max, sum; outs mass_max [TQ], mass_sum [TQ,16], mass_acc [TQ,16] (scratch), closed_r2 [TQ,16]. Source: docs/spec.md, Opening.";
+  let description = "ins max, sum, tile_rows; outs mass_max [TQ], mass_sum [TQ,16], mass_acc [TQ,16] (scratch), closed_r2 [TQ,16]. Source: docs/spec.md, Opening.";
 }
-def Hsa_TileRootMassOp : Hsa_TileOp<"root_mass", 8, 7> {
+def Hsa_TileRootMassOp : Hsa_TileOp<"root_mass", 9, 7> {
   let summary = "Z += Σ M over the roots on the worklist";
-  let description = "ins query, query_bands, node_mean [G,D,4], node_var [G,bands,4], node_scalar [G,5,4], level_params [4], work_in, counts; outs mass_max, mass_sum, mass_acc and scratch: scores, key_batch, var_batch, scalar_batch. Source: docs/spec.md, Opening.";
+  let description = "ins query, query_bands, node_mean [G,D,4], node_var [G,bands,4], node_scalar [G,5,4], level_params [4], work_in, counts, tile_rows; outs mass_max, mass_sum, mass_acc and scratch: scores, key_batch, var_batch, scalar_batch. Source: docs/spec.md, Opening.";
 }
 def Hsa_TileLogMassOp : Hsa_TileOp<"log_mass", 3, 4> {
-  let summary = "log_z = log2 Z; +inf behind the last query; state about Z: max = log_z";
-  let description = "ins mass_max, mass_sum, tile_rows [1]; outs log_z [TQ], max, sum, acc. Source: docs/spec.md, Opening.";
+  let summary = "log_z = log2 Z; state about Z: max = log_z";
+  let description = "ins mass_max, mass_sum, tile_rows; outs log_z [TQ], max, sum, acc. Source: docs/spec.md, Opening.";
 }
-def Hsa_TileScoreLevelOp : Hsa_TileOp<"score_level", 12, 13> {
+def Hsa_TileScoreLevelOp : Hsa_TileOp<"score_level", 13, 13> {
   let summary = "score the nodes on the worklist; open those with Σ r² > theta, close the others: state ∪= M (v̄ + tr y), closed_r2 += r²";
-  let description = "ins query, query_bands, node_mean, node_value [G,4,Dv], node_var, node_scalar, level_params, work_in, log_z, theta [1], query_apart [TQ,D], tilt [B,D,16]: σ Cᵀ in panels of 16 columns; outs work_out, counts, sum, acc (max is log_z) and scratch: scores, key_batch, value_batch, var_batch, scalar_batch, residual [64], tilt_rows [TQ,Dv]; closed_r2 [TQ,16]: sums of lanes, and scratch batch_r2 [TQ,64]. Source: docs/spec.md, Opening.";
+  let description = "ins query, query_bands, node_mean, node_value [G,4,Dv], node_var, node_scalar, level_params, work_in, log_z, theta [1], query_apart [TQ,D], tilt [B,D,16]: σ Cᵀ in panels of 16 columns, tile_rows; outs work_out, counts, sum, acc (max is log_z) and scratch: scores, key_batch, value_batch, var_batch, scalar_batch, residual [64], tilt_rows [TQ,Dv]; closed_r2 [TQ,16]: sums of lanes, and scratch batch_r2 [TQ,64]. Source: docs/spec.md, Opening.";
 }
-def Hsa_TileRootMassPairsOp : Hsa_TileOp<"root_mass_pairs", 8, 9> {
+def Hsa_TileRootMassPairsOp : Hsa_TileOp<"root_mass_pairs", 9, 9> {
   let summary = "root_mass with its products on pairs of bf16";
   let description = "As hsa.tile_root_mass, from pair_query [TQ,D32] for query; its scratch, then node_high, node_low [4,D32/2,32]: means as the sum of two bf16. Source: docs/spec.md, Precision.";
 }
-def Hsa_TileScoreLevelPairsOp : Hsa_TileOp<"score_level_pairs", 12, 18> {
+def Hsa_TileScoreLevelPairsOp : Hsa_TileOp<"score_level_pairs", 13, 18> {
   let summary = "score_level with its products on pairs of bf16";
   let description = "As hsa.tile_score_level, from pair_query [TQ,D32] for query; its scratch, then node_high, node_low [4,D32/2,32]: means and tilts as the sum of two bf16, pair_apart [TQ,D32], node_weights [TQ,64], node_values [2,Dv,32]. Source: docs/spec.md, Precision.";
 }

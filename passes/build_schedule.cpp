@@ -37,6 +37,7 @@ void buildEntry(OpBuilder& b, Location loc, const StageSpec& stage, StringRef na
   unsigned index = 0;
   for (const Term* term : llvm::concat<const Term* const>(ins, outs)) {
     if (term->home == Home::kStridedPort) function.setArgAttr(index, "hsa.strided", b.getUnitAttr());
+    if (term->name == "tile_rows") function.setArgAttr(index, "hsa.tile_rows", b.getUnitAttr());
     ++index;
   }
   OpBuilder::InsertionGuard guard(b);

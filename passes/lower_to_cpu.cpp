@@ -63,13 +63,17 @@ LogicalResult lowerEntry(func::FuncOp entry, ModuleOp variant, const TileShape& 
   for (Operation& op : entry.getBody().front().without_terminator()) {
     Emitter emit = emitterOf(op);
     if (!emit) return op.emitOpError("has no CPU emitter");
+    KernelEmitter emitter(b, variant, tile, params);
     SmallVector<Value> arguments;
     for (Value operand : op.getOperands()) {
       auto argument = dyn_cast<BlockArgument>(operand);
       if (!argument || !isa<MemRefType>(operand.getType())) return op.emitOpError("is not bufferized; run hsa-bufferize first");
-      arguments.push_back(lowered.getArgument(argument.getArgNumber()));
+      Value given = lowered.getArgument(argument.getArgNumber());
+      if (entry.getArgAttr(argument.getArgNumber(), "hsa.tile_rows"))
+        emitter.tileRows = given;
+      else
+        arguments.push_back(given);
     }
-    KernelEmitter emitter(b, variant, tile, params);
     emit(emitter, arguments);
   }
   func::ReturnOp::create(b);

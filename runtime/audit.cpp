@@ -80,6 +80,7 @@ void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, co
     Worker& worker = workers.local();
     for (size_t part = 1; part < kAuditShards; ++part) shards[s].state.Merge(shards[s + part].state);
     shards[s].state.Put(worker);
+    worker.SetTileRows(shards[s].tile.rows());
     std::vector<float> rows, lse;
     io.Finish(worker, rows, lse);
     std::copy_n(rows.begin(), shards[s].tile.rows() * dv, shards[s].exact);

@@ -121,9 +121,7 @@ void TileOpener::ScoreTree(Worker& worker, const SplatNodes& nodes, const Tile& 
   nodes.BindReference(worker);
   worker.Call(bands_);
   RootMass(worker, nodes, units);
-  const auto tile_rows = static_cast<int32_t>(tile.rows());
   const auto rows = static_cast<double>(tile.rows());
-  worker.Bind("tile_rows", &tile_rows, {1});
   worker.Call(log_mass_);
   const auto limit = static_cast<float>(threshold);
   worker.Bind("theta", &limit, {1});

@@ -110,10 +110,11 @@ class ExactRun {
       const int64_t chunk = ChunkPanels(panels->panels);
       for (int64_t panel = 0; panel < panels->panels; panel += chunk)
         for (size_t i = 0; i < tiles.size(); ++i)
-          Attend(worker, memory[i], bounds[i], segment * segment_, panel, std::min(panel + chunk, panels->panels));
+          Attend(worker, memory[i], tiles[i].rows(), bounds[i], segment * segment_, panel, std::min(panel + chunk, panels->panels));
     }
     for (size_t i = 0; i < tiles.size(); ++i) {
       memory[i].Point(worker);
+      worker.SetTileRows(tiles[i].rows());
       io_.Store(worker, tiles[i]);
     }
     near_.Add(SecondsSince(start));
@@ -130,13 +131,14 @@ class ExactRun {
   }
 
   // Panels [first, end) of the segment that starts at first_key.
-  void Attend(Worker& worker, TileMemory& memory, const TileBounds& bounds, int64_t first_key, int64_t first, int64_t end) {
+  void Attend(Worker& worker, TileMemory& memory, int64_t rows, const TileBounds& bounds, int64_t first_key, int64_t first, int64_t end) {
     const int64_t batch = pairs_ ? kPairSegmentKeys : kBatchKeys;
     const int64_t visible = std::max<int64_t>(bounds.most_hi + 1 - first_key, 0);  // keys of the segment that some query may see
     const int64_t last = std::min(end, (visible + batch - 1) / batch * batch / kPanelKeys);
     if (last <= first) return;
     const std::array<int32_t, 2> range = {static_cast<int32_t>(first), static_cast<int32_t>(last)};
     memory.Point(worker);
+    worker.SetTileRows(rows);
     bounds.Bind(worker, g_);
     worker.Bind("panel_range", range.data(), {2});
     worker.Call(attend_);

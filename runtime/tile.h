@@ -96,6 +96,7 @@ class TileIo {
       SpreadNaN(rows, r, d);
       finite += rows.bad[r] == 0;
     }
+    worker.SetTileRows(tile.rows());
     worker.Bind("q_rows", rows.rows.data(), {tile.rows(), d});
     worker.Call(load_);
     return finite;

@@ -68,6 +68,9 @@ class Worker {
   void Point(std::string_view name, float* data);
   int64_t BufferFloats(std::string_view name) const;
 
+  // Queries of the worker's tile: what stages of a tile work on.
+  void SetTileRows(int64_t rows) { tile_rows_ = static_cast<int32_t>(rows), Bind("tile_rows", &tile_rows_, {1}); }
+
   void Call(const Program::Stage& stage);
 
  private:
@@ -82,6 +85,7 @@ class Worker {
   int BufferSlot(std::string_view name) const;
 
   const format::PlanHeader& header_;
+  int32_t tile_rows_ = 0;
   std::unique_ptr<std::byte[], void (*)(std::byte*)> arena_;
   std::vector<Descriptor> descriptors_;  // ports, then buffers
 };

@@ -19,8 +19,14 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // it. A weight of 1 stays 1.
 constexpr double kCutGain = 1.0027;
 
+// The live rows among the R from `first` on.
+void forEachRowFrom(KernelEmitter& e, Value first, function_ref<void(Value row)> body) {
+  Value left = arith::SubIOp::create(e.b, e.liveRows(), first);
+  e.forEach(e.index(0), e.minIndex(left, e.index(e.params.pairRows())), 1, body);
+}
+
 void emitMask(KernelEmitter& e, const PairBatch& batch, Value first, Value panel) {
-  e.forEach(e.params.pairRows(), 1, [&](Value row) {
+  forEachRowFrom(e, first, [&](Value row) {
     Value query = e.addIndex(first, row);
     Value lo = e.spread(e.get(batch.visible.lo, {query})), hi = e.spread(e.get(batch.visible.hi, {query}));
     e.forEach(e.params.pairKeys(), kPanelKeys, [&](Value key) {
@@ -34,7 +40,7 @@ void emitMask(KernelEmitter& e, const PairBatch& batch, Value first, Value panel
 // weights = gain 2^(σ log2 e score - max) cut to bf16, their sum, times the gain as well, in f32. The max is looked at lane by lane; its own value only where it grows.
 void emitWeights(KernelEmitter& e, const PairBatch& batch, Value first) {
   const int64_t vectors = e.params.pairKeys() / kPanelKeys;
-  e.forEach(e.params.pairRows(), 1, [&](Value row) {
+  forEachRowFrom(e, first, [&](Value row) {
     Value query = e.addIndex(first, row), scale = e.f32s(e.params.logScale());
     SmallVector<Value> scores;
     for (int64_t v = 0; v < vectors; ++v) scores.push_back(e.load(batch.scores, {row, e.index(v * kPanelKeys)}));
@@ -63,7 +69,7 @@ Bounds boundsOfRows(KernelEmitter& e, Value rows, Value first) {
 }
 
 void emitScaleSums(KernelEmitter& e, const PairBatch& batch, Value first, double factor) {
-  e.forEach(e.params.pairRows(), 1, [&](Value row) {
+  forEachRowFrom(e, first, [&](Value row) {
     SmallVector<Value> at = {e.addIndex(first, row), e.index(0)};
     e.store(e.mul(e.load(batch.state.sum, at), e.f32s(factor)), batch.state.sum, at);
   });
@@ -72,7 +78,7 @@ void emitScaleSums(KernelEmitter& e, const PairBatch& batch, Value first, double
 void emitAttendTiles(KernelEmitter& e, const PairBatch& batch) {
   const int64_t panels = e.params.pairKeys() / kPanelKeys;
   Value begin = e.toIndex(e.get(batch.range, {e.index(0)})), end = e.toIndex(e.get(batch.range, {e.index(1)}));
-  e.forEach(e.params.tileQueries, e.params.pairRows(), [&](Value first) {
+  e.forEach(e.index(0), e.liveRows(), e.params.pairRows(), [&](Value first) {
     const Bounds lo = boundsOfRows(e, batch.visible.lo, first), hi = boundsOfRows(e, batch.visible.hi, first);
     emitScaleSums(e, batch, first, kCutGain);
     e.forEach(begin, end, panels, [&](Value panel) {

@@ -83,7 +83,7 @@ void emitScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, in
 
 void emitSoftmaxBatch(KernelEmitter& e, Value scores, ValueRange state) {
   const int64_t vectors = kBatchKeys / e.lanes();
-  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+  e.forEachRow([&](Value row) {
     SmallVector<Value> s;
     for (int64_t v = 0; v < vectors; ++v) s.push_back(e.load(scores, {row, e.index(v * e.lanes())}));
     SmallVector<Value> tops(s);
@@ -130,7 +130,7 @@ void emitValueBatch(KernelEmitter& e, Value weights, Value panels, Value acc) {
   const int64_t width = e.lanes() * e.tile.vectors, whole = e.params.paddedValueDim / width * width;
   TileShape narrow = e.tile;  // for the 16 columns that are left under a tile of 32
   narrow.vectors = 1;
-  KernelEmitter last(e.b, e.module, narrow, e.params);
+  KernelEmitter last(e.b, e.module, narrow, e.params, e.tileRows);
   e.forEachRowBlock([&](Value first, int64_t count) {
     if (whole > 0)
       e.forEach(whole, width, [&](Value column) {
@@ -142,7 +142,7 @@ void emitValueBatch(KernelEmitter& e, Value weights, Value panels, Value acc) {
 }
 
 void emitMaskBatch(KernelEmitter& e, Value scores, Value positions, Value lo, Value hi) {
-  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+  e.forEachRow([&](Value row) {
     Value rowLo = e.spread(e.get(lo, {row})), rowHi = e.spread(e.get(hi, {row}));
     for (int64_t key = 0; key < kBatchKeys; key += e.lanes()) {
       Value position = e.load(positions, {e.index(key / kPanelKeys), e.index(key % kPanelKeys)});
@@ -155,7 +155,7 @@ void emitMaskBatch(KernelEmitter& e, Value scores, Value positions, Value lo, Va
 
 // As emitValueBatch, but a value is touched only by the queries that see its key: 0 · Inf would be NaN.
 void emitValueBatchMasked(KernelEmitter& e, Value weights, Value values, Value positions, Value lo, Value hi, Value acc) {
-  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+  e.forEachRow([&](Value row) {
     Value rowLo = e.get(lo, {row}), rowHi = e.get(hi, {row});
     e.forEach(kBatchPanels, 1, [&](Value panel) {
       e.forEach(kPanelKeys, 1, [&](Value key) {

@@ -14,7 +14,7 @@ using namespace mlir;  // NOLINT
 void emitStartMass(KernelEmitter& e, ValueRange arguments) {
   Value max = arguments[0], sum = arguments[1], massMax = arguments[2], massSum = arguments[3], unused = arguments[4],
         closed = arguments[5];
-  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+  e.forEachRow([&](Value row) {
     e.set(e.get(max, {row}), massMax, {row});
     for (int64_t c = 0; c < kSumLanes; c += e.lanes()) {
       e.store(e.load(sum, {row, e.index(c)}), massSum, {row, e.index(c)});
@@ -49,21 +49,19 @@ void emitRootMassPairs(KernelEmitter& e, ValueRange arguments) {
   addRootMass(e, products, arguments);
 }
 
-// log_z = max + log2 Σ; +inf behind the last query, so that its residuals are 0. From here on the state is measured from Z: what a node weighs is then
+// log_z = max + log2 Σ. From here on the state is measured from Z: what a node weighs is then
 // its share of Z, and no level need look for a maximum. Where Z is no number the state stays as it is.
 void emitLogMass(KernelEmitter& e, ValueRange arguments) {
-  Value massMax = arguments[0], massSum = arguments[1], tileRows = arguments[2], logZ = arguments[3];
-  const TileState state{arguments[4], arguments[5], arguments[6]};
+  Value massMax = arguments[0], massSum = arguments[1], logZ = arguments[2];
+  const TileState state{arguments[3], arguments[4], arguments[5]};
   Value infinity = e.f32(std::numeric_limits<double>::infinity());
-  Value rows = e.toIndex(e.get(tileRows, {e.index(0)}));
-  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+  e.forEachRow([&](Value row) {
     Value total = e.load(massSum, {row, e.index(0)});
     for (int64_t c = e.lanes(); c < kSumLanes; c += e.lanes()) total = e.add(total, e.load(massSum, {row, e.index(c)}));
     Value log = e.reduceMax(e.add(e.spread(e.get(massMax, {row})), e.log2(e.spread(e.reduceAdd(total)))));
-    Value live = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ult, row, rows);
-    e.set(e.select(live, log, infinity), logZ, {row});
+    e.set(log, logZ, {row});
     Value finite = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLT, math::AbsFOp::create(e.b, log), infinity);
-    e.when(arith::AndIOp::create(e.b, live, finite), [&] { emitRescaleRow(e, row, e.get(state.max, {row}), log, state); });
+    e.when(finite, [&] { emitRescaleRow(e, row, e.get(state.max, {row}), log, state); });
   });
 }
 

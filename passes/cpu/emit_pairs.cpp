@@ -74,7 +74,7 @@ void emitPackPairs(KernelEmitter& e, ValueRange arguments) {
 void emitPairQuery(KernelEmitter& e, ValueRange arguments) {
   Value query = arguments[0], pairs = arguments[1];
   const int64_t whole = e.params.paddedHeadDim / kPairPanelKeys * kPairPanelKeys;
-  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+  e.forEachRow([&](Value row) {
     auto rounded = [&](Value d) { return roundToNearestEven(e, e.load(query, {row, d})); };
     if (whole > 0)
       e.forEach(whole, kPairPanelKeys, [&](Value d) {

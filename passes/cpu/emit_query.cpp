@@ -15,7 +15,7 @@ void emitLoadQuery(KernelEmitter& e, ValueRange arguments) {
   Value rows = arguments[0], query = arguments[1];
   TileState state{arguments[2], arguments[3], arguments[4]};
   Value live = e.dim(rows, 0), zero = e.f32s(0);
-  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+  e.forEachRow([&](Value row) {
     e.forEach(e.params.paddedHeadDim, e.lanes(), [&](Value d) { e.store(zero, query, {row, d}); });
     e.set(e.f32(kNoMax), state.max, {row});
     for (int64_t c = 0; c < kSumLanes; c += e.lanes()) e.store(zero, state.sum, {row, e.index(c)});
@@ -30,7 +30,7 @@ void emitLoadQuery(KernelEmitter& e, ValueRange arguments) {
 void emitQueryBands(KernelEmitter& e, ValueRange arguments) {
   Value query = arguments[0], reference = arguments[1], bands = arguments[2], apart = arguments[3];
   const int64_t width = e.params.bandWidth();
-  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+  e.forEachRow([&](Value row) {
     e.forEach(e.params.paddedHeadDim, e.lanes(),
               [&](Value d) { e.store(e.sub(e.load(query, {row, d}), e.load(reference, {d})), apart, {row, d}); });
     e.forEach(e.params.bands, 1, [&](Value band) {
@@ -49,7 +49,7 @@ void emitQueryBands(KernelEmitter& e, ValueRange arguments) {
 void emitFinish(KernelEmitter& e, ValueRange arguments) {
   TileState state{arguments[0], arguments[1], arguments[2]};
   Value output = arguments[3], lse = arguments[4];
-  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+  e.forEachRow([&](Value row) {
     Value total = e.load(state.sum, {row, e.index(0)});
     for (int64_t c = e.lanes(); c < kSumLanes; c += e.lanes()) total = e.add(total, e.load(state.sum, {row, e.index(c)}));
     total = e.spread(e.reduceAdd(total));

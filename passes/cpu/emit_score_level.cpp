@@ -45,7 +45,7 @@ void emitClose(KernelEmitter& e, const NodeBatch& batch, Value shares, Value eac
   for (int64_t node = 0; node < kBatchKeys; node += e.lanes())
     keep.push_back(arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, e.load(batch.scalars, {e.index(0), e.index(node)}),
                                          e.f32s(-std::numeric_limits<double>::infinity())));
-  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+  e.forEachRow([&](Value row) {
     for (int64_t lane = 0; lane < kSumLanes; lane += e.lanes()) {
       Value total = e.load(sum, {row, e.index(lane)}), doubt = e.load(closed, {row, e.index(lane)});
       for (int64_t node = lane; node < kBatchKeys; node += kSumLanes) {
@@ -75,7 +75,7 @@ void emitTiltRows(KernelEmitter& e, NodeProducts& products, Value tilt, Value ro
   for (int64_t first = 0; first < e.params.paddedValueDim; first += kBatchKeys) {
     products.tilt(e.slice(tilt, e.index(first / kPanelKeys), kBatchPanels), product);
     const int64_t count = std::min<int64_t>(kBatchKeys, e.params.paddedValueDim - first);
-    e.forEach(e.params.tileQueries, 1, [&](Value row) {
+    e.forEachRow([&](Value row) {
       e.forEach(count, e.lanes(), [&](Value c) { e.store(e.load(product, {row, c}), rows, {row, e.addIndex(c, e.index(first))}); });
     });
   }

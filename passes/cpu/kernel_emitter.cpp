@@ -170,10 +170,14 @@ Value KernelEmitter::rarely(Value condition, Value otherwise, function_ref<Value
   return branch.getResult(0);
 }
 
+Value KernelEmitter::liveRows() { return tileRows ? toIndex(get(tileRows, {index(0)})) : index(params.tileQueries); }
+
 void KernelEmitter::forEachRowBlock(function_ref<void(Value, int64_t)> body) {
   const int64_t whole = params.tileQueries / tile.rows * tile.rows, rest = params.tileQueries - whole;
-  if (whole > 0) forEach(whole, tile.rows, [&](Value first) { body(first, tile.rows); });
-  if (rest > 0) body(index(whole), rest);
+  Value live = liveRows();
+  if (whole > 0) forEach(index(0), minIndex(live, index(whole)), tile.rows, [&](Value first) { body(first, tile.rows); });
+  if (rest == 0) return;
+  when(arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, live, index(whole)), [&] { body(index(whole), rest); });
 }
 
 MemRefType KernelEmitter::blockType(ArrayRef<int64_t> shape, Type element) {
@@ -182,22 +186,28 @@ MemRefType KernelEmitter::blockType(ArrayRef<int64_t> shape, Type element) {
   return MemRefType::get(shape, element, StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, strides));
 }
 
-func::FuncOp KernelEmitter::call(StringRef name, ArrayRef<MemRefType> types, ValueRange arguments,
+func::FuncOp KernelEmitter::call(StringRef base, ArrayRef<MemRefType> types, ValueRange arguments,
                                  function_ref<void(KernelEmitter&, ValueRange)> body) {
+  const std::string name = tileRows ? base.str() : base.str() + "_all";  // rows
+  SmallVector<Value> passed(arguments);
+  SmallVector<Type> inputs(types.begin(), types.end());
+  if (tileRows) passed.push_back(tileRows), inputs.push_back(blockType({1}, b.getI32Type()));
   auto function = module.lookupSymbol<func::FuncOp>(name);
   if (!function) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToEnd(module.getBody());
-    SmallVector<Type> inputs(types.begin(), types.end());
     function = func::FuncOp::create(b, name, b.getFunctionType(inputs, {}));
     function.setPrivate();
     function->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));  // one copy, shared by the entries
     b.setInsertionPointToStart(function.addEntryBlock());
-    body(*this, function.getArguments());
+    ValueRange given = function.getArguments();
+    Value outside = std::exchange(tileRows, tileRows ? given.back() : Value());
+    body(*this, given.take_front(types.size()));
+    tileRows = outside;
     func::ReturnOp::create(b);
   }
   SmallVector<Value> operands;
-  for (auto [argument, type] : llvm::zip_equal(arguments, function.getFunctionType().getInputs()))
+  for (auto [argument, type] : llvm::zip_equal(passed, function.getFunctionType().getInputs()))
     operands.push_back(argument.getType() == type ? argument : Value(memref::CastOp::create(b, type, argument)));
   func::CallOp::create(b, function, operands);
   return function;

@@ -40,13 +40,15 @@ struct KernelParams {
 
 class KernelEmitter {
  public:
-  KernelEmitter(mlir::ImplicitLocOpBuilder& builder, mlir::ModuleOp module, const TileShape& tile, const KernelParams& params)
-      : b(builder), module(module), tile(tile), params(params) {}
+  KernelEmitter(mlir::ImplicitLocOpBuilder& builder, mlir::ModuleOp module, const TileShape& tile, const KernelParams& params,
+                Value tileRows = {})
+      : b(builder), module(module), tile(tile), params(params), tileRows(tileRows) {}
 
   mlir::ImplicitLocOpBuilder& b;
   mlir::ModuleOp module;  // of the variant: private functions are added to it
   const TileShape& tile;
   const KernelParams& params;
+  Value tileRows;  // [1] i32: queries of the tile that exist; where it is null, all of them do
 
   int64_t lanes() const { return tile.lanes; }
   mlir::VectorType vectorOf(Type element) const;
@@ -112,13 +114,16 @@ class KernelEmitter {
   // body() where the condition holds, else `otherwise`: a branch, for what is rare and dear.
   Value rarely(Value condition, Value otherwise, llvm::function_ref<Value()> body);
 
-  // Row-blocks of the register tile over tileQueries rows: body(first row, rows), the ragged last block unrolled on its own.
+  // Queries of the tile that exist, and loops over them: a tile of one query costs a block of rows, not a tile.
+  Value liveRows();
+  void forEachRow(llvm::function_ref<void(Value row)> body) { forEach(index(0), liveRows(), 1, body); }
+  // Row-blocks of the register tile that have a live row: body(first row, rows), the ragged last block of a whole tile unrolled on its own.
   void forEachRowBlock(llvm::function_ref<void(Value first, int64_t rows)> body);
 
   // A memref with identity strides and any offset: what private functions take.
   MemRefType blockType(llvm::ArrayRef<int64_t> shape, Type element);
 
-  // Calls the private function `name`, made by `body` on first use, and returns it. Arguments are cast to the declared types.
+  // Calls the private function `name`, made by `body` on first use, and returns it. Arguments are cast to the declared types; tileRows goes with them.
   mlir::func::FuncOp call(llvm::StringRef name, llvm::ArrayRef<MemRefType> types, ValueRange arguments,
                           llvm::function_ref<void(KernelEmitter&, ValueRange)> body);
 };

@@ -39,7 +39,7 @@ void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Valu
     Value constant = scalar(0), c = scalar(1), halfC2 = scalar(2);
     SmallVector<Value> variances;
     for (int64_t band = 0; band < e.params.bands; ++band) variances.push_back(e.load(var, {panel, e.index(band), place}));
-    SmallVector<Value> sum = e.fold(e.index(0), e.index(e.params.tileQueries), 1, {e.f32s(0)}, [&](Value row, ValueRange carried) {
+    SmallVector<Value> sum = e.fold(e.index(0), e.liveRows(), 1, {e.f32s(0)}, [&](Value row, ValueRange carried) {
       Value s2 = e.f32s(kLeastSpread);
       for (int64_t band = 0; band < e.params.bands; ++band)
         s2 = e.multiplyAdd(e.spread(e.get(queryBands, {row, e.index(band)})), variances[band], s2);
@@ -122,7 +122,7 @@ void callTiltBatch(KernelEmitter& e, Value weights, const NodeBatch& batch, Valu
   GainTypes t = gainTypes(e);
   MemRefType values = e.blockType({e.params.tileQueries, e.params.paddedValueDim}, e.b.getF32Type());
   e.call("tilt_batch", {t.scores, t.scalars, values, values}, {weights, batch.scalars, tiltRows, acc}, [](KernelEmitter& in, ValueRange a) {
-    in.forEach(in.params.tileQueries, 1, [&](Value row) {
+    in.forEachRow([&](Value row) {
       Value share = in.fold(in.index(0), in.index(kBatchKeys), in.lanes(), {in.f32s(0)}, [&](Value node, ValueRange carried) {
         return SmallVector<Value>{in.multiplyAdd(in.load(a[0], {row, node}), in.load(a[1], {in.index(3), node}), carried[0])};
       })[0];

@@ -60,7 +60,7 @@ void emitSplitPanels(KernelEmitter& e, Value panels, Value high, Value low) {
 }
 
 void emitPairWeights(KernelEmitter& e, Value weights, Value pairs) {
-  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+  e.forEachRow([&](Value row) {
     for (int64_t node = 0; node < kBatchKeys; node += kPairPanelKeys) {
       auto bits = [&](int64_t at) { return roundFinite(e, e.load(weights, {row, e.index(at)})); };
       storePairs(e, pairUp(e, bits(node), bits(node + kPanelKeys)), pairs, {row, e.index(node)});
@@ -101,7 +101,7 @@ void TileProducts::multiply(Value rows, Value columns, Value out) {
           [](KernelEmitter& in, ValueRange a) { emitSplitPanels(in, a[0], a[1], a[2]); });
   func::FuncOp tiles = e_.call("node_scores_tiles", {t.pairRows, t.pairPanels, t.pairPanels, t.weights},
                                {rows, scratch_.high, scratch_.low, out}, [](KernelEmitter& in, ValueRange a) {
-                                 in.forEach(in.params.tileQueries, in.params.pairRows(), [&](Value first) {
+                                 in.forEach(in.index(0), in.liveRows(), in.params.pairRows(), [&](Value first) {
                                    emitTileScores(in, a[0], first, {a[1], a[2]}, in.index(0), kBatchKeys, a[3], first);
                                  });
                                });
@@ -116,7 +116,7 @@ void TileProducts::values(Value weights, Value values, Value acc) {
           [](KernelEmitter& in, ValueRange a) { emitPairValues(in, a[0], a[1]); });
   func::FuncOp tiles = e_.call("node_values_tiles", {t.pairWeights, t.pairValues, t.acc}, {scratch_.weights, scratch_.values, acc},
                                [](KernelEmitter& in, ValueRange a) {
-                                 in.forEach(in.params.tileQueries, in.params.pairRows(), [&](Value first) {
+                                 in.forEach(in.index(0), in.liveRows(), in.params.pairRows(), [&](Value first) {
                                    emitTileValues(in, a[0], first, a[1], in.index(0), kBatchKeys, a[2], first);
                                  });
                                });

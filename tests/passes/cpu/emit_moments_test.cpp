@@ -189,7 +189,9 @@ TEST_P(MomentsTest, BandsOfAQuery) {
   for (int64_t r = 0; r < 64; ++r)
     for (int64_t d = 0; d < d_; ++d) query(r, d) = Normal();
   const Array<float> reference = Reference();
-  kernels_.Call("query_bands", {&query, &reference, &bands, &apart});
+  Array<int32_t> rows({1});
+  rows.Fill(kTileQueries);
+  kernels_.Call("query_bands", {&query, &reference, &rows, &bands, &apart});
   for (int64_t r = 0; r < 64; ++r)
     for (int64_t band = 0; band < 8; ++band) {
       const auto [lo, hi] = Band(band);
