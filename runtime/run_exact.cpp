@@ -168,14 +168,17 @@ class ExactRun {
 
 absl::Status RunExact(const Job& job, RunReport& report) {
   const Geometry& g = job.geometry;
-  const int64_t segment = job.options.segment_tokens > 0 ? std::min(job.options.segment_tokens, std::max<int64_t>(g.keys, 1)) : g.segment;
+  // The queries of a tile read a segment once: it is packed into memory that the next one takes over, and stays in the second-level cache.
+  const bool once = g.queries <= g.tile;
+  const int64_t usual = once ? g.mini : g.segment;
+  const int64_t segment = job.options.segment_tokens > 0 ? std::min(job.options.segment_tokens, std::max<int64_t>(g.keys, 1)) : usual;
   const int64_t segments = (g.keys + segment - 1) / segment * g.kv_heads;
   // Besides its pinned segment a thread has the segment's rows as f32, the partial results of a task and the worker's arena.
   const int64_t resident = ReadsPairs(job) ? KeyPairBytes(g, segment) : KeyPanelBytes(g, segment);
   const int64_t rows = segment * (g.padded_head_dim + g.padded_value_dim + 2) * 4;
   const int64_t task = (g.window / g.tile) * g.group() * g.tile * (g.padded_head_dim + g.padded_value_dim + 17) * 4;
   const int64_t per_thread = rows + task + static_cast<int64_t>(job.plan.header().arena_bytes());
-  int64_t capacity = std::max<int64_t>(segments, job.threads);
+  int64_t capacity = once ? job.threads : std::max<int64_t>(segments, job.threads);
   if (const int64_t budget = job.options.memory_budget_bytes; budget > 0) {
     const int64_t least = job.threads * (per_thread + resident);
     if (budget < least)
