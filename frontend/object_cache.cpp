@@ -16,7 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "frontend/read_file.h"
 
@@ -58,6 +57,24 @@ std::string MakeDirectory(const std::string& directory) {
   return "";
 }
 
+// Empty, or what the system says. No fsync: after a power failure the file may be cut short, which the reader's check finds, and waiting for the
+// disk costs more than compiling again.
+std::string Write(const std::string& path, std::string_view bytes) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return strerror(errno);
+  while (!bytes.empty()) {
+    const ssize_t wrote = write(fd, bytes.data(), bytes.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) {
+      const std::string reason = strerror(errno);
+      close(fd);
+      return reason;
+    }
+    bytes.remove_prefix(static_cast<size_t>(wrote));
+  }
+  return close(fd) == 0 ? "" : strerror(errno);  // some file systems find out only now that the disk is full
+}
+
 }  // namespace
 
 std::string DefaultCacheDirectory() {
@@ -95,7 +112,10 @@ std::optional<std::string> ObjectCache::Get(const std::string& key) {
 void ObjectCache::Put(const std::string& key, std::string_view bytes) {
   if (!usable_) return;
   const std::string path = Path(key), temporary = TemporaryName(path);
-  if (!Write(temporary, bytes)) return;
+  if (const std::string reason = Write(temporary, bytes); !reason.empty()) {
+    unlink(temporary.c_str());
+    return Fail(path, reason);
+  }
   if (rename(temporary.c_str(), path.c_str()) != 0) {
     Fail(path, strerror(errno));
     unlink(temporary.c_str());
@@ -106,28 +126,6 @@ void ObjectCache::Put(const std::string& key, std::string_view bytes) {
 
 void ObjectCache::Drop(const std::string& key) {
   if (usable_) unlink(Path(key).c_str());
-}
-
-bool ObjectCache::Write(const std::string& temporary, std::string_view bytes) {
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) {
-    Fail(directory_, strerror(errno));
-    return false;
-  }
-  const absl::Cleanup close_fd = [fd] { close(fd); };
-  // No fsync: after a power failure the file may be cut short, which the reader's check finds, and waiting for the disk costs more than
-  // compiling again.
-  while (!bytes.empty()) {
-    const ssize_t wrote = write(fd, bytes.data(), bytes.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) {
-      Fail(temporary, strerror(errno));
-      unlink(temporary.c_str());
-      return false;
-    }
-    bytes.remove_prefix(static_cast<size_t>(wrote));
-  }
-  return true;
 }
 
 // Other processes may remove files meanwhile: a file that is gone is no error here.

@@ -33,7 +33,6 @@ class ObjectCache {
  private:
   std::string Path(const std::string& key) const;
   void Fail(const std::string& path, const std::string& reason);
-  bool Write(const std::string& temporary, std::string_view bytes);
   void Shrink(const std::string& keep);
 
   std::string directory_;
