@@ -14,6 +14,7 @@
 #include "frontend/import_mlir.h"
 #include "frontend/read_file.h"
 #include "frontend/target_cpu.h"
+#include "runtime/cache_directory.h"
 #include "runtime/format/check_plan.h"
 
 namespace hsa::frontend {

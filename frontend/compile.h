@@ -18,7 +18,7 @@ struct CompileOptions {
   std::vector<std::string> cpus = {"native"};  // one variant of the code for each: "native", or LLVM's name for a processor
   Precision precision = Precision::kF32;       // of the products of exact attention
   bool use_cache = true;
-  std::string cache_dir;                     // empty: DefaultCacheDirectory()
+  std::string cache_dir;                     // empty: DefaultCacheDirectory(), of runtime/cache_directory.h
   int64_t cache_bytes = kDefaultCacheBytes;  // the plans used longest ago go when there are more
 };
 

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
@@ -18,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "frontend/read_file.h"
+#include "runtime/cache_directory.h"
 
 namespace hsa::frontend {
 namespace {
@@ -44,19 +44,6 @@ bool UsedBefore(const Entry& a, const Entry& b) {
   return std::pair(a.used.tv_sec, a.used.tv_nsec) < std::pair(b.used.tv_sec, b.used.tv_nsec);
 }
 
-// Empty, or why there can be no cache in `directory`.
-std::string MakeDirectory(const std::string& directory) {
-  if (directory.empty()) return "neither XDG_CACHE_HOME nor HOME names a directory";
-  std::error_code error;
-  fs::create_directories(fs::path(directory).parent_path(), error);  // mkdir reports what this could not do
-  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return strerror(errno);
-  struct stat info;
-  if (stat(directory.c_str(), &info) != 0) return strerror(errno);
-  if (!S_ISDIR(info.st_mode)) return "is not a directory";
-  if ((info.st_mode & S_IWOTH) != 0) return "everybody may write to it, and it would hold machine code";
-  return "";
-}
-
 // Empty, or what the system says. No fsync: after a power failure the file may be cut short, which the reader's check finds, and waiting for the
 // disk costs more than compiling again.
 std::string Write(const std::string& path, std::string_view bytes) {
@@ -77,16 +64,8 @@ std::string Write(const std::string& path, std::string_view bytes) {
 
 }  // namespace
 
-std::string DefaultCacheDirectory() {
-  const char* cache_home = std::getenv("XDG_CACHE_HOME");
-  if (cache_home != nullptr && cache_home[0] == '/') return absl::StrCat(cache_home, "/hsa");
-  const char* home = std::getenv("HOME");
-  if (home != nullptr && home[0] == '/') return absl::StrCat(home, "/.cache/hsa");
-  return "";
-}
-
 ObjectCache::ObjectCache(std::string directory, int64_t max_bytes) : directory_(std::move(directory)), max_bytes_(max_bytes) {
-  const std::string reason = MakeDirectory(directory_);
+  const std::string reason = MakeCacheDirectory(directory_);
   usable_ = reason.empty();
   if (!usable_) Fail(directory_.empty() ? "cache" : directory_, reason);
 }

@@ -242,6 +242,25 @@ fi
 works cache_unusable out/x.hsaplan -- env XDG_CACHE_HOME="$work/no_folder" "$compile" "$examples/causal_gqa.textproto" -o out/x.hsaplan
 says_once cache_unusable 'no_folder/hsa: .*; plans are not cached'
 
+# A profile of the machine that cannot be used: the run is good, and one line of its report says so. 8,192 keys turn on it.
+profiled() { works "$1" out/o.safetensors -- "${run[@]}" --in long.safetensors --report out/r.json --machine-profile "$2"; }
+warns() {  # NAME PATTERN
+  [[ -z $only || $only == "$1" ]] || return 0
+  (($(grep -c 'machine profile' out/r.json) == 1)) && grep -qE -- "machine profile: $2" out/r.json || { cp out/r.json stderr; wrong "$1" "the report has no one line with /$2/"; }
+}
+profiled profile_missing machine.json
+[[ -n $only || $(grep -c 'machine profile' out/r.json) == 0 ]] || wrong profile_missing "a warning about a file that need not be there"
+sed -i 's/"cpu": "/"cpu": "Z80 /' machine.json
+profiled profile_other_cpu machine.json
+warns profile_other_cpu "machine.json: has cpu 'Z80 .*measured again"
+profiled profile_replaced machine.json
+[[ -n $only || $(grep -c 'machine profile' out/r.json) == 0 ]] || wrong profile_replaced "the profile was not replaced"
+truncate -s 40 machine.json
+profiled profile_truncated machine.json
+warns profile_truncated 'machine.json: is damaged: no JSON object; measured again'
+profiled profile_no_folder no/such/machine.json
+warns profile_no_folder 'no/such/machine.json: cannot write: .*; the next run will measure again'
+
 # Ctrl-C in the middle of a run of many seconds. --foreground: without it, timeout signals the process and its group, so that it gets two, and
 # the second one ends it at once.
 input endless.safetensors q:BF16:3x131072x64 k:BF16:1x131072x64 v:BF16:1x131072x64
