@@ -14,6 +14,7 @@
 #include "frontend/import_mlir.h"
 #include "frontend/read_file.h"
 #include "frontend/target_cpu.h"
+#include "runtime/cache_directory.h"
 #include "runtime/format/check_plan.h"
 
 namespace hsa::frontend {
@@ -28,11 +29,19 @@ absl::Status Accept(std::string bytes, const std::string& name, CompileResult& r
   return absl::OkStatus();
 }
 
+// An entry is a plan with its key behind it: a file that came under this name in any other way, sound as it may be, is the plan of another graph.
+absl::Status Read(std::string entry, const std::string& key, CompileResult& result) {
+  const std::string name = absl::StrCat("cache entry ", key);
+  if (!entry.ends_with(key)) return absl::DataLossError(absl::StrCat(name, ": was cut short or not written under this name"));
+  entry.resize(entry.size() - key.size());
+  return Accept(std::move(entry), name, result);
+}
+
 // True when the cache had a sound plan. A damaged one is dropped, with a warning.
 bool Recall(ObjectCache& cache, const std::string& key, CompileResult& result) {
   std::optional<std::string> entry = cache.Get(key);
   if (!entry.has_value()) return false;
-  const absl::Status sound = Accept(*std::move(entry), absl::StrCat("cache entry ", key), result);
+  const absl::Status sound = Read(*std::move(entry), key, result);
   if (sound.ok()) return true;
   result.warnings.push_back(absl::StrCat(std::string(sound.message()), "; compiled again"));
   cache.Drop(key);
@@ -54,9 +63,10 @@ absl::Status RecallOrBuild(const Graph& graph, const CompileOptions& options, Co
   result.cache_hit = Recall(cache, key, result);
   if (!result.cache_hit) {
     if (absl::Status built = Build(graph, options, result); !built.ok()) return built;
-    cache.Put(key, result.plan_bytes);
+    cache.Put(key, absl::StrCat(result.plan_bytes, key));
   }
-  if (!cache.problem().empty()) result.warnings.push_back(cache.problem());
+  result.cached = cache.problem().empty();
+  if (!result.cached) result.warnings.push_back(cache.problem());
   return absl::OkStatus();
 }
 

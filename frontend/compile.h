@@ -18,14 +18,15 @@ struct CompileOptions {
   std::vector<std::string> cpus = {"native"};  // one variant of the code for each: "native", or LLVM's name for a processor
   Precision precision = Precision::kF32;       // of the products of exact attention
   bool use_cache = true;
-  std::string cache_dir;  // empty: DefaultCacheDirectory()
-  int64_t cache_bytes = kDefaultCacheBytes;
+  std::string cache_dir;                     // empty: DefaultCacheDirectory(), of runtime/cache_directory.h
+  int64_t cache_bytes = kDefaultCacheBytes;  // the plans used longest ago go when there are more
 };
 
 struct CompileResult {
-  std::string plan_bytes;     // the whole *.hsaplan file
-  format::PlanHeader header;  // what CheckPlan read in it
-  bool cache_hit = false;
+  std::string plan_bytes;             // the whole *.hsaplan file
+  format::PlanHeader header;          // what CheckPlan read in it
+  bool cache_hit = false;             // it came out of the cache
+  bool cached = false;                // the next time it will; where not, though the cache was to be used, the last warning says why
   double seconds = 0;                 // of wall-clock, from graph to plan
   std::vector<std::string> warnings;  // a cache that can't be used, an entry that was damaged: one line each
 };

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
@@ -16,9 +15,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "frontend/read_file.h"
+#include "runtime/cache_directory.h"
 
 namespace hsa::frontend {
 namespace {
@@ -45,31 +44,28 @@ bool UsedBefore(const Entry& a, const Entry& b) {
   return std::pair(a.used.tv_sec, a.used.tv_nsec) < std::pair(b.used.tv_sec, b.used.tv_nsec);
 }
 
-// Empty, or why there can be no cache in `directory`.
-std::string MakeDirectory(const std::string& directory) {
-  if (directory.empty()) return "neither XDG_CACHE_HOME nor HOME names a directory";
-  std::error_code error;
-  fs::create_directories(fs::path(directory).parent_path(), error);  // mkdir reports what this could not do
-  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return strerror(errno);
-  struct stat info;
-  if (stat(directory.c_str(), &info) != 0) return strerror(errno);
-  if (!S_ISDIR(info.st_mode)) return "is not a directory";
-  if ((info.st_mode & S_IWOTH) != 0) return "everybody may write to it, and it would hold machine code";
-  return "";
+// Empty, or what the system says. No fsync: after a power failure the file may be cut short, which the reader's check finds, and waiting for the
+// disk costs more than compiling again.
+std::string Write(const std::string& path, std::string_view bytes) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return strerror(errno);
+  while (!bytes.empty()) {
+    const ssize_t wrote = write(fd, bytes.data(), bytes.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) {
+      const std::string reason = strerror(errno);
+      close(fd);
+      return reason;
+    }
+    bytes.remove_prefix(static_cast<size_t>(wrote));
+  }
+  return close(fd) == 0 ? "" : strerror(errno);  // some file systems find out only now that the disk is full
 }
 
 }  // namespace
 
-std::string DefaultCacheDirectory() {
-  const char* cache_home = std::getenv("XDG_CACHE_HOME");
-  if (cache_home != nullptr && cache_home[0] == '/') return absl::StrCat(cache_home, "/hsa");
-  const char* home = std::getenv("HOME");
-  if (home != nullptr && home[0] == '/') return absl::StrCat(home, "/.cache/hsa");
-  return "";
-}
-
 ObjectCache::ObjectCache(std::string directory, int64_t max_bytes) : directory_(std::move(directory)), max_bytes_(max_bytes) {
-  const std::string reason = MakeDirectory(directory_);
+  const std::string reason = MakeCacheDirectory(directory_);
   usable_ = reason.empty();
   if (!usable_) Fail(directory_.empty() ? "cache" : directory_, reason);
 }
@@ -95,7 +91,10 @@ std::optional<std::string> ObjectCache::Get(const std::string& key) {
 void ObjectCache::Put(const std::string& key, std::string_view bytes) {
   if (!usable_) return;
   const std::string path = Path(key), temporary = TemporaryName(path);
-  if (!Write(temporary, bytes)) return;
+  if (const std::string reason = Write(temporary, bytes); !reason.empty()) {
+    unlink(temporary.c_str());
+    return Fail(path, reason);
+  }
   if (rename(temporary.c_str(), path.c_str()) != 0) {
     Fail(path, strerror(errno));
     unlink(temporary.c_str());
@@ -106,28 +105,6 @@ void ObjectCache::Put(const std::string& key, std::string_view bytes) {
 
 void ObjectCache::Drop(const std::string& key) {
   if (usable_) unlink(Path(key).c_str());
-}
-
-bool ObjectCache::Write(const std::string& temporary, std::string_view bytes) {
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) {
-    Fail(directory_, strerror(errno));
-    return false;
-  }
-  const absl::Cleanup close_fd = [fd] { close(fd); };
-  // No fsync: after a power failure the file may be cut short, which the reader's check finds, and waiting for the disk costs more than
-  // compiling again.
-  while (!bytes.empty()) {
-    const ssize_t wrote = write(fd, bytes.data(), bytes.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) {
-      Fail(temporary, strerror(errno));
-      unlink(temporary.c_str());
-      return false;
-    }
-    bytes.remove_prefix(static_cast<size_t>(wrote));
-  }
-  return true;
 }
 
 // Other processes may remove files meanwhile: a file that is gone is no error here.

@@ -10,9 +10,6 @@ namespace hsa::frontend {
 
 inline constexpr int64_t kDefaultCacheBytes = int64_t{256} << 20;
 
-// $XDG_CACHE_HOME/hsa, else $HOME/.cache/hsa, else empty. (The XDG base directory specification: relative paths don't count.)
-std::string DefaultCacheDirectory();
-
 // Every entry is complete when it can be seen (written beside, then renamed), but only the caller can tell whether the disk has kept it:
 // what Get returns is to be checked, and Dropped when it is damaged. Nothing here fails: a directory that can't be used is as good as an
 // empty one, and problem() says why.
@@ -33,7 +30,6 @@ class ObjectCache {
  private:
   std::string Path(const std::string& key) const;
   void Fail(const std::string& path, const std::string& reason);
-  bool Write(const std::string& temporary, std::string_view bytes);
   void Shrink(const std::string& keep);
 
   std::string directory_;

@@ -123,6 +123,7 @@ Plan::~Plan() = default;
 const format::PlanHeader& Plan::header() const { return impl_->header; }
 const format::Variant& Plan::variant() const { return *impl_->variant; }
 int64_t Plan::file_bytes() const { return static_cast<int64_t>(impl_->file.size()); }
+uint64_t Plan::checksum() const { return format::ReadPrefix(impl_->file).checksum; }
 
 absl::Status Plan::SelectVariant(std::string_view name) {
   const auto& variants = impl_->header.variants();

@@ -42,6 +42,7 @@ class Plan {
   EntryPoint entry(std::string_view name) const;
 
   int64_t file_bytes() const;
+  uint64_t checksum() const;  // of the file: two plans with the same one are the same
 
  private:
   struct Impl;

@@ -103,6 +103,11 @@ std::string ToJson(const RunReport& report) {
   const Json json = {{"schema", report.schema},
                      {"variant", report.variant},
                      {"mode", report.mode},
+                     {"choice",
+                      {{"path", report.choice.path},
+                       {"because", report.choice.because},
+                       {"visible_keys", Number(report.choice.visible_keys)},
+                       {"crossover_keys", report.choice.crossover_keys > 0 ? Number(report.choice.crossover_keys) : Json(nullptr)}}},
                      {"seconds",
                       {{"index", Number(seconds.index)},
                        {"calibrate", Number(seconds.calibrate)},
@@ -142,6 +147,7 @@ std::string ToJson(const RunReport& report) {
 
 std::ostream& operator<<(std::ostream& out, const RunReport& report) {
   Line(out, "mode", report.mode);
+  if (report.choice.crossover_keys > 0) Line(out, "path", report.choice.path + ": " + report.choice.because);
   Line(out, "variant", report.variant);
   Line(out, "time", Seconds(report));
   Line(out, "speed",

@@ -33,6 +33,11 @@ struct RunReport {
   std::string variant;  // "avx2 (native)"
   std::string mode;     // "exact", "theta 0.01, order 2", "budget 0.1, order 2"
   struct {
+    std::string path;                             // "exact", "splats" or "decode"
+    std::string because;                          // for people
+    double visible_keys = 0, crossover_keys = 0;  // of the mean query; from so many on by splats, 0 where that does not decide
+  } choice;
+  struct {
     double index = 0, calibrate = 0, near = 0, score = 0, leaves = 0, write = 0,
            total = 0;  // near, score, leaves: summed over threads / threads
   } seconds;

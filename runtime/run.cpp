@@ -5,10 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "oneapi/tbb/global_control.h"
 #include "oneapi/tbb/task_arena.h"
-#include "runtime/audit.h"
+#include "runtime/choose_path.h"
 #include "runtime/coverage.h"
 #include "runtime/memory_usage.h"
-#include "runtime/pairs.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
 #include "runtime/tile.h"
@@ -73,36 +72,6 @@ std::string ModeText(const Job& job) {
   return absl::StrCat("theta ", job.options.theta.value_or(job.plan.graph().splats().theta()), ", order ", order);
 }
 
-// Below so many visible keys for the mean query, calibration costs more than it saves: 4,096 causal tokens take 1.35 times as long as exact, 8,192 take
-// 0.83 of it (hsa-bench SplatsRun, Zen 3, one thread).
-constexpr double kLeastVisible = 3072;
-
-// The same where keys are read in bf16 on AMX: exact attention gains more by it than the splats' fixed costs do. At 32,768 causal tokens both take as
-// long (tolerance 0.05, docs/performance.md, "AMX").
-constexpr double kLeastVisiblePairs = 5 * kLeastVisible;
-
-// Whether a calibrated run reads every key from the start: too few queries to certify anything, or too few keys to save any.
-bool ReadsAll(const Job& job) {
-  if (job.options.mode != Mode::kTolerance || !job.options.save_index.empty() || !job.options.load_index.empty()) return false;
-  const Geometry& g = job.geometry;
-  return g.queries <= AuditSample(job) ||
-         g.AllVisibleKeys() < (ReadsPairs(job) ? kLeastVisiblePairs : kLeastVisible) * static_cast<double>(g.queries);
-}
-
-// Whether an index that is given answers a few queries as it stands: they are too few to calibrate anything.
-bool IsDecode(const Job& job) {
-  return !job.options.load_index.empty() && job.geometry.queries <= std::max(kLeastAudits, AuditSample(job));
-}
-
-// What the plan says where the caller does not.
-RunOptions WithDefaults(const Plan& plan, RunOptions options) {
-  const format::Splats& splats = plan.graph().splats();
-  if (options.mode) return options;
-  options.mode = splats.tolerance() > 0 && !options.theta ? Mode::kTolerance : Mode::kTheta;
-  if (splats.tolerance() > 0) options.tolerance = {splats.tolerance(), splats.confidence()};
-  return options;
-}
-
 }  // namespace
 
 absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outputs& outputs, const RunOptions& asked) {
@@ -116,13 +85,14 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
   const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, threads);
   Job job{plan, inputs, outputs, options, Geometry::Of(plan.graph(), inputs.query.tokens(), inputs.key.tokens()), Program(plan), threads};
   const Geometry& g = job.geometry;
-  const bool decode = IsDecode(job);
+  const Choice choice = ChoosePath(job);
+  const bool exact = choice.path == Path::kExact, decode = choice.path == Path::kDecode;
   job.geometry.lone_tiles = decode;
   RunReport report;
+  report.choice = {PathName(choice.path), choice.because, choice.visible_keys, choice.crossover_keys};
   report.variant = absl::StrCat(plan.variant().isa(), " (", plan.variant().name(), ")", ReadsPairs(job) ? " with amx" : "");
   if (const std::string reason = WhyNoPairs(job); !reason.empty()) report.warnings.push_back(reason);
   report.mode = ModeText(job);
-  const bool exact = options.mode == Mode::kExact || ReadsAll(job);
   if (exact) {
     if (outputs.error.data != nullptr)
       for (int64_t head = 0; head < g.heads; ++head)

@@ -32,10 +32,13 @@ struct Tolerance {
 };
 
 struct RunOptions {
-  std::optional<Mode> mode = {};                   // what the plan says when not set
-  std::optional<double> theta = {};                // of kTheta: > 0, or 0, which opens everything; the plan's when not set
-  double budget = 0;                               // key-equivalents / visible keys, in (0, 1]; kBudget only
-  Tolerance tolerance = {};                        // kTolerance only
+  std::optional<Mode> mode = {};     // what the plan says when not set
+  std::optional<double> theta = {};  // of kTheta: > 0, or 0, which opens everything; the plan's when not set
+  double budget = 0;                 // key-equivalents / visible keys, in (0, 1]; kBudget only
+  Tolerance tolerance = {};          // kTolerance only
+  // Visible keys of the mean query from which on a calibrated run goes by splats, as measured (docs/machine.md); when not set, 3,072, and 15,360 where
+  // exact attention multiplies in bf16 on AMX.
+  std::optional<double> crossover_keys = {};
   uint64_t seed = 0;                               // of every sample that the run draws
   int64_t segment_tokens = 0;                      // keys streamed at a time in exact mode; 0: the plan's segment
   int threads = 0;                                 // 0: all that the machine has

@@ -138,8 +138,6 @@ void PrintVariants(std::ostream& out, const PlanHeader& header) {
   out << "\nThis machine, " << format::MachineName() << ", takes " << (best ? "'" + best->name() + "'" : "none of them") << ".\n";
 }
 
-std::string CacheSize(int64_t bytes) { return bytes == 0 ? "unknown" : Grouped(bytes) + " bytes"; }
-
 }  // namespace
 
 void PrintPlan(std::ostream& out, const PlanDescription& plan) {
@@ -152,12 +150,6 @@ void PrintPlan(std::ostream& out, const PlanDescription& plan) {
   PrintStages(out, header);
   PrintBuffers(out, header);
   PrintVariants(out, header);
-}
-
-void PrintMachine(std::ostream& out, const Machine& m) {
-  out << format::MachineName() << ", " << m.vendor << "\n  cores     " << m.cores << "\n  L1d       " << CacheSize(m.l1d_bytes)
-      << "\n  L2        " << CacheSize(m.l2_bytes) << "\n  L3        " << CacheSize(m.l3_bytes) << "\n  features  "
-      << absl::StrJoin(m.features, " ") << '\n';
 }
 
 }  // namespace hsa

@@ -5,7 +5,6 @@
 #include <ostream>
 #include <string>
 
-#include "kernels/machine.h"
 #include "runtime/format/plan.pb.h"
 
 namespace hsa {
@@ -21,8 +20,5 @@ void PrintPlan(std::ostream& out, const PlanDescription& plan);
 
 // One object; docs/plan_format.md lists its names.
 void PrintPlanJson(std::ostream& out, const PlanDescription& plan);
-
-void PrintMachine(std::ostream& out, const Machine& machine);
-void PrintMachineJson(std::ostream& out, const Machine& machine);
 
 }  // namespace hsa

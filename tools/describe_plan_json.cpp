@@ -104,15 +104,4 @@ void PrintPlanJson(std::ostream& out, const PlanDescription& plan) {
   Print(out, json);
 }
 
-void PrintMachineJson(std::ostream& out, const Machine& m) {
-  Print(out, {{"vendor", m.vendor},
-              {"model", m.model},
-              {"architecture", std::string(ThisArchitecture())},
-              {"cores", m.cores},
-              {"l1d_bytes", m.l1d_bytes},
-              {"l2_bytes", m.l2_bytes},
-              {"l3_bytes", m.l3_bytes},
-              {"features", m.features}});
-}
-
 }  // namespace hsa

@@ -8,8 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "frontend/graph.pb.h"
 #include "frontend/precision.h"
 #include "runtime/geometry.h"
@@ -45,6 +43,11 @@ class RandomTensors {
   std::vector<std::byte> query_, key_, value_, output_;
 };
 
+struct Capture;  // hsa_bench_capture.h
+
+// UTC, ISO 8601.
+std::string Now();
+
 // Times the iterations of one benchmark on two clocks and tells their speed beside the peak of the core, measured right before and after.
 class SpeedGauge {
  public:
@@ -78,7 +81,10 @@ double AttentionFlop(const Shape& shape, int64_t tokens);
 
 void RegisterExact();
 void RegisterStages();
-absl::Status RegisterSplats(const std::string& capture);  // errors of opening the capture and of compiling for it
+void RegisterSplats(const Capture& capture);
+void RegisterIndex(const Capture& capture);
+void RegisterStream(const Capture& capture);
+void RegisterScaling(const Capture& capture);
 void RegisterCompile();
 
 }  // namespace hsa::bench

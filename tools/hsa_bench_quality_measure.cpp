@@ -17,6 +17,7 @@
 #include "runtime/progress.h"
 #include "runtime/run.h"
 #include "runtime/tensor_source.h"
+#include "tools/hsa_bench.h"
 #include "tools/hsa_bench_quality.h"
 
 namespace hsa::bench {
@@ -235,14 +236,6 @@ class FileRuns {
   int parts_ = 0;  // begun
   Outputs outputs_;
 };
-
-std::string Now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc)};
-}
 
 }  // namespace
 

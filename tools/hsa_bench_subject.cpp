@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <map>
 #include <random>
 #include <tuple>
@@ -54,6 +55,14 @@ std::vector<std::byte> Normal(int64_t count, uint64_t seed, DType dtype) {
 }
 
 }  // namespace
+
+std::string Now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc)};
+}
 
 frontend::Graph GraphOf(const Shape& shape) {
   const auto dim = static_cast<uint32_t>(shape.dim);

@@ -5,6 +5,7 @@
 #include "CLI/CLI.hpp"
 #include "runtime/format/check_plan.h"
 #include "runtime/format/plan_file.h"
+#include "tools/describe_machine.h"
 #include "tools/describe_plan.h"
 #include "tools/fail.h"
 
@@ -40,7 +41,7 @@ int main(int argc, char** argv) {
   bool json = false, machine = false;
   app.add_option("PLAN", path, "plan that hsa-compile wrote (*.hsaplan)");
   app.add_flag("--json", json, "print JSON (docs/plan_format.md)");
-  app.add_flag("--machine", machine, "print what this machine can do, instead of a plan");
+  app.add_flag("--machine", machine, "print what this machine can do and what was measured of it (docs/machine.md), instead of a plan");
   app.set_version_flag("--version", "hsa-inspect " HSA_VERSION);
   try {
     app.parse(argc, argv);
@@ -56,7 +57,7 @@ int main(int argc, char** argv) {
   if (machine && !path.empty()) return hsa::Fail(2, "hsa-inspect", Usage("PLAN and --machine are both given, wanted one of them"));
   if (!machine && path.empty()) return hsa::Fail(2, "hsa-inspect", Usage("PLAN is missing, wanted a plan or --machine"));
   if (machine) {
-    (json ? hsa::PrintMachineJson : hsa::PrintMachine)(std::cout, hsa::ThisMachine());
+    (json ? hsa::PrintMachineJson : hsa::PrintMachine)(std::cout, hsa::MeasureMachine());
     return Finish();
   }
   const absl::StatusOr<hsa::PlanDescription> plan = ReadPlan(path);

@@ -50,6 +50,9 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
   app.add_option("--verify", text.verify, "compare N random query positions, all heads, with float64")->type_name("N");
   app.add_option("--report", command.report, "write the numbers of the run as JSON (docs/report.md)")->type_name("FILE");
   app.add_option("--variant", command.variant, "use this variant of the plan's code (default: the best that runs here)")->type_name("NAME");
+  app.add_option("--machine-profile", command.machine_profile,
+                 "what was measured of this machine (docs/machine.md); none: measure nothing (default: machine.json in ~/.cache/hsa)")
+      ->type_name("FILE");
   app.set_version_flag("--version", "hsa-run " HSA_VERSION);
 }
 
@@ -186,6 +189,7 @@ absl::StatusOr<RunCommand> ParseRunOptions(int argc, const char* const* argv) {
   if (status.ok()) status = SetNumbers(text, command);
   if (status.ok()) status = CheckFiles(command);
   if (!status.ok()) return status;
+  if (command.machine_profile == "none") command.machine_profile.clear();
   return command;
 }
 

@@ -5,17 +5,19 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "runtime/machine_profile.h"
 #include "runtime/run.h"
 
 namespace hsa {
 
 struct RunCommand {
-  std::string help;           // not empty: print this and stop
-  std::string plan;           // *.hsaplan
-  std::string input;          // safetensors
-  std::string output;         // safetensors; empty: the result is thrown away after it was measured
-  std::string report, trace;  // files; empty: none
-  std::string variant;        // empty: the best that this processor runs
+  std::string help;                                    // not empty: print this and stop
+  std::string plan;                                    // *.hsaplan
+  std::string input;                                   // safetensors
+  std::string output;                                  // safetensors; empty: the result is thrown away after it was measured
+  std::string report, trace;                           // files; empty: none
+  std::string variant;                                 // empty: the best that this processor runs
+  std::string machine_profile = DefaultProfilePath();  // file of what was measured of this machine; empty: nothing is measured
   DType out_dtype = DType::kF32;
   bool lse = false;    // write the tensor `lse` as well
   bool error = false;  // write the tensor `error` as well

@@ -16,8 +16,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "oneapi/tbb/global_control.h"
+#include "runtime/choose_path.h"
 #include "runtime/coverage.h"
 #include "runtime/exact.h"
+#include "runtime/find_crossover.h"
 #include "runtime/memory_usage.h"
 #include "runtime/plan.h"
 #include "runtime/progress.h"
@@ -137,6 +139,16 @@ void SetVerified(RunReport& report, const VerifyStats& stats) {
         absl::StrCat("verify: ", infinite, " of ", stats.n, " rows are not finite where the exact row is, or are where it is not"));
 }
 
+// Measures the plan at the first run whose way depends on it. Returns warnings of the profile.
+std::vector<std::string> SetCrossover(const Plan& plan, const Inputs& inputs, RunCommand& command) {
+  if (command.machine_profile.empty() || !TurnsOnCrossover(plan, inputs, command.options)) return {};
+  ProgressBar bar("measuring this machine, once");
+  FoundCrossover found =
+      FindCrossover(plan, WithDefaults(plan, command.options).tolerance, command.machine_profile, [&](double done) { bar.Update(done); });
+  command.options.crossover_keys = found.keys;
+  return std::move(found.warnings);
+}
+
 // One run, from opened files to its numbers.
 class PlanRun {
  public:
@@ -221,7 +233,7 @@ class PlanRun {
 
 }  // namespace
 
-absl::StatusOr<RunReport> RunPlan(const RunCommand& command) {
+absl::StatusOr<RunReport> RunPlan(RunCommand command) {
   if (absl::Status folders = CheckFolders(command); !folders.ok()) return folders;
   absl::StatusOr<Plan> plan = OpenPlan(command);
   if (!plan.ok()) return plan.status();
@@ -237,8 +249,10 @@ absl::StatusOr<RunReport> RunPlan(const RunCommand& command) {
   if (command.options.threads > 0) threads.emplace(tbb::global_control::max_allowed_parallelism, command.options.threads);
   std::optional<Trace> trace;
   if (!command.trace.empty()) trace.emplace();
+  const std::vector<std::string> warnings = SetCrossover(*plan, *inputs, command);
   absl::StatusOr<RunReport> report = PlanRun(command, *plan, *inputs, *writer, trace ? &*trace : nullptr, cancel).Execute();
   if (!report.ok()) return report;
+  report->warnings.insert(report->warnings.begin(), warnings.begin(), warnings.end());
   if (trace)
     if (absl::Status written = trace->Write(command.trace); !written.ok()) return written;
   if (!command.report.empty())

@@ -9,6 +9,6 @@ namespace hsa {
 
 // The output file appears whole, after the run and its verification, or not at all.
 // CANCELLED  Ctrl-C; other errors are those of Plan::Load, TensorFile, TensorWriter and Run, and name the file
-absl::StatusOr<RunReport> RunPlan(const RunCommand& command);
+absl::StatusOr<RunReport> RunPlan(RunCommand command);
 
 }  // namespace hsa

@@ -69,6 +69,12 @@ works() {  # NAME FILE... -- COMMAND...
   passed=$((passed + 1))
 }
 
+# The case NAME, which has just run, printed one line on standard error, and it holds PATTERN.
+says_once() {  # NAME PATTERN
+  [[ -z $only || $only == "$1" ]] || return 0
+  (($(wc -l <stderr) == 1)) && grep -qE -- "$2" stderr || wrong "$1" "standard error is not one line with /$2/"
+}
+
 input() { python3 "$here/make_input.py" "$@"; }
 graph() {  # FILE, sed expression over the example
   sed -E "$2" "$examples/causal_gqa.textproto" >"$1"
@@ -222,15 +228,38 @@ alone=(unshare --mount)
 if "${alone[@]}" mount -t tmpfs -o size=1m tmpfs full 2>/dev/null; then
   refuses no_space 1 'full/o.safetensors' 'space' -- "${alone[@]}" bash -c \
     'mount -t tmpfs -o size=1m tmpfs full && "$1" good.hsaplan --in long.safetensors -o full/o.safetensors; status=$?; cp -a full/. out; exit $status' _ "$bin/hsa-run"
+  # Where the cache is full, the plan is written all the same, and one line says so.
+  works no_space_for_cache out/x.hsaplan -- "${alone[@]}" bash -c \
+    'mount -t tmpfs -o size=16k tmpfs full && "$1" "$2" -o out/x.hsaplan --cache-dir full/hsa && [[ -z $(ls -A full/hsa) ]]' _ "$compile" "$examples/causal_gqa.textproto"
+  says_once no_space_for_cache 'full/hsa/[0-9a-f]+\.hsaplan: No space left on device; plans are not cached'
+  refuses no_space_to_warm 1 'full/hsa/' 'No space left' -- "${alone[@]}" bash -c \
+    'mount -t tmpfs -o size=16k tmpfs full && "$1" --warm "$2" --cache-dir full/hsa' _ "$compile" "$examples/causal_gqa.textproto"
 else
   skip no_space "a small file system cannot be mounted here"
 fi
 
 : >no_folder
 works cache_unusable out/x.hsaplan -- env XDG_CACHE_HOME="$work/no_folder" "$compile" "$examples/causal_gqa.textproto" -o out/x.hsaplan
-if [[ -z $only || $only == cache_unusable ]]; then
-  (($(grep -c 'no_folder' stderr) == 1)) || wrong cache_unusable "$(grep -c 'no_folder' stderr) warnings about the cache, wanted 1"
-fi
+says_once cache_unusable 'no_folder/hsa: .*; plans are not cached'
+
+# A profile of the machine that cannot be used: the run is good, and one line of its report says so. 8,192 keys turn on it.
+profiled() { works "$1" out/o.safetensors -- "${run[@]}" --in long.safetensors --report out/r.json --machine-profile "$2"; }
+warns() {  # NAME PATTERN
+  [[ -z $only || $only == "$1" ]] || return 0
+  (($(grep -c 'machine profile' out/r.json) == 1)) && grep -qE -- "machine profile: $2" out/r.json || { cp out/r.json stderr; wrong "$1" "the report has no one line with /$2/"; }
+}
+profiled profile_missing machine.json
+[[ -n $only || $(grep -c 'machine profile' out/r.json) == 0 ]] || wrong profile_missing "a warning about a file that need not be there"
+sed -i 's/"cpu": "/"cpu": "Z80 /' machine.json
+profiled profile_other_cpu machine.json
+warns profile_other_cpu "machine.json: has cpu 'Z80 .*measured again"
+profiled profile_replaced machine.json
+[[ -n $only || $(grep -c 'machine profile' out/r.json) == 0 ]] || wrong profile_replaced "the profile was not replaced"
+truncate -s 40 machine.json
+profiled profile_truncated machine.json
+warns profile_truncated 'machine.json: is damaged: no JSON object; measured again'
+profiled profile_no_folder no/such/machine.json
+warns profile_no_folder 'no/such/machine.json: cannot write: .*; the next run will measure again'
 
 # Ctrl-C in the middle of a run of many seconds. --foreground: without it, timeout signals the process and its group, so that it gets two, and
 # the second one ends it at once.

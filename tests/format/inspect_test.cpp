@@ -106,7 +106,11 @@ TEST_F(InspectTest, PrintsJson) {
 
 TEST_F(InspectTest, PrintsTheMachine) {
   EXPECT_NE(Inspect("--machine").out.find("\n  features  "), std::string::npos);
-  EXPECT_GE(json::parse(Inspect("--machine --json").out)["cores"], 1);
+  const json machine = json::parse(Inspect("--machine --json").out);
+  EXPECT_GE(machine["cores"], 1);
+  EXPECT_GT(machine["f32_peak_gflops"], 0.01);
+  EXPECT_GT(machine["read_gbytes_per_s"], 0.01);
+  EXPECT_TRUE(machine["plans"].is_array());
 }
 
 TEST_F(InspectTest, RefusesFilesWithStatus1) {

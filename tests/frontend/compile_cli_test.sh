@@ -30,6 +30,34 @@ run 0 "$plan: * KiB, native (*), * ms, cache hit" "$graph" -o "$plan"
 run 0 "$plan: * KiB, native (*), * ms, cache off" "$graph" -o "$plan" --no-cache
 run 0 "$plan: * KiB, x86-64-v3 (avx2 6x16), x86-64 (sse2 *), * ms, cache miss" "$graph" -o "$plan" --mcpu=x86-64-v3,x86-64
 run 0 "$plan: * cache miss" "$graph" -o "$plan" --cache-dir "$folder/other"
+warm=(--cache-dir "$folder/warm")
+run 0 "$graph: * KiB, native (*), * ms, cache miss" --warm "$graph" "${warm[@]}"
+run 0 "*$graph: * cache hit*$examples/cross_attention.textproto: * cache miss" --warm "$graph" "$examples/cross_attention.textproto" "${warm[@]}"
+run 0 "$plan: * cache hit" "$examples/cross_attention.textproto" -o "$plan" "${warm[@]}"
+run 0 "$plan: * cache miss" "$graph" -o "$plan" "${warm[@]}" --precision=bf16 # another key
+# Plans of some 40 KiB: one fits, and the one that was put last stays.
+run 0 "$plan: * cache miss" "$examples/sliding_window.textproto" -o "$plan" "${warm[@]}" --cache-size 64KiB
+[[ $(find "$folder/warm" -type f | wc -l) == 1 ]] || { echo "--cache-size 64KiB left $(ls "$folder/warm")"; failures=$((failures + 1)); }
+run 0 "$plan: * cache hit" "$examples/sliding_window.textproto" -o "$plan" "${warm[@]}"
+run 0 "$plan: * cache miss" "$graph" -o "$plan" "${warm[@]}"
+# What is there under the right name need not be the right plan: here that of another graph, then a half.
+entry() { find "$folder/$1" -name '*.hsaplan'; }
+run 0 "$graph: * cache miss" --warm "$graph" --cache-dir "$folder/one"
+run 0 "$examples/cross_attention.textproto: * cache miss" --warm "$examples/cross_attention.textproto" --cache-dir "$folder/two"
+cp "$(entry two)" "$(entry one)"
+again="*warning: cache entry *: was cut short or not written under this name; compiled again"
+run 0 "$again*cache miss" "$graph" -o "$plan" --cache-dir "$folder/one"
+truncate -s 20000 "$(entry one)"
+run 0 "$again*cache miss" "$graph" -o "$plan" --cache-dir "$folder/one"
+run 0 "$plan: * cache hit" "$graph" -o "$plan" --cache-dir "$folder/one"
+# Processes that compile one key at once: each gets the same plan, one entry is left, and it is whole.
+for i in 1 2 3; do "$compile" "$graph" -o "$folder/p$i" --cache-dir "$folder/race" >/dev/null 2>"$folder/e$i" & done
+wait
+for i in 1 2 3; do
+  cmp -s "$folder/p$i" "$plan" && [[ ! -s $folder/e$i ]] || { echo "process $i of three: $(cat "$folder/e$i")"; failures=$((failures + 1)); }
+done
+[[ $(find "$folder/race" -type f | wc -l) == 1 ]] || { echo "three processes left $(ls "$folder/race")"; failures=$((failures + 1)); }
+run 0 "$plan: * cache hit" "$graph" -o "$plan" --cache-dir "$folder/race"
 for example in "$examples"/*.textproto; do run 0 "$plan: *" "$example" -o "$plan"; done
 
 run 0 '*hsa.attention*' "$graph" --emit=hsa
@@ -53,6 +81,12 @@ run 2 'hsa-compile: --precision=int8 is not in this version*' "$graph" -o "$plan
 run 2 "hsa-compile: --mcpu: CPU 'znver44' *did you mean 'znver4'?*" "$graph" -o "$plan" --mcpu=znver44
 run 2 "hsa-compile: --emit is 'ast', wanted *" "$graph" -o "$plan" --emit=ast
 run 2 'hsa-compile: --emit=asm shows one processor*' "$graph" --emit=asm --mcpu=native,x86-64
+run 2 "hsa-compile: --warm writes no file, and -o names $plan*" --warm "$graph" -o "$plan"
+run 2 "hsa-compile: --warm caches plans, and --emit=asm asks for *" --warm "$graph" --emit=asm
+run 2 "hsa-compile: --warm fills the cache, and --no-cache forbids it*" --warm "$graph" --no-cache
+run 2 "hsa-compile: one GRAPH makes one plan, and there are 2*" "$graph" "$graph" -o "$plan"
+run 2 "hsa-compile: --cache-size is '12parsecs', wanted a size like 256MiB*" "$graph" -o "$plan" --cache-size 12parsecs
+run 2 "hsa-compile: --cache-size is '0', wanted *" "$graph" -o "$plan" --cache-size 0
 run 2 "hsa-compile: *--frobnicate*" "$graph" -o "$plan" --frobnicate
 cp "$graph" "$folder/own.textproto"
 run 2 "hsa-compile: -o * would replace the graph itself*" "$folder/own.textproto" -o "$folder/own.textproto"
@@ -67,6 +101,9 @@ echo 'func.func @f() { return }' >"$folder/empty.mlir"
 run 1 "hsa-compile: $folder/empty.mlir: module_c2: *" "$folder/empty.mlir" -o "$plan"
 touch "$folder/file"
 run 0 "*warning: $folder/file: is not a directory; plans are not cached*" "$graph" -o "$plan" --cache-dir "$folder/file"
+
+run 1 "hsa-compile: $folder/file: is not a directory; plans are not cached" --warm "$graph" --cache-dir "$folder/file"
+run 1 "hsa-compile: $folder/none.textproto: No such file or directory" --warm "$folder/none.textproto" "$graph"
 
 ((failures == 0)) && echo "all as wanted"
 exit $((failures > 0))

@@ -1,0 +1,87 @@
+#include "runtime/measure_rates.h"
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <vector>
+
+#include "oneapi/tbb/task_arena.h"
+#include "runtime/run_state.h"
+
+namespace hsa {
+
+namespace {
+
+constexpr int64_t kKeys = 4096, kQueries = 1024;
+constexpr int kTurns = 3;
+
+// One head of N(0, 1) in f32, and room for its output.
+class Sample {
+ public:
+  explicit Sample(const Geometry& g)
+      : query_(Random(kQueries * g.head_dim, 1)),
+        key_(Random(kKeys * g.head_dim, 2)),
+        value_(Random(kKeys * g.value_dim, 3)),
+        output_(kQueries * g.value_dim),
+        inputs_{View(query_, kQueries, g.head_dim), View(key_, kKeys, g.head_dim), View(value_, kKeys, g.value_dim)} {
+    outputs_.o = {reinterpret_cast<std::byte*>(output_.data()), DType::kF32, {1, kQueries, g.value_dim}, {0, g.value_dim, 1}};
+  }
+  const Inputs& inputs() const { return inputs_; }
+  const Outputs& outputs() const { return outputs_; }
+
+ private:
+  static std::vector<float> Random(int64_t count, uint32_t seed) {
+    std::mt19937 engine(seed);
+    std::normal_distribution<float> normal;
+    std::vector<float> numbers(count);
+    for (float& x : numbers) x = normal(engine);
+    return numbers;
+  }
+  static TensorView View(const std::vector<float>& rows, int64_t tokens, int64_t dim) {
+    return {reinterpret_cast<const std::byte*>(rows.data()), DType::kF32, {1, tokens, dim}, {0, dim, 1}};
+  }
+
+  std::vector<float> query_, key_, value_, output_;
+  Inputs inputs_;
+  Outputs outputs_;
+};
+
+// The plan for one head, on one thread, whatever lengths its graph fixes.
+Geometry OneHead(const Plan& plan) {
+  Geometry geometry = Geometry::Of(plan.graph(), kQueries, kKeys);
+  geometry.heads = geometry.kv_heads = 1;
+  return geometry;
+}
+
+// Keys per second of one run; 0 when it fails.
+double Rate(const Plan& plan, const Sample& sample, const RunOptions& options) {
+  Job job{plan, sample.inputs(), sample.outputs(), options, OneHead(plan), Program(plan), 1};
+  RunReport report;
+  report.read.total = 1;
+  oneapi::tbb::task_arena arena(1);
+  const auto start = std::chrono::steady_clock::now();
+  const absl::Status done = arena.execute([&] { return options.mode == Mode::kTheta ? RunSplats(job, report) : RunExact(job, report); });
+  const double seconds = SecondsSince(start);
+  return done.ok() && seconds > 0 ? report.read.total * job.geometry.AllVisibleKeys() / seconds : 0;
+}
+
+}  // namespace
+
+std::optional<PlanRates> MeasureRates(const Plan& plan, const Tolerance& tolerance, const std::function<void(double)>& progress) {
+  const Geometry geometry = OneHead(plan);
+  if (geometry.mini * 2 > kKeys) return std::nullopt;
+  const Sample sample(geometry);
+  RunOptions exact, splats;
+  exact.mode = Mode::kTolerance, exact.tolerance = tolerance;
+  splats.mode = Mode::kTheta, splats.theta = 0;
+  PlanRates best;
+  for (int turn = 0; turn < kTurns; ++turn) {
+    best.exact_keys_per_s = std::max(best.exact_keys_per_s, Rate(plan, sample, exact));
+    best.splat_keys_per_s = std::max(best.splat_keys_per_s, Rate(plan, sample, splats));
+    if (progress) progress((turn + 1.0) / kTurns);
+  }
+  if (best.exact_keys_per_s <= 0 || best.splat_keys_per_s <= 0) return std::nullopt;
+  return best;
+}
+
+}  // namespace hsa
