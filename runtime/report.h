@@ -30,8 +30,9 @@ struct HeadReport {
 
 struct RunReport {
   int schema = 1;
-  std::string variant;  // "avx2 (native)"
-  std::string mode;     // "exact", "theta 0.01, order 2", "budget 0.1, order 2"
+  std::string variant;             // "avx2 (native)"
+  std::string scheme = "softmax";  // or "routed"
+  std::string mode;                // "exact", "theta 0.01, order 2", "budget 0.1, order 2"
   struct {
     double index = 0, calibrate = 0, near = 0, score = 0, leaves = 0, write = 0,
            total = 0;  // near, score, leaves: summed over threads / threads

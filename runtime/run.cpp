@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "oneapi/tbb/global_control.h"
 #include "oneapi/tbb/task_arena.h"
 #include "runtime/audit.h"
@@ -66,6 +67,10 @@ absl::Status CheckTensors(const format::Graph& graph, const Inputs& inputs, cons
 
 std::string ModeText(const Job& job) {
   const int64_t order = job.geometry.order;
+  if (job.plan.graph().has_routed())
+    return absl::StrCat(job.geometry.causal ? "causal, " : "", "splats ",
+                        absl::StrJoin(job.plan.graph().routed().levels(), " + ",
+                                      [](std::string* out, const format::SplatLevel& level) { absl::StrAppend(out, level.splats()); }));
   if (job.options.mode == Mode::kExact) return "exact";
   if (job.options.mode == Mode::kTolerance)
     return absl::StrCat("tolerance ", job.options.tolerance.error, " at ", job.options.tolerance.confidence, ", order ", order);
@@ -94,8 +99,20 @@ bool IsDecode(const Job& job) {
   return !job.options.load_index.empty() && job.geometry.queries <= std::max(kLeastAudits, AuditSample(job));
 }
 
+// A plan of scheme routed has one way to run, and neither logarithms nor estimated errors to give.
+absl::Status CheckRouted(const Outputs& outputs, const RunOptions& options) {
+  if (options.mode != Mode::kExact || !options.save_index.empty() || !options.load_index.empty())
+    return absl::InvalidArgumentError(
+        "the plan is of scheme routed, whose splats are parameters: it has no index, tolerance, budget or theta; leave the mode out");
+  for (const auto& [name, tensor] : {std::pair{"lse", &outputs.lse}, {"error", &outputs.error}})
+    if (tensor->data != nullptr)
+      return absl::InvalidArgumentError(absl::StrCat("the plan is of scheme routed, which makes no '", name, "'; leave it out"));
+  return absl::OkStatus();
+}
+
 // What the plan says where the caller does not.
 RunOptions WithDefaults(const Plan& plan, RunOptions options) {
+  if (plan.graph().has_routed() && !options.mode) options.mode = Mode::kExact;
   const format::Splats& splats = plan.graph().splats();
   if (options.mode) return options;
   options.mode = splats.tolerance() > 0 && !options.theta ? Mode::kTolerance : Mode::kTheta;
@@ -111,6 +128,9 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
   if (outputs.error.data != nullptr && options.mode == Mode::kTheta)
     return absl::InvalidArgumentError(
         "error: a run at a given theta audits no query to scale its estimates by; ask for a tolerance or a budget");
+  const bool routed = plan.graph().has_routed();
+  if (routed)
+    if (absl::Status checked = CheckRouted(outputs, options); !checked.ok()) return checked;
   const auto start = std::chrono::steady_clock::now();
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, threads);
@@ -120,8 +140,9 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
   job.geometry.lone_tiles = decode;
   RunReport report;
   report.variant = absl::StrCat(plan.variant().isa(), " (", plan.variant().name(), ")");
+  if (routed) report.scheme = "routed";
   report.mode = ModeText(job);
-  const bool exact = options.mode == Mode::kExact || ReadsAll(job);
+  const bool exact = !routed && (options.mode == Mode::kExact || ReadsAll(job));
   if (exact) {
     if (outputs.error.data != nullptr)
       for (int64_t head = 0; head < g.heads; ++head)
@@ -138,7 +159,7 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
     // An arena of its own: as many threads as asked for, whatever the caller's pool does.
     oneapi::tbb::task_arena arena(threads);
     const absl::Status done = arena.execute([&] {
-      return exact ? RunExact(job, report) : decode ? RunDecode(job, report) : RunSplats(job, report);
+      return routed ? RunRouted(job, report) : exact ? RunExact(job, report) : decode ? RunDecode(job, report) : RunSplats(job, report);
     });
     if (!done.ok()) return done;
   }

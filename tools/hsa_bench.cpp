@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
 
   hsa::bench::RegisterExact();
   hsa::bench::RegisterStages();
+  hsa::bench::RegisterRouted();
   const absl::Status splats = hsa::bench::RegisterSplats(capture->empty() ? std::string(kDefaultCapture) : *capture);
   if (!splats.ok() && !capture->empty()) return hsa::Fail(1, "hsa-bench", splats);
   if (!splats.ok())

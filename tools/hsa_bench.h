@@ -78,6 +78,7 @@ double AttentionFlop(const Shape& shape, int64_t tokens);
 
 void RegisterExact();
 void RegisterStages();
+void RegisterRouted();
 absl::Status RegisterSplats(const std::string& capture);  // errors of opening the capture and of compiling for it
 void RegisterCompile();
 
