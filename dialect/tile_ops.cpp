@@ -25,6 +25,10 @@ LogicalResult verifyTileOp(Operation* op, unsigned numIns, unsigned numOuts) {
 LogicalResult ScheduleOp::verify() {
   if (getKvHeads() < 1 || getQueryHeads() % getKvHeads() != 0)
     return emitOpError("schedule_c1: query_heads is ") << getQueryHeads() << ", not a multiple of kv_heads " << getKvHeads();
+  const bool routed = getSplatLevels().has_value();
+  const bool names = getSplatNames() && getSplatNames()->size() == 3;
+  if (routed != getLevelWeights().has_value() || routed != names || routed != getVarianceDim().has_value())
+    return emitOpError("schedule_c2: splat_levels, level_weights, splat_names (three) and variance_dim come together, some are missing");
   return success();
 }
 

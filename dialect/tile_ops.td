@@ -132,20 +132,49 @@ def Hsa_TileMergeMomentsOp : Hsa_TileOp<"merge_moments", 6, 9> {
   let description = "ins child_mean, child_value, child_var, child_scalar, reference, level_params; outs node_mean, node_value, node_var, node_scalar, tilt_sum and tilt_traces (over all nodes) and scratch: child_share [4,4], apart_k, apart_v. Source: docs/spec.md, Node.";
 }
 
+// ---- scheme routed: a state and the tokens that send to it and receive from it. S splats padded to 64; affinities in log2 units
+def Hsa_TileSendOp : Hsa_TileOp<"send", 5, 4> {
+  let summary = "state ∪= what the tokens of all panels send";
+  let description = "ins panel_k [P,D,16], panel_v [P,16,Dv], token_bias [P,16]: 0, or -1e35 for a slot that sends nothing, splat_scale, splat_shift [S,D]: r and -r μ; outs state_max [S], state_sum [S,16], state_acc [S,Dv], scores (scratch). Source: docs/spec.md, Routed.";
+}
+def Hsa_TileSettleStateOp : Hsa_TileOp<"settle_state", 3, 2> {
+  let summary = "what receivers need of a state: receive_bias = log2(w a) + max, receive_mass = sum";
+  let description = "ins state_max, state_sum, splat_weight [S]: log2 w a; outs receive_bias, receive_mass [S]. Source: docs/spec.md, Routed.";
+}
+def Hsa_TileReceiveOp : Hsa_TileOp<"receive", 6, 4> {
+  let summary = "rows ∪= what each query receives from a state";
+  let description = "ins query [TQ,D], panel_scale, panel_shift [S/16,D,16], receive_bias, receive_mass, state_acc; outs max, sum, acc, scores (scratch). Source: docs/spec.md, Routed.";
+}
+def Hsa_TileBeginChunkOp : Hsa_TileOp<"begin_chunk", 4, 6> {
+  let summary = "a causal chunk: its length, and what each of its tokens sends relative to max";
+  let description = "ins panel_k [4,D,16], token_bias [4,16], splat_scale, splat_shift; outs state_max, state_sum, state_acc: max raised to the first token, sent [S,64] = 2^(affinity - max), 0 behind the chunk, chunk_tokens [1] = tokens before the first that exceeds max by 80 or more, excess [64] (scratch). Source: docs/spec.md, Routed.";
+}
+def Hsa_TileReceiveChunkOp : Hsa_TileOp<"receive_chunk", 8, 5> {
+  let summary = "rows ∪= what each query receives from the state before the chunk and from the chunk's tokens up to its own";
+  let description = "ins query [TQ,D], panel_scale, panel_shift, receive_bias, receive_mass, state_acc, sent [S,64], panel_v [4,16,Dv]; outs max, sum, acc and scratch: scores, pair_mass [TQ,64]. Source: docs/spec.md, Routed.";
+}
+def Hsa_TileExtendStateOp : Hsa_TileOp<"extend_state", 2, 3> {
+  let summary = "state ∪= what the tokens of a chunk sent; max follows";
+  let description = "ins sent [S,64], panel_v [4,16,Dv]; outs state_max, state_sum, state_acc. Source: docs/spec.md, Routed.";
+}
+
 // ---- what a plan runs
 def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, IsolatedFromAbove]> {
   let summary = "the stages of one attention, in order, with everything that specialises their code";
   let description = [{
     Becomes the header of a plan: graph signature and stages. The entries that the stages name are functions beside it.
     `query_tokens` and `key_tokens` are N and M where the graph fixes them, for the run to compare with. `precision` is the element type of
-    the products of exact attention where hsa-quantize has narrowed them.
-    Constraints: schedule_c1 kv_heads divides query_heads.
+    the products of exact attention where hsa-quantize has narrowed them. Of the scheme routed, `splat_levels` are the splats of each level, `level_weights`
+    their weights, `splat_names` the tensors center, variance and amplitude ("" for none), and `variance_dim` is 1 (isotropic) or D; scale and config then mean nothing.
+    Constraints: schedule_c1 kv_heads divides query_heads;  schedule_c2 splat_levels, level_weights, splat_names (three) and variance_dim come together.
     Example: tests/passes/tile.mlir
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$query_name, StrAttr:$key_name, StrAttr:$value_name, StrAttr:$output_name,
                        I64Attr:$query_heads, I64Attr:$kv_heads, I64Attr:$head_dim, I64Attr:$value_dim, F64Attr:$scale,
                        Hsa_MaskAttr:$mask, Hsa_ConfigAttr:$config, OptionalAttr<I64Attr>:$query_tokens, OptionalAttr<I64Attr>:$key_tokens,
-                       OptionalAttr<TypeAttr>:$precision);
+                       OptionalAttr<TypeAttr>:$precision, OptionalAttr<DenseI64ArrayAttr>:$splat_levels,
+                       OptionalAttr<DenseF64ArrayAttr>:$level_weights, OptionalAttr<StrArrayAttr>:$splat_names,
+                       OptionalAttr<I64Attr>:$variance_dim);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasVerifier = 1;

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "frontend/check_routed.h"
 #include "frontend/spelling.h"
 
 namespace hsa::frontend {
@@ -190,18 +191,43 @@ absl::Status CheckSplats(const Attention::Splats& splats) {
   return CheckSizes(splats);
 }
 
-absl::Status CheckAttention(const Graph& graph, const Attention& attention) {
-  absl::StatusOr<const Tensor*> query = FindInput(graph, "query", attention.query());
+// query, key and value of a node of either scheme; `key` is set to the input that holds the keys.
+template <typename Node>
+absl::Status CheckTokens(const Graph& graph, const Node& node, const Tensor*& keys) {
+  absl::StatusOr<const Tensor*> query = FindInput(graph, "query", node.query());
   if (!query.ok()) return query.status();
-  absl::StatusOr<const Tensor*> key = FindInput(graph, "key", attention.key());
+  absl::StatusOr<const Tensor*> key = FindInput(graph, "key", node.key());
   if (!key.ok()) return key.status();
-  absl::StatusOr<const Tensor*> value = FindInput(graph, "value", attention.value());
+  absl::StatusOr<const Tensor*> value = FindInput(graph, "value", node.value());
   if (!value.ok()) return value.status();
   if (std::set<const Tensor*>{*query, *key, *value}.size() != 3) {
-    return Refuse("graph_c9", "query, key and value of the attention are ", Quoted(attention.query()), ", ", Quoted(attention.key()),
-                  " and ", Quoted(attention.value()), ", wanted three different tensors");
+    return Refuse("graph_c9", "query, key and value of the attention are ", Quoted(node.query()), ", ", Quoted(node.key()), " and ",
+                  Quoted(node.value()), ", wanted three different tensors");
   }
-  if (absl::Status shapes = CheckShapes(**query, **key, **value); !shapes.ok()) return shapes;
+  keys = *key;
+  return CheckShapes(**query, **key, **value);
+}
+
+absl::Status CheckRouted(const Graph& graph, const Routed& routed) {
+  const Tensor* key = nullptr;
+  if (absl::Status tokens = CheckTokens(graph, routed, key); !tokens.ok()) return tokens;
+  std::vector<const Tensor*> parameters;
+  std::set<std::string> names = {routed.query(), routed.key(), routed.value()};
+  for (const auto& [role, name] :
+       {std::pair{"center", routed.center()}, {"variance", routed.variance()}, {"amplitude", routed.amplitude()}}) {
+    if (name.empty() && std::string_view(role) == "amplitude") continue;
+    absl::StatusOr<const Tensor*> input = FindInput(graph, role, name);
+    if (!input.ok()) return input.status();
+    if (!names.insert(name).second)
+      return Refuse("graph_c9", role, " of the attention is ", Quoted(name), ", which it reads already; wanted different tensors");
+    parameters.push_back(*input);
+  }
+  return CheckSplatParameters(routed, *key, parameters);
+}
+
+absl::Status CheckAttention(const Graph& graph, const Attention& attention) {
+  const Tensor* key = nullptr;
+  if (absl::Status tokens = CheckTokens(graph, attention, key); !tokens.ok()) return tokens;
   if (attention.has_scale() && !(std::isfinite(attention.scale()) && attention.scale() > 0)) {
     return Refuse("graph_c14", "scale is ", attention.scale(), ", wanted a finite number > 0; leave it out for 1/√dim");
   }
@@ -226,6 +252,30 @@ absl::Status CheckOutputs(const Graph& graph, const std::vector<std::string>& ma
   return absl::OkStatus();
 }
 
+// What a node reads and makes, of either scheme.
+struct NamedNode {
+  explicit NamedNode(const Node& node) {
+    if (node.has_routed()) {
+      routed = &node.routed();
+      reads = {routed->query(), routed->key(), routed->value(), routed->center(), routed->variance(), routed->amplitude()};
+      made = {routed->output()};
+      return;
+    }
+    reads = {node.attention().query(), node.attention().key(), node.attention().value()};
+    made = {node.attention().output()};
+    if (node.attention().has_lse()) made.push_back(node.attention().lse());
+  }
+  const Routed* routed = nullptr;
+  std::set<std::string> reads;
+  std::vector<std::string> made;
+};
+
+// Defaults of scheme routed, written out.
+void WriteDefaults(Routed& routed) {
+  routed.set_causal(routed.causal());
+  for (Routed::Level& level : *routed.mutable_levels()) level.set_weight(level.weight());
+}
+
 }  // namespace
 
 absl::Status CheckGraph(const Graph& graph) {
@@ -233,7 +283,7 @@ absl::Status CheckGraph(const Graph& graph) {
     return Refuse("graph_c1", "name of the graph is ", Quoted(graph.name()),
                   ", wanted 1 to 128 letters, digits and '_', no digit first; set name");
   }
-  if (graph.nodes_size() != 1 || !graph.nodes(0).has_attention()) {
+  if (graph.nodes_size() != 1 || graph.nodes(0).kind_case() == Node::KIND_NOT_SET) {
     const std::string found = graph.nodes_size() == 1 ? "the node is empty" : absl::StrCat("the graph has ", graph.nodes_size(), " nodes");
     return Refuse("graph_c7", found, "; this version compiles one attention per graph: write nodes { attention { ... } } once");
   }
@@ -242,24 +292,28 @@ absl::Status CheckGraph(const Graph& graph) {
     if (absl::Status name = CheckNewName(input.name(), "an input", taken); !name.ok()) return name;
     if (absl::Status shape = CheckInput(input); !shape.ok()) return shape;
   }
-  const Attention& attention = graph.nodes(0).attention();
-  std::vector<std::string> made = {attention.output()};
-  if (attention.has_lse()) made.push_back(attention.lse());
-  if (absl::Status checked = CheckAttention(graph, attention); !checked.ok()) return checked;
-  for (const std::string& name : made) {
-    const std::string_view what = &name == &made.front() ? "the output of the attention" : "the lse of the attention";
+  const NamedNode node(graph.nodes(0));
+  const absl::Status checked =
+      node.routed != nullptr ? CheckRouted(graph, *node.routed) : CheckAttention(graph, graph.nodes(0).attention());
+  if (!checked.ok()) return checked;
+  for (const std::string& name : node.made) {
+    const std::string_view what = &name == &node.made.front() ? "the output of the attention" : "the lse of the attention";
     if (absl::Status fresh = CheckNewName(name, what, taken); !fresh.ok()) return fresh;
   }
   for (const Tensor& input : graph.inputs()) {
-    if (input.name() != attention.query() && input.name() != attention.key() && input.name() != attention.value()) {
-      return Refuse("graph_c21", "no node reads input ", Quoted(input.name()), "; leave it out");
-    }
+    if (!node.reads.contains(input.name())) return Refuse("graph_c21", "no node reads input ", Quoted(input.name()), "; leave it out");
   }
-  return CheckOutputs(graph, made);
+  return CheckOutputs(graph, node.made);
 }
 
 Graph WithDefaults(const Graph& graph) {
   Graph full = graph;
+  if (full.nodes(0).has_routed()) {
+    Routed& routed = *full.mutable_nodes(0)->mutable_routed();
+    WriteDefaults(routed);
+    if (full.outputs().empty()) full.add_outputs(routed.output());
+    return full;
+  }
   Attention& attention = *full.mutable_nodes(0)->mutable_attention();
   for (const Tensor& input : full.inputs()) {
     if (!attention.has_scale() && input.name() == attention.key()) attention.set_scale(1 / std::sqrt(static_cast<double>(input.dim())));

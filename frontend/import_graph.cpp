@@ -32,9 +32,10 @@ ir::ConfigAttr configOf(Builder& b, const Attention::Splats& splats) {
                              tolerance, confidence, order);
 }
 
-// The tensors of one attention, and the types of what it makes.
+// The tensors of one attention of either scheme, and the types of what it makes.
 struct Shapes {
-  Shapes(Builder& b, const Graph& graph, const Attention& attention) {
+  template <typename Node>
+  Shapes(Builder& b, const Graph& graph, const Node& attention) {
     for (const Tensor& input : graph.inputs()) {
       if (input.name() == attention.query()) query = &input;
       if (input.name() == attention.value()) value = &input;
@@ -49,40 +50,71 @@ struct Shapes {
 };
 
 // The function with its arguments and results named and its body empty.
-func::FuncOp createFunction(ImplicitLocOpBuilder& b, const Graph& graph, ArrayRef<Type> results) {
-  const Attention& attention = graph.nodes(0).attention();
+func::FuncOp createFunction(ImplicitLocOpBuilder& b, const Graph& graph, ArrayRef<Type> results, ArrayRef<std::string> names) {
   SmallVector<Type> arguments;
   for (const Tensor& input : graph.inputs())
     arguments.push_back(RankedTensorType::get({input.heads(), tokensOf(input), input.dim()}, b.getF32Type()));
   auto function = func::FuncOp::create(b, graph.name(), b.getFunctionType(arguments, results));
   for (int i = 0; i < graph.inputs_size(); ++i) function.setArgAttr(i, kNameAttr, b.getStringAttr(graph.inputs(i).name()));
-  function.setResultAttr(0, kNameAttr, b.getStringAttr(attention.output()));
-  if (attention.has_lse()) function.setResultAttr(1, kNameAttr, b.getStringAttr(attention.lse()));
+  for (auto [i, name] : llvm::enumerate(names)) function.setResultAttr(i, kNameAttr, b.getStringAttr(name));
   return function;
+}
+
+// The values of the function's arguments by the names of their tensors.
+std::map<std::string, Value> argumentsOf(func::FuncOp function, const Graph& graph) {
+  std::map<std::string, Value> values;
+  for (int i = 0; i < graph.inputs_size(); ++i) values[graph.inputs(i).name()] = function.getArgument(i);
+  return values;
+}
+
+void importAttention(ImplicitLocOpBuilder& b, const Graph& graph) {
+  const Attention& attention = graph.nodes(0).attention();
+  const Shapes shapes(b, graph, attention);
+  SmallVector<Type> results = {shapes.output};
+  SmallVector<std::string> names = {attention.output()};
+  if (attention.has_lse()) results.push_back(shapes.lse), names.push_back(attention.lse());
+  func::FuncOp function = createFunction(b, graph, results, names);
+  b.setInsertionPointToEnd(function.addEntryBlock());
+  std::map<std::string, Value> values = argumentsOf(function, graph);
+  auto op = ir::AttentionOp::create(b, results, ValueRange{values[attention.query()], values[attention.key()], values[attention.value()]});
+  op.setMaskAttr(maskOf(b, attention.mask()));
+  op.setScaleAttr(b.getF64FloatAttr(attention.scale()));
+  op.setConfigAttr(configOf(b, attention.splats()));
+  func::ReturnOp::create(b, op->getResults());
+}
+
+void importRouted(ImplicitLocOpBuilder& b, Graph graph) {
+  const Routed& routed = graph.nodes(0).routed();
+  SmallVector<int64_t> levels;
+  SmallVector<double> weights;
+  int64_t splats = 0;
+  for (const Routed::Level& level : routed.levels()) {
+    levels.push_back(level.splats()), weights.push_back(level.weight());
+    splats += level.splats();
+  }
+  for (Tensor& input : *graph.mutable_inputs())  // their tokens are splats, whose number is known
+    if (input.name() == routed.center() || input.name() == routed.variance() || input.name() == routed.amplitude())
+      input.set_tokens(splats);
+  const Shapes shapes(b, graph, routed);
+  func::FuncOp function = createFunction(b, graph, {shapes.output}, {routed.output()});
+  b.setInsertionPointToEnd(function.addEntryBlock());
+  std::map<std::string, Value> values = argumentsOf(function, graph);
+  const Value amplitude = routed.has_amplitude() ? values[routed.amplitude()] : Value();
+  auto op = ir::RoutedAttentionOp::create(b, shapes.output, values[routed.query()], values[routed.key()], values[routed.value()],
+                                          values[routed.center()], values[routed.variance()], amplitude, /*link=*/Value(),
+                                          /*gate_weight=*/Value(), /*gate_bias=*/Value(), b.getDenseI64ArrayAttr(levels),
+                                          b.getDenseF64ArrayAttr(weights), routed.causal() ? b.getUnitAttr() : UnitAttr());
+  func::ReturnOp::create(b, op->getResults());
 }
 
 }  // namespace
 
 OwningOpRef<ModuleOp> importGraph(const Graph& sparse, MLIRContext& context) {
   const Graph graph = WithDefaults(sparse);
-  const Attention& attention = graph.nodes(0).attention();
   ImplicitLocOpBuilder b(NameLoc::get(StringAttr::get(&context, graph.name())), &context);
   OwningOpRef<ModuleOp> module = ModuleOp::create(b.getLoc());
   b.setInsertionPointToEnd(module->getBody());
-
-  const Shapes shapes(b, graph, attention);
-  SmallVector<Type> results = {shapes.output};
-  if (attention.has_lse()) results.push_back(shapes.lse);
-  func::FuncOp function = createFunction(b, graph, results);
-
-  b.setInsertionPointToEnd(function.addEntryBlock());
-  std::map<std::string, Value> values;
-  for (int i = 0; i < graph.inputs_size(); ++i) values[graph.inputs(i).name()] = function.getArgument(i);
-  auto op = ir::AttentionOp::create(b, results, ValueRange{values[attention.query()], values[attention.key()], values[attention.value()]});
-  op.setMaskAttr(maskOf(b, attention.mask()));
-  op.setScaleAttr(b.getF64FloatAttr(attention.scale()));
-  op.setConfigAttr(configOf(b, attention.splats()));
-  func::ReturnOp::create(b, op->getResults());
+  graph.nodes(0).has_routed() ? importRouted(b, graph) : importAttention(b, graph);
   return module;
 }
 

@@ -61,7 +61,7 @@ void buildStages(ScheduleOp schedule) {
   OpBuilder functions(schedule), stages(context);
   functions.setInsertionPointAfter(schedule);
   stages.setInsertionPointToStart(&schedule.getBody().emplaceBlock());
-  for (const StageSpec& stage : softmaxStages()) {
+  for (const StageSpec& stage : schedule.getSplatLevels() ? routedStages(schedule.getMask().getCausal()) : softmaxStages()) {
     if (!stage.features.empty() && !schedule.getPrecision()) continue;  // arithmetic in f32 needs no processor of its own
     SmallVector<const Term*> ins, outs;
     for (std::string_view name : stage.ins) ins.push_back(termOf(name));

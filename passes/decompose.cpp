@@ -105,13 +105,49 @@ struct DecomposeIntoStream : OpRewritePattern<AttentionOp> {
   }
 };
 
+/// routed_attention → affinity of queries and keys, flow, gate, then send and receive, or receive_causal.
+struct DecomposeRouted : OpRewritePattern<RoutedAttentionOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(RoutedAttentionOp routed, PatternRewriter& rewriter) const override {
+    ImplicitLocOpBuilder b(routed.getLoc(), rewriter);
+    const Type f32 = b.getF32Type();
+    const RankedTensorType query = routed.getQuery().getType(), key = routed.getKey().getType(), value = routed.getValue().getType();
+    const int64_t splats = routed.getCenter().getType().getDimSize(1);
+    const auto affinities = [&](RankedTensorType tokens) -> Type {
+      return RankedTensorType::get({tokens.getDimSize(0), tokens.getDimSize(1), splats}, f32);
+    };
+    Value received = AffinityOp::create(b, affinities(query), routed.getQuery(), routed.getCenter(), routed.getVariance());
+    Value sent = AffinityOp::create(b, affinities(key), routed.getKey(), routed.getCenter(), routed.getVariance());
+    if (routed.getLink()) sent = FlowOp::create(b, sent.getType(), sent, routed.getLink());
+    Value gate;
+    if (routed.getGateWeight()) {
+      const int64_t levels = static_cast<int64_t>(routed.getLevels().size());
+      gate = GateOp::create(b, RankedTensorType::get({query.getDimSize(0), query.getDimSize(1), levels}, f32), routed.getQuery(),
+                            routed.getGateWeight(), routed.getGateBias());
+    }
+    if (routed.getCausal()) {
+      rewriter.replaceOpWithNewOp<ReceiveCausalOp>(routed, routed.getOutput().getType(), received, sent, routed.getValue(),
+                                                   routed.getAmplitude(), gate, routed.getLevelsAttr(), routed.getWeightsAttr());
+      return success();
+    }
+    Value state =
+        SendOp::create(b, PartialType::get(b.getContext(), key.getDimSize(0), splats, value.getDimSize(2)), sent, routed.getValue());
+    rewriter.replaceOpWithNewOp<ReceiveOp>(routed, routed.getOutput().getType(), received, state, routed.getAmplitude(), gate,
+                                           routed.getLevelsAttr(), routed.getWeightsAttr());
+    return success();
+  }
+};
+
 struct DecomposePass : impl::DecomposePassBase<DecomposePass> {
   using DecomposePassBase::DecomposePassBase;
 
-  // Every function with an attention gets an exact twin, so that a plan can always fall back to it.
+  // Every function with a softmax attention gets an exact twin, so that a plan can always fall back to it.
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
     for (func::FuncOp function : llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
+      if (function.isExternal()) continue;
+      if (failed(rewrite(function, populateRoutedPatterns))) return signalPassFailure();
       if (!function.walk([](AttentionOp) { return WalkResult::interrupt(); }).wasInterrupted()) continue;
       const std::string exactName = (function.getName() + "_exact").str();
       if (symbols.lookup(exactName)) {
@@ -126,10 +162,14 @@ struct DecomposePass : impl::DecomposePassBase<DecomposePass> {
     }
   }
 
-  LogicalResult decompose(func::FuncOp function, void (*populate)(RewritePatternSet&)) {
+  LogicalResult rewrite(func::FuncOp function, void (*populate)(RewritePatternSet&)) {
     RewritePatternSet patterns(&getContext());
     populate(patterns);
-    if (failed(applyPatternsGreedily(function, std::move(patterns)))) return failure();
+    return applyPatternsGreedily(function, std::move(patterns));
+  }
+
+  LogicalResult decompose(func::FuncOp function, void (*populate)(RewritePatternSet&)) {
+    if (failed(rewrite(function, populate))) return failure();
     const WalkResult left = function.walk([](AttentionOp attention) {
       attention.emitOpError("is left by hsa-decompose: head_dim is not known and there is no scale; make head_dim static or give a scale");
       return WalkResult::interrupt();
@@ -141,6 +181,7 @@ struct DecomposePass : impl::DecomposePassBase<DecomposePass> {
 }  // namespace
 
 void populateSplatPatterns(RewritePatternSet& patterns) { patterns.add<DecomposeIntoSplats>(patterns.getContext()); }
+void populateRoutedPatterns(RewritePatternSet& patterns) { patterns.add<DecomposeRouted>(patterns.getContext()); }
 void populateExactPatterns(RewritePatternSet& patterns) { patterns.add<DecomposeIntoStream>(patterns.getContext()); }
 
 }  // namespace hsa::ir

@@ -50,6 +50,12 @@ Emitter emitterOf(Operation& op) {
       {"hsa.tile_add_rows", emitAddRows},
       {"hsa.tile_leaf_moments", emitLeafMoments},
       {"hsa.tile_merge_moments", emitMergeMoments},
+      {"hsa.tile_send", emitSend},
+      {"hsa.tile_settle_state", emitSettleState},
+      {"hsa.tile_receive", emitReceive},
+      {"hsa.tile_begin_chunk", emitBeginChunk},
+      {"hsa.tile_receive_chunk", emitReceiveChunk},
+      {"hsa.tile_extend_state", emitExtendState},
   };
   return emitters.lookup(op.getName().getStringRef());
 }

@@ -16,7 +16,7 @@ def DecomposePass : Pass<"hsa-decompose", "::mlir::ModuleOp"> {
   let summary = "layer 0 → 1: each function by splats, and beside it <name>_exact over every key";
   let description = [{
     In a function with hsa.attention, it becomes summarize, attend_exact near, score, select, attend_splats, merge and normalize; θ is that of
-    its config, else 0.003. A clone `<name>_exact` of the function reads every key in an hsa.stream over segments, so that a plan carries its exact
+    its config, else 0.003. hsa.routed_attention becomes affinity, flow, send, gate and receive, or receive_causal, in place. A clone `<name>_exact` of the function reads every key in an hsa.stream over segments, so that a plan carries its exact
     fallback. An error names the attention whose scale is not known, or the name that is taken. Tests: tests/passes/decompose.mlir
   }];
 }
@@ -42,7 +42,7 @@ def QuantizePass : Pass<"hsa-quantize", "::mlir::func::FuncOp"> {
 def VerifyLayerPass : Pass<"hsa-verify-layer"> {
   let summary = "no op of a finished layer is left";
   let description = [{
-    Layers: 0 declarative (hsa.attention), 1 stages (every other op with a meaning in float64), 2 tiles (the rest), 3 no op of hsa at all.
+    Layers: 0 declarative (hsa.attention, hsa.routed_attention), 1 stages (every other op with a meaning in float64), 2 tiles (the rest), 3 no op of hsa at all.
     The error is at the first op that is left and names its layer. Tests: tests/passes/verify_layer.mlir
   }];
   let options = [Option<"layer", "layer", "int64_t", "1", "the layer that is reached: 1, 2 or 3; ops of the layers below are errors">];

@@ -9,6 +9,8 @@ namespace hsa::ir {
 void populateSplatPatterns(mlir::RewritePatternSet& patterns);
 // hsa.attention → a stream over all keys.
 void populateExactPatterns(mlir::RewritePatternSet& patterns);
+// hsa.routed_attention → its stages.
+void populateRoutedPatterns(mlir::RewritePatternSet& patterns);
 // score + select + attend_splats → attend_fused.
 void populateFusePatterns(mlir::RewritePatternSet& patterns);
 

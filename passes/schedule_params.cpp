@@ -1,5 +1,9 @@
 #include "passes/schedule_params.h"
 
+#include <numbers>
+
+#include "kernels/affinity.h"
+
 namespace hsa::ir {
 
 KernelParams kernelParams(ScheduleOp schedule) {
@@ -14,6 +18,12 @@ KernelParams kernelParams(ScheduleOp schedule) {
   params.order = schedule.getConfig().getOrder();
   params.bands = schedule.getConfig().getBands();
   params.scale = schedule.getScale().convertToDouble();
+  if (auto levels = schedule.getSplatLevels()) {
+    int64_t splats = 0;
+    for (int64_t level : *levels) splats += level;
+    params.splats = (splats + kSplatTile - 1) / kSplatTile * kSplatTile;
+    params.scale = std::numbers::ln2;  // affinities are in log2 units already
+  }
   return params;
 }
 

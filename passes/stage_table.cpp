@@ -38,6 +38,12 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"tilt", port, f32, {p.tiltPanels(), d, panel}}, {"tilt_rows", buffer, f32, {tq, dv}}, {"max", buffer, f32, {tq}}, {"sum", buffer, f32, {tq, 16}},
       {"acc", buffer, f32, {tq, dv}}, {"mass_max", buffer, f32, {tq}}, {"mass_sum", buffer, f32, {tq, 16}}, {"mass_acc", buffer, f32, {tq, 16}}, {"closed_r2", buffer, f32, {tq, 16}},
       {"log_z", buffer, f32, {tq}}, {"o_rows", port, f32, {tq, dv}}, {"lse_row", port, f32, {tq}},
+      // scheme routed: parameters of the splats in rows and in panels, the state, what a chunk sends
+      {"token_bias", port, f32, {any, panel}}, {"splat_scale", port, f32, {p.splats, d}}, {"splat_shift", port, f32, {p.splats, d}},
+      {"panel_scale", port, f32, {p.splats / panel, d, panel}}, {"panel_shift", port, f32, {p.splats / panel, d, panel}}, {"splat_weight", port, f32, {p.splats}},
+      {"state_max", port, f32, {p.splats}}, {"state_sum", port, f32, {p.splats, 16}}, {"state_acc", port, f32, {p.splats, dv}},
+      {"receive_bias", port, f32, {p.splats}}, {"receive_mass", port, f32, {p.splats}},
+      {"sent", port, f32, {p.splats, kBatchKeys}}, {"chunk_tokens", port, i32, {1}}, {"excess", buffer, f32, {kBatchKeys}}, {"pair_mass", buffer, f32, {tq, kBatchKeys}},
       // scratch of one batch
       {"scores", buffer, f32, {tq, kBatchKeys}}, {"key_batch", buffer, f32, {batch, d, panel}}, {"value_batch", buffer, f32, {batch, panel, dv}},
       {"pos_batch", buffer, i32, {batch, panel}}, {"var_batch", buffer, f32, {batch, b, panel}}, {"scalar_batch", buffer, f32, {4, kBatchKeys}},
@@ -104,6 +110,38 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
   };
   // clang-format on
   return stages;
+}
+
+llvm::ArrayRef<StageSpec> routedStages(bool causal) {
+  // clang-format off: a table
+  static const std::vector<StageSpec> all = {
+      {"widen_rows", "rows", true, {"raw_rows"}, {"widened", "bad_rows"}},
+      {"pack_panels", "segment", false, {"k_rows", "v_rows", "order"}, {"panel_k", "panel_v"}},
+      {"send", "segment", false, {"panel_k", "panel_v", "token_bias", "splat_scale", "splat_shift"}, {"state_max", "state_sum", "state_acc", "scores"}},
+      {"settle_state", "segment", false, {"state_max", "state_sum", "splat_weight"}, {"receive_bias", "receive_mass"}},
+      // a tile, from its queries to its output
+      {"load_query", "tile", false, {"q_rows"}, {"query", "max", "sum", "acc"}},
+      {"receive", "tile", false, {"query", "panel_scale", "panel_shift", "receive_bias", "receive_mass", "state_acc"}, {"max", "sum", "acc", "scores"}},
+      {"finish", "tile", false, {"max", "sum", "acc", "tile_rows"}, {"o_rows", "lse_row"}},
+      {"store_rows", "rows", true, {"o_rows"}, {"rows_out"}},
+  };
+  // The chunk's tokens send before its queries receive; the state takes them in behind that.
+  static const std::vector<StageSpec> prefix = {
+      {"widen_rows", "rows", true, {"raw_rows"}, {"widened", "bad_rows"}},
+      {"pack_panels", "segment", false, {"k_rows", "v_rows", "order"}, {"panel_k", "panel_v"}},
+      {"send", "segment", false, {"panel_k", "panel_v", "token_bias", "splat_scale", "splat_shift"}, {"state_max", "state_sum", "state_acc", "scores"}},
+      {"begin_chunk", "segment", false, {"panel_k", "token_bias", "splat_scale", "splat_shift"},
+       {"state_max", "state_sum", "state_acc", "sent", "chunk_tokens", "excess"}},
+      {"settle_state", "segment", false, {"state_max", "state_sum", "splat_weight"}, {"receive_bias", "receive_mass"}},
+      {"load_query", "tile", false, {"q_rows"}, {"query", "max", "sum", "acc"}},
+      {"receive_chunk", "tile", false, {"query", "panel_scale", "panel_shift", "receive_bias", "receive_mass", "state_acc", "sent", "panel_v"},
+       {"max", "sum", "acc", "scores", "pair_mass"}},
+      {"finish", "tile", false, {"max", "sum", "acc", "tile_rows"}, {"o_rows", "lse_row"}},
+      {"store_rows", "rows", true, {"o_rows"}, {"rows_out"}},
+      {"extend_state", "segment", false, {"sent", "panel_v"}, {"state_max", "state_sum", "state_acc"}},
+  };
+  // clang-format on
+  return causal ? prefix : all;
 }
 
 }  // namespace hsa::ir

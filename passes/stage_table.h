@@ -1,4 +1,4 @@
-// The stages of the softmax scheme and the vocabulary of what they are called with.
+// The stages of both schemes and the vocabulary of what they are called with.
 #pragma once
 
 #include <cstdint>
@@ -37,5 +37,6 @@ std::vector<Term> vocabulary(const KernelParams& params);
 
 // Stages in order of execution inside their space.
 llvm::ArrayRef<StageSpec> softmaxStages();
+llvm::ArrayRef<StageSpec> routedStages(bool causal);
 
 }  // namespace hsa::ir

@@ -3,6 +3,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/build_schedule.h"
 #include "passes/passes.h"
+#include "passes/tile_routed.h"
 
 namespace hsa::ir {
 
@@ -54,7 +55,8 @@ LogicalResult tileAttention(func::FuncOp function, AttendFusedOp attend, TypeAtt
       ScheduleOp::create(b, function.getLoc(), b.getStringAttr(function.getName()), tensorName(function, attend.getQuery(), "q"),
                          tensorName(function, attend.getKey(), "k"), tensorName(function, attend.getValue(), "v"), outputName(function),
                          i64(dims[0]), i64(dims[1]), i64(dims[2]), i64(dims[3]), attend.getScaleAttr(), attend.getMask(), withTheta,
-                         fixed(query.getDimSize(1)), fixed(known(key.getDimSize(1), value.getDimSize(1))), precision);
+                         fixed(query.getDimSize(1)), fixed(known(key.getDimSize(1), value.getDimSize(1))), precision, DenseI64ArrayAttr(),
+                         DenseF64ArrayAttr(), ArrayAttr(), IntegerAttr());
   function.erase();
   buildStages(schedule);
   return success();
@@ -63,16 +65,26 @@ LogicalResult tileAttention(func::FuncOp function, AttendFusedOp attend, TypeAtt
 struct TilePass : impl::TilePassBase<TilePass> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    SmallVector<std::pair<func::FuncOp, AttendFusedOp>> attentions;
+    SmallVector<std::pair<func::FuncOp, Operation*>> attentions;
     for (auto function : module.getOps<func::FuncOp>())
-      function.walk([&](AttendFusedOp attend) { attentions.push_back({function, attend}); });
+      function.walk([&](Operation* op) {
+        if (isa<AttendFusedOp, ReceiveOp, ReceiveCausalOp>(op)) attentions.push_back({function, op});
+      });
     if (attentions.size() != 1) {
-      module.emitError("module has ")
-          << attentions.size()
-          << " fused attentions, a plan of this version holds one; run hsa-decompose and hsa-fuse on a graph with one hsa.attention";
+      module.emitError("module has ") << attentions.size()
+                                      << " fused attentions, a plan of this version holds one; run hsa-decompose and hsa-fuse on a graph "
+                                         "with one hsa.attention or hsa.routed_attention";
       return signalPassFailure();
     }
-    auto [function, attend] = attentions.front();
+    auto [function, op] = attentions.front();
+    auto attend = dyn_cast<AttendFusedOp>(op);
+    if (!attend) {
+      const auto nameOf = [function = function](Value tensor, StringRef otherwise) {
+        return (isa<BlockArgument>(tensor) ? tensorName(function, tensor, otherwise) : outputName(function)).str();
+      };
+      if (failed(tileRouted(function, op, nameOf))) signalPassFailure();
+      return;
+    }
     // Every schedule carries the exact stages; the function that spelled them out for layer 1 says only their precision.
     auto exact = module.lookupSymbol<func::FuncOp>((function.getName() + "_exact").str());
     const TypeAttr precision = precisionOf(exact);

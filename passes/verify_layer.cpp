@@ -10,7 +10,7 @@ namespace hsa::ir {
 
 // Layer of an op of the dialect: ops with a meaning in float64 are of layers 0 and 1, the others work on tiles.
 static int64_t layerOf(Operation* op) {
-  if (isa<AttentionOp>(op)) return 0;
+  if (isa<AttentionOp, RoutedAttentionOp>(op)) return 0;
   return isa<ReferenceOp, YieldOp>(op) ? 1 : 2;
 }
 

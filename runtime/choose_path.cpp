@@ -44,6 +44,7 @@ Choice ByCrossover(const Job& job) {
 Choice ChoosePath(const Job& job) {
   const RunOptions& options = job.options;
   const Geometry& g = job.geometry;
+  if (job.plan.graph().has_routed()) return {.path = Path::kRouted, .because = "the scheme of the plan"};
   Choice choice{.because = "asked for", .visible_keys = MeanVisibleKeys(g)};
   if (options.mode == Mode::kExact) return choice;
   choice.path = Path::kSplats;
@@ -63,7 +64,18 @@ Choice ChoosePath(const Job& job) {
   return choice;
 }
 
-std::string PathName(Path path) { return path == Path::kExact ? "exact" : path == Path::kSplats ? "splats" : "decode"; }
+std::string PathName(Path path) {
+  switch (path) {
+    case Path::kExact:
+      return "exact";
+    case Path::kSplats:
+      return "splats";
+    case Path::kDecode:
+      return "decode";
+    case Path::kRouted:
+      return "routed";
+  }
+}
 
 bool TurnsOnCrossover(const Plan& plan, const Inputs& inputs, const RunOptions& asked) {
   const RunOptions options = WithDefaults(plan, asked);
@@ -75,6 +87,7 @@ bool TurnsOnCrossover(const Plan& plan, const Inputs& inputs, const RunOptions& 
 }
 
 RunOptions WithDefaults(const Plan& plan, RunOptions options) {
+  if (plan.graph().has_routed() && !options.mode) options.mode = Mode::kExact;
   const format::Splats& splats = plan.graph().splats();
   if (options.mode) return options;
   options.mode = splats.tolerance() > 0 && !options.theta ? Mode::kTolerance : Mode::kTheta;

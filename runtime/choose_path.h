@@ -1,4 +1,4 @@
-// Which way a run goes, and why: every key exactly, by splats, or a few queries from an index (docs/machine.md).
+// Which way a run goes, and why: every key exactly, by splats, a few queries from an index (docs/machine.md), or as a plan of scheme routed does.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace hsa {
 
-enum class Path { kExact, kSplats, kDecode };
+enum class Path { kExact, kSplats, kDecode, kRouted };
 
 struct Choice {
   Path path = Path::kExact;
@@ -18,7 +18,7 @@ struct Choice {
 
 Choice ChoosePath(const Job& job);
 
-// "exact", "splats", "decode": RunReport::choice.path.
+// "exact", "splats", "decode", "routed": RunReport::choice.path.
 std::string PathName(Path path);
 
 // Whether it is up to RunOptions::crossover_keys which way a run goes: where not, there is nothing to measure.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "kernels/affinity.h"
 #include "runtime/format/plan.pb.h"
 
 namespace hsa {
@@ -38,7 +39,7 @@ struct Geometry {
             .sink_tokens = static_cast<int64_t>(graph.mask().sink_tokens()),
             .near_sinks = s.near_sink_tokens(),
             .window = s.window_tokens(),
-            .tile = s.tile_queries(),
+            .tile = graph.has_routed() ? kSplatTile : static_cast<int64_t>(s.tile_queries()),
             .leaf = s.leaf_tokens(),
             .mini = s.mini_segment_tokens(),
             .segment = s.segment_tokens(),

@@ -68,6 +68,21 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "work_out",   // groups of the next level, or leaves
     "counts",     // length of work_in, length of work_out
 
+    // Scheme routed: splats in rows and in panels of 16, the state of a kv_head, a chunk of tokens
+    "token_bias",   // 0, or -1e35 for a slot that sends nothing
+    "splat_scale",  // r = (½ log2 e / Σ)^½ of each splat
+    "splat_shift",  // -r μ
+    "panel_scale",  // the same, 16 splats side by side
+    "panel_shift",
+    "splat_weight",  // log2(w a)
+    "state_max",     // running maximum of what a splat was sent, in log2 units
+    "state_sum",     // z 2^-max, as partial sums
+    "state_acc",     // S 2^-max
+    "receive_bias",  // log2(w a) + max
+    "receive_mass",  // z 2^-max
+    "sent",          // 2^(log2 ψ - max) of the tokens of a chunk
+    "chunk_tokens",  // how many there are
+
     // Results of a tile
     "o_rows",   // output rows in f32
     "lse_row",  // natural log of the sum of each row

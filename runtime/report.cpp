@@ -102,6 +102,7 @@ std::string ToJson(const RunReport& report) {
   const auto& verified = report.verified;
   const Json json = {{"schema", report.schema},
                      {"variant", report.variant},
+                     {"scheme", report.scheme},
                      {"mode", report.mode},
                      {"choice",
                       {{"path", report.choice.path},
@@ -146,6 +147,7 @@ std::string ToJson(const RunReport& report) {
 }
 
 std::ostream& operator<<(std::ostream& out, const RunReport& report) {
+  Line(out, "scheme", report.scheme);
   Line(out, "mode", report.mode);
   if (report.choice.crossover_keys > 0) Line(out, "path", report.choice.path + ": " + report.choice.because);
   Line(out, "variant", report.variant);
@@ -156,9 +158,10 @@ std::ostream& operator<<(std::ostream& out, const RunReport& report) {
   Line(out, "memory",
        Bytes(static_cast<double>(report.peak_anon_bytes)) + " at most, and " + Bytes(static_cast<double>(report.mapped_bytes)) +
            " of mapped files; " + Bytes(static_cast<double>(report.bytes_read)) + " read");
-  Line(out, "keys",
-       Percent(report.read.total) + " of the visible ones: near " + Percent(report.read.near) + ", nodes " + Percent(report.read.nodes) +
-           ", leaves " + Percent(report.read.leaves));
+  if (report.read.total > 0)
+    Line(out, "keys",
+         Percent(report.read.total) + " of the visible ones: near " + Percent(report.read.near) + ", nodes " + Percent(report.read.nodes) +
+             ", leaves " + Percent(report.read.leaves));
   if (!report.levels.empty()) Line(out, "opened", Opened(report.levels));
   if (report.tolerance.asked > 0)
     Line(out, "tolerance",

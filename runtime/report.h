@@ -30,8 +30,9 @@ struct HeadReport {
 
 struct RunReport {
   int schema = 1;
-  std::string variant;  // "avx2 (native)"
-  std::string mode;     // "exact", "theta 0.01, order 2", "budget 0.1, order 2"
+  std::string variant;             // "avx2 (native)"
+  std::string scheme = "softmax";  // or "routed"
+  std::string mode;                // "exact", "theta 0.01, order 2", "budget 0.1, order 2"
   struct {
     std::string path;                             // "exact", "splats" or "decode"
     std::string because;                          // for people

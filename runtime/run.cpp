@@ -3,11 +3,13 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "oneapi/tbb/global_control.h"
 #include "oneapi/tbb/task_arena.h"
 #include "runtime/choose_path.h"
 #include "runtime/coverage.h"
 #include "runtime/memory_usage.h"
+#include "runtime/pairs.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
 #include "runtime/tile.h"
@@ -65,11 +67,26 @@ absl::Status CheckTensors(const format::Graph& graph, const Inputs& inputs, cons
 
 std::string ModeText(const Job& job) {
   const int64_t order = job.geometry.order;
+  if (job.plan.graph().has_routed())
+    return absl::StrCat(job.geometry.causal ? "causal, " : "", "splats ",
+                        absl::StrJoin(job.plan.graph().routed().levels(), " + ",
+                                      [](std::string* out, const format::SplatLevel& level) { absl::StrAppend(out, level.splats()); }));
   if (job.options.mode == Mode::kExact) return "exact";
   if (job.options.mode == Mode::kTolerance)
     return absl::StrCat("tolerance ", job.options.tolerance.error, " at ", job.options.tolerance.confidence, ", order ", order);
   if (job.options.mode == Mode::kBudget) return absl::StrCat("budget ", job.options.budget, ", order ", order);
   return absl::StrCat("theta ", job.options.theta.value_or(job.plan.graph().splats().theta()), ", order ", order);
+}
+
+// A plan of scheme routed has one way to run, and neither logarithms nor estimated errors to give.
+absl::Status CheckRouted(const Outputs& outputs, const RunOptions& options) {
+  if (options.mode != Mode::kExact || !options.save_index.empty() || !options.load_index.empty())
+    return absl::InvalidArgumentError(
+        "the plan is of scheme routed, whose splats are parameters: it has no index, tolerance, budget or theta; leave the mode out");
+  for (const auto& [name, tensor] : {std::pair{"lse", &outputs.lse}, {"error", &outputs.error}})
+    if (tensor->data != nullptr)
+      return absl::InvalidArgumentError(absl::StrCat("the plan is of scheme routed, which makes no '", name, "'; leave it out"));
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -80,18 +97,22 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
   if (outputs.error.data != nullptr && options.mode == Mode::kTheta)
     return absl::InvalidArgumentError(
         "error: a run at a given theta audits no query to scale its estimates by; ask for a tolerance or a budget");
+  const bool routed = plan.graph().has_routed();
+  if (routed)
+    if (absl::Status checked = CheckRouted(outputs, options); !checked.ok()) return checked;
   const auto start = std::chrono::steady_clock::now();
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, threads);
   Job job{plan, inputs, outputs, options, Geometry::Of(plan.graph(), inputs.query.tokens(), inputs.key.tokens()), Program(plan), threads};
   const Geometry& g = job.geometry;
   const Choice choice = ChoosePath(job);
-  const bool exact = choice.path == Path::kExact, decode = choice.path == Path::kDecode;
-  job.geometry.lone_tiles = decode;
+  const bool exact = choice.path == Path::kExact;
+  job.geometry.lone_tiles = choice.path == Path::kDecode;
   RunReport report;
   report.choice = {PathName(choice.path), choice.because, choice.visible_keys, choice.crossover_keys};
   report.variant = absl::StrCat(plan.variant().isa(), " (", plan.variant().name(), ")", ReadsPairs(job) ? " with amx" : "");
   if (const std::string reason = WhyNoPairs(job); !reason.empty()) report.warnings.push_back(reason);
+  if (routed) report.scheme = "routed";
   report.mode = ModeText(job);
   if (exact) {
     if (outputs.error.data != nullptr)
@@ -109,7 +130,16 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
     // An arena of its own: as many threads as asked for, whatever the caller's pool does.
     oneapi::tbb::task_arena arena(threads);
     const absl::Status done = arena.execute([&] {
-      return exact ? RunExact(job, report) : decode ? RunDecode(job, report) : RunSplats(job, report);
+      switch (choice.path) {
+        case Path::kExact:
+          return RunExact(job, report);
+        case Path::kSplats:
+          return RunSplats(job, report);
+        case Path::kDecode:
+          return RunDecode(job, report);
+        case Path::kRouted:
+          return RunRouted(job, report);
+      }
     });
     if (!done.ok()) return done;
   }

@@ -18,7 +18,7 @@ namespace hsa {
 class Trace;
 
 enum class Mode {
-  kExact,      // every visible key
+  kExact,      // every visible key; what a plan of scheme routed always does, in its own sum
   kTheta,      // splats, opened where the residual exceeds RunOptions::theta (the plan's default when not set)
   kBudget,     // splats, theta chosen per query head so that key-equivalents come to RunOptions::budget, from a sample: within 10 % of it
   kTolerance,  // splats, theta calibrated per query head and block so that RunOptions::tolerance is met; dense where nothing cheaper meets it
@@ -51,8 +51,14 @@ struct RunOptions {
   Trace* trace = nullptr;
 };
 
+// Parameters of a plan of scheme routed (runtime/format/plan.proto, Routed): center, variance and, when the plan names one, amplitude; f32.
+struct SplatTensors {
+  TensorView center = {}, variance = {}, amplitude = {};
+};
+
 struct Inputs {
   TensorView query, key, value;
+  SplatTensors splats = {};  // of scheme routed
 };
 
 // `o` is required ([query_heads, N, value_dim], f32 or bf16); `lse` is written when it has data ([1, query_heads, N], f32, natural log).
@@ -67,6 +73,7 @@ struct Outputs {
 
 // INVALID_ARGUMENT   shapes or types that disagree with the plan: names the tensor, what it is and what the plan wants; `error` of a run that audits
 //                    nothing to scale it by (kTheta)
+//                    of scheme routed: a variance, center or amplitude that is none: names the tensor, the splat and its level; a mode but kExact
 // RESOURCE_EXHAUSTED the memory budget is too small: names the least that works
 // CANCELLED          progress() returned false
 absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outputs& outputs, const RunOptions& options);

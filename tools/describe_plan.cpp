@@ -52,6 +52,15 @@ void PrintTable(std::ostream& out, const Rows& rows) {
   }
 }
 
+// "48 + 16 isotropic splats of 'center', 'variance'"
+std::string Describe(const format::Routed& r) {
+  const std::string levels = absl::StrJoin(r.levels(), " + ", [](std::string* out, const format::SplatLevel& level) {
+    absl::StrAppend(out, level.splats(), level.weight() == 1 ? "" : absl::StrCat(" (weight ", level.weight(), ")"));
+  });
+  return absl::StrCat(levels, r.isotropic() ? " isotropic" : " diagonal", " splats of '", r.center(), "', '", r.variance(), "'",
+                      r.amplitude().empty() ? "" : absl::StrCat(", '", r.amplitude(), "'"));
+}
+
 void PrintGraph(std::ostream& out, const Graph& g) {
   const auto tensor = [](const std::string& name, uint32_t heads, const std::string& tokens, uint32_t dim) {
     return absl::StrCat(name, " [", heads, ", ", tokens, ", ", dim, "]");
@@ -60,8 +69,12 @@ void PrintGraph(std::ostream& out, const Graph& g) {
                     m = g.key_tokens() > 0 ? absl::StrCat(g.key_tokens()) : "M";
   out << "\ngraph '" << g.name() << "'\n  " << tensor(g.query(), g.query_heads(), n, g.head_dim()) << "  "
       << tensor(g.key(), g.kv_heads(), m, g.head_dim()) << "  " << tensor(g.value(), g.kv_heads(), m, g.value_dim()) << "  ->  "
-      << tensor(g.output(), g.query_heads(), n, g.value_dim()) << "\n  scale " << g.scale()
-      << (g.mask().causal() ? ", causal" : ", not causal");
+      << tensor(g.output(), g.query_heads(), n, g.value_dim()) << '\n';
+  if (g.has_routed()) {
+    out << "  scheme routed" << (g.mask().causal() ? ", causal" : ", not causal") << "\n  " << Describe(g.routed()) << '\n';
+    return;
+  }
+  out << "  scale " << g.scale() << (g.mask().causal() ? ", causal" : ", not causal");
   if (g.mask().sliding_window() > 0)
     out << ", sliding window " << Grouped(g.mask().sliding_window()) << ", sinks " << Grouped(g.mask().sink_tokens());
   const Splats& s = g.splats();

@@ -12,32 +12,49 @@ using format::PlanHeader;
 
 std::string Lower(const std::string& text) { return absl::AsciiStrToLower(text); }
 
+Json RoutedJson(const format::Routed& r) {
+  Json levels = Json::array();
+  for (const format::SplatLevel& level : r.levels()) levels.push_back({{"splats", level.splats()}, {"weight", level.weight()}});
+  return {{"center", r.center()},
+          {"variance", r.variance()},
+          {"amplitude", r.amplitude()},
+          {"isotropic", r.isotropic()},
+          {"levels", std::move(levels)}};
+}
+
+// Either "splats" or "routed" says of which scheme it is.
 Json GraphJson(const format::Graph& g) {
   const format::Splats& s = g.splats();
-  return {{"name", g.name()},
-          {"query", g.query()},
-          {"key", g.key()},
-          {"value", g.value()},
-          {"output", g.output()},
-          {"query_heads", g.query_heads()},
-          {"kv_heads", g.kv_heads()},
-          {"head_dim", g.head_dim()},
-          {"value_dim", g.value_dim()},
-          {"query_tokens", g.query_tokens()},
-          {"key_tokens", g.key_tokens()},
-          {"scale", g.scale()},
-          {"mask", {{"causal", g.mask().causal()}, {"sliding_window", g.mask().sliding_window()}, {"sink_tokens", g.mask().sink_tokens()}}},
-          {"splats",
-           {{"order", s.order()},
-            {"theta", s.theta()},
-            {"near_sink_tokens", s.near_sink_tokens()},
-            {"window_tokens", s.window_tokens()},
-            {"tile_queries", s.tile_queries()},
-            {"leaf_tokens", s.leaf_tokens()},
-            {"mini_segment_tokens", s.mini_segment_tokens()},
-            {"segment_tokens", s.segment_tokens()},
-            {"level_tokens", std::vector<uint32_t>(s.level_tokens().begin(), s.level_tokens().end())},
-            {"bands", s.bands()}}}};
+  Json json = {
+      {"name", g.name()},
+      {"query", g.query()},
+      {"key", g.key()},
+      {"value", g.value()},
+      {"output", g.output()},
+      {"query_heads", g.query_heads()},
+      {"kv_heads", g.kv_heads()},
+      {"head_dim", g.head_dim()},
+      {"value_dim", g.value_dim()},
+      {"query_tokens", g.query_tokens()},
+      {"key_tokens", g.key_tokens()},
+      {"scale", g.scale()},
+      {"mask", {{"causal", g.mask().causal()}, {"sliding_window", g.mask().sliding_window()}, {"sink_tokens", g.mask().sink_tokens()}}},
+      {"splats",
+       {{"order", s.order()},
+        {"theta", s.theta()},
+        {"near_sink_tokens", s.near_sink_tokens()},
+        {"window_tokens", s.window_tokens()},
+        {"tile_queries", s.tile_queries()},
+        {"leaf_tokens", s.leaf_tokens()},
+        {"mini_segment_tokens", s.mini_segment_tokens()},
+        {"segment_tokens", s.segment_tokens()},
+        {"level_tokens", std::vector<uint32_t>(s.level_tokens().begin(), s.level_tokens().end())},
+        {"bands", s.bands()}}}};
+  if (g.has_routed()) {
+    json.erase("splats");
+    json["routed"] = RoutedJson(g.routed());
+  }
+  return json;
 }
 
 Json ArgumentJson(const format::Argument& a, const PlanHeader& header) {

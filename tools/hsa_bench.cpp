@@ -66,6 +66,7 @@ absl::StatusOr<Files> TakeFiles(std::vector<char*>& arguments) {
 absl::Status Register(const Files& files) {
   RegisterExact();
   RegisterStages();
+  RegisterRouted();
   absl::StatusOr<std::unique_ptr<Capture>> opened = OpenCapture(files.capture.empty() ? std::string(kDefaultCapture) : files.capture);
   if (!opened.ok() && !files.capture.empty()) return opened.status();
   if (opened.ok()) {

@@ -81,6 +81,7 @@ double AttentionFlop(const Shape& shape, int64_t tokens);
 
 void RegisterExact();
 void RegisterStages();
+void RegisterRouted();
 void RegisterSplats(const Capture& capture);
 void RegisterIndex(const Capture& capture);
 void RegisterStream(const Capture& capture);

@@ -34,7 +34,7 @@ struct Subject {
 std::string ShapeText(const TensorView& tensor) { return absl::StrCat("[", absl::StrJoin(tensor.shape, ","), "]"); }
 
 absl::Status CheckShapes(const Inputs& inputs) {
-  const auto& [query, key, value] = inputs;
+  const TensorView &query = inputs.query, &key = inputs.key, &value = inputs.value;
   const auto refuse = [](const std::string& name, const TensorView& is, const std::string& wanted) {
     return absl::InvalidArgumentError(
         absl::StrCat("tensor '", name, "' is ", ShapeText(is), ", wanted ", wanted, "; give a file of one attention"));

@@ -28,6 +28,8 @@ struct Text {
 void Declare(CLI::App& app, RunCommand& command, Text& text) {
   app.add_option("PLAN", command.plan, "plan that hsa-compile wrote (*.hsaplan)")->required();
   app.add_option("--in", command.input, "safetensors file with the plan's query, key and value")->required()->type_name("FILE");
+  app.add_option("--splats", command.splats, "safetensors file with the splats of a plan of scheme routed (default: that of --in)")
+      ->type_name("FILE");
   app.add_option("-o,--output", command.output, "safetensors file to write; without it the result is only measured")->type_name("FILE");
   app.add_flag("--exact", text.exact, "read every visible key");
   app.add_option("--theta", text.theta, "open splats above this residual; 0 opens all")->type_name("THETA");
@@ -135,12 +137,13 @@ absl::Status SetNumbers(const Text& text, RunCommand& command) {
 absl::Status CheckFiles(const RunCommand& command) {
   const std::pair<std::string_view, const std::string*> files[] = {{"PLAN", &command.plan},
                                                                    {"--in", &command.input},
+                                                                   {"--splats", &command.splats},
                                                                    {"--index", &command.options.load_index},
                                                                    {"--save-index", &command.options.save_index},
                                                                    {"-o", &command.output},
                                                                    {"--trace", &command.trace},
                                                                    {"--report", &command.report}};
-  constexpr std::size_t kRead = 3;  // the first ones
+  constexpr std::size_t kRead = 4;  // the first ones
   std::map<std::string, std::string_view> seen;
   for (std::size_t i = 0; i < std::size(files); ++i) {
     const auto& [flag, path] = files[i];

@@ -65,7 +65,23 @@ absl::StatusOr<Plan> OpenPlan(const RunCommand& command) {
   return plan;
 }
 
-absl::StatusOr<Inputs> OpenInputs(const TensorFile& file, const format::Graph& graph) {
+// Parameters of splats, of a plan of scheme routed.
+absl::StatusOr<SplatTensors> OpenSplats(const TensorFile& file, const format::Routed& routed) {
+  SplatTensors splats;
+  for (const auto& [name, tensor] :
+       {std::pair{routed.center(), &splats.center}, {routed.variance(), &splats.variance}, {routed.amplitude(), &splats.amplitude}}) {
+    if (name.empty()) continue;
+    absl::StatusOr<TensorView> found = file.Get(name);
+    if (absl::IsNotFound(found.status()))
+      return absl::NotFoundError(absl::StrCat(std::string(found.status().message()), ", the plan reads '", name,
+                                              "' of its splats; give the file that holds it with --splats"));
+    if (!found.ok()) return found.status();
+    *tensor = *found;
+  }
+  return splats;
+}
+
+absl::StatusOr<Inputs> OpenInputs(const TensorFile& file, const TensorFile& splats, const format::Graph& graph) {
   absl::StatusOr<TensorView> query = file.Get(graph.query()), key = file.Get(graph.key()), value = file.Get(graph.value());
   for (const absl::StatusOr<TensorView>* tensor : {&query, &key, &value}) {
     if (absl::IsNotFound(tensor->status()))
@@ -74,7 +90,21 @@ absl::StatusOr<Inputs> OpenInputs(const TensorFile& file, const format::Graph& g
                                               "'; rename in the file, or in the graph and compile it again"));
     if (!tensor->ok()) return tensor->status();
   }
-  return Inputs{*query, *key, *value};
+  Inputs inputs{*query, *key, *value};
+  if (!graph.has_routed()) return inputs;
+  absl::StatusOr<SplatTensors> parameters = OpenSplats(splats, graph.routed());
+  if (!parameters.ok()) return parameters.status();
+  inputs.splats = *parameters;
+  return inputs;
+}
+
+// What only attention of scheme softmax has, or only that of scheme routed.
+absl::Status CheckScheme(const RunCommand& command, const format::Graph& graph) {
+  if (graph.has_routed() && command.verify > 0)
+    return absl::InvalidArgumentError("--verify: compares with softmax attention, and the plan is of scheme routed; leave it out");
+  if (!graph.has_routed() && !command.splats.empty())
+    return absl::InvalidArgumentError("--splats: the plan is of scheme softmax, which makes its splats itself; leave it out");
+  return absl::OkStatus();
 }
 
 // Without an output file the result goes to the scratch folder and is never committed.
@@ -237,9 +267,12 @@ absl::StatusOr<RunReport> RunPlan(RunCommand command) {
   if (absl::Status folders = CheckFolders(command); !folders.ok()) return folders;
   absl::StatusOr<Plan> plan = OpenPlan(command);
   if (!plan.ok()) return plan.status();
+  if (absl::Status scheme = CheckScheme(command, plan->graph()); !scheme.ok()) return scheme;
   absl::StatusOr<TensorFile> file = TensorFile::Open(command.input);
   if (!file.ok()) return file.status();
-  absl::StatusOr<Inputs> inputs = OpenInputs(*file, plan->graph());
+  absl::StatusOr<TensorFile> splats = TensorFile::Open(command.splats.empty() ? command.input : command.splats);
+  if (!splats.ok()) return splats.status();
+  absl::StatusOr<Inputs> inputs = OpenInputs(*file, *splats, plan->graph());
   if (!inputs.ok()) return inputs.status();
   const CancelOnSignal cancel;  // before there is a temporary file to leave behind
   absl::StatusOr<TensorWriter> writer = OpenOutput(command, plan->graph(), inputs->query.tokens());

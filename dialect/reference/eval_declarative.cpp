@@ -2,6 +2,7 @@
 #include "dialect/hsa_ops.h"
 #include "dialect/reference/exact.h"
 #include "dialect/reference/frame.h"
+#include "dialect/reference/routed.h"
 
 #include <cmath>
 
@@ -16,6 +17,33 @@ llvm::Error AttentionOp::evaluate(reference::Frame& frame) {
   auto [output, lse] = normalize(attendExact(query, key, frame.tensor(getValue()), layout, Field::All, scale));
   frame.set(getOutput(), std::move(output));
   if (getLse()) frame.set(getLse(), std::move(lse));
+  return llvm::Error::success();
+}
+
+// κ is summed as a state: of all keys, or of those up to the query's position.
+llvm::Error RoutedAttentionOp::evaluate(reference::Frame& frame) {
+  using reference::Tensor;
+  const Tensor &query = frame.tensor(getQuery()), &key = frame.tensor(getKey()), &value = frame.tensor(getValue());
+  const Tensor &center = frame.tensor(getCenter()), &variance = frame.tensor(getVariance());
+  const Tensor received = reference::affinity(query, center, variance);
+  Tensor sent = reference::affinity(key, center, variance), gate;
+  if (getLink()) sent = reference::flow(sent, frame.tensor(getLink()));
+  if (getGateWeight()) gate = reference::gate(query, frame.tensor(getGateWeight()), frame.tensor(getGateBias()));
+  const reference::Weights weights{getLevels(), getWeights(), getAmplitude() ? &frame.tensor(getAmplitude()) : nullptr,
+                                   getGateWeight() ? &gate : nullptr};
+  const int64_t heads = query.shape[0], queries = query.shape[1], tokens = key.shape[1];
+  auto state = reference::Partial::empty(key.shape[0], center.shape[1], value.shape[2]);
+  auto rows = reference::Partial::empty(heads, queries, value.shape[2]);
+  const auto receive = [&](int64_t i) {
+    for (int64_t h = 0; h < heads; ++h) receiveRow(received, state, weights, h, i, rows);
+  };
+  for (int64_t j = 0; j < tokens; ++j) {
+    for (int64_t g = 0; g < key.shape[0]; ++g) reference::sendToken(sent, value, g, j, state);
+    if (getCausal() && j >= tokens - queries) receive(j - (tokens - queries));
+  }
+  if (!getCausal())
+    for (int64_t i = 0; i < queries; ++i) receive(i);
+  frame.set(getOutput(), normalize(rows).first);
   return llvm::Error::success();
 }
 

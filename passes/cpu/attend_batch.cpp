@@ -125,9 +125,9 @@ void emitValueTile(KernelEmitter& e, Value weights, Value values, Value acc, Val
 
 // Rows outside, columns inside: a block of rows then meets whole rows of values. The other way round touches a strip of them with the stride of a
 // row, which falls on a quarter of the cache's sets (d = 64, Zen 3: 0.70 of peak against 0.83 for the scores).
-void emitValueBatch(KernelEmitter& e, Value weights, Value panels, Value acc) {
-  Value values = e.reshape(panels, {kBatchKeys, e.params.paddedValueDim});
-  const int64_t width = e.lanes() * e.tile.vectors, whole = e.params.paddedValueDim / width * width;
+void emitValueBatch(KernelEmitter& e, Value weights, Value panels, Value acc, int64_t columns) {
+  Value values = e.reshape(panels, {kBatchKeys, columns});
+  const int64_t width = e.lanes() * e.tile.vectors, whole = columns / width * width;
   TileShape narrow = e.tile;  // for the 16 columns that are left under a tile of 32
   narrow.vectors = 1;
   KernelEmitter last(e.b, e.module, narrow, e.params, e.tileRows);
@@ -137,7 +137,7 @@ void emitValueBatch(KernelEmitter& e, Value weights, Value panels, Value acc) {
         emitPrefetchBehind(e, values, first, column, whole);
         emitValueTile(e, weights, values, acc, first, count, column);
       });
-    if (whole < e.params.paddedValueDim) emitValueTile(last, weights, values, acc, first, count, last.index(whole));
+    if (whole < columns) emitValueTile(last, weights, values, acc, first, count, last.index(whole));
   });
 }
 
@@ -266,7 +266,12 @@ void callSoftmaxBatch(KernelEmitter& e, Value scores, const TileState& state) {
 
 void callValueBatch(KernelEmitter& e, Value weights, Value values, Value acc) {
   e.call("value_batch", {scoresType(e), valuesType(e), tileType(e, e.params.paddedValueDim)}, {weights, values, acc},
-         [](KernelEmitter& in, ValueRange a) { emitValueBatch(in, a[0], a[1], a[2]); });
+         [](KernelEmitter& in, ValueRange a) { emitValueBatch(in, a[0], a[1], a[2], in.params.paddedValueDim); });
+}
+
+void callPairBatch(KernelEmitter& e, Value weights, Value sent, Value pairs) {
+  e.call("pair_batch", {scoresType(e), e.blockType({kBatchKeys, kBatchKeys}, e.b.getF32Type()), scoresType(e)}, {weights, sent, pairs},
+         [](KernelEmitter& in, ValueRange a) { emitValueBatch(in, a[0], a[1], a[2], kBatchKeys); });
 }
 
 void callAttendBatch(KernelEmitter& e, Value query, const KeyBatch& batch, const Visible& visible, const TileState& state, Value scores) {

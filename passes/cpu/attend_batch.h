@@ -22,6 +22,9 @@ void callSoftmaxBatch(KernelEmitter& e, Value scores, const TileState& state);
 // acc[r, c] += Σ_j weights[r, j] values[j / 16, j % 16, c];  values [4,16,Dv].
 void callValueBatch(KernelEmitter& e, Value weights, Value values, Value acc);
 
+// pairs[r, j] += Σ_s weights[r, s] sent[s, j];  weights, sent and pairs [64,64].
+void callPairBatch(KernelEmitter& e, Value weights, Value sent, Value pairs);
+
 // Raises a row's max to `peak`, a scalar as `oldMax`, and scales what was summed under the old one.
 void emitRescaleRow(KernelEmitter& e, Value row, Value oldMax, Value peak, const TileState& state);
 

@@ -43,4 +43,12 @@ void emitPrincipalAxis(KernelEmitter& e, ValueRange arguments);
 void emitLeafMoments(KernelEmitter& e, ValueRange arguments);
 void emitMergeMoments(KernelEmitter& e, ValueRange arguments);
 
+// Scheme routed: emit_state.cpp, and causal chunks in emit_chunk.cpp
+void emitSend(KernelEmitter& e, ValueRange arguments);
+void emitSettleState(KernelEmitter& e, ValueRange arguments);
+void emitReceive(KernelEmitter& e, ValueRange arguments);
+void emitBeginChunk(KernelEmitter& e, ValueRange arguments);
+void emitReceiveChunk(KernelEmitter& e, ValueRange arguments);
+void emitExtendState(KernelEmitter& e, ValueRange arguments);
+
 }  // namespace hsa::ir

@@ -32,6 +32,19 @@ SmallVector<func::FuncOp> entriesOf(ScheduleOp schedule, PlanStageOp stage) {
   return entries;
 }
 
+void fillRouted(ScheduleOp schedule, format::Routed& routed) {
+  auto name = [&](unsigned i) { return cast<StringAttr>((*schedule.getSplatNames())[i]).getValue().str(); };
+  routed.set_center(name(0));
+  routed.set_variance(name(1));
+  routed.set_amplitude(name(2));
+  routed.set_isotropic(*schedule.getVarianceDim() == 1);
+  for (auto [splats, weight] : llvm::zip_equal(*schedule.getSplatLevels(), *schedule.getLevelWeights())) {
+    format::SplatLevel& level = *routed.add_levels();
+    level.set_splats(static_cast<uint32_t>(splats));
+    level.set_weight(weight);
+  }
+}
+
 }  // namespace
 
 void fillGraph(ScheduleOp schedule, format::Graph& graph) {
@@ -51,6 +64,7 @@ void fillGraph(ScheduleOp schedule, format::Graph& graph) {
   graph.mutable_mask()->set_causal(mask.getCausal());
   graph.mutable_mask()->set_sliding_window(static_cast<uint64_t>(mask.getSlidingWindow()));
   graph.mutable_mask()->set_sink_tokens(static_cast<uint64_t>(mask.getSinkTokens()));
+  if (schedule.getSplatLevels()) return fillRouted(schedule, *graph.mutable_routed());
   ConfigAttr config = schedule.getConfig();
   format::Splats& splats = *graph.mutable_splats();
   splats.set_order(static_cast<uint32_t>(config.getOrder()));

@@ -110,13 +110,34 @@ absl::Status CheckSplats(const Splats& s, const Refusal& refuse) {
   return absl::OkStatus();
 }
 
+absl::Status CheckRouted(const Graph& g, const Refusal& refuse) {
+  constexpr uint64_t kMaxSplats = 65536;
+  const Routed& r = g.routed();
+  if (r.center().empty() || r.variance().empty() || r.center() == r.variance())
+    return refuse(39, absl::StrCat("graph.routed.center is '", r.center(), "' and variance '", r.variance(), "', wanted two names"));
+  if (g.mask().sliding_window() > 0 || g.mask().sink_tokens() > 0)
+    return refuse(39, absl::StrCat("graph.mask.sliding_window is ", g.mask().sliding_window(), " in scheme routed, wanted 0"));
+  if (r.levels().empty() || r.levels_size() > kMaxLevels)
+    return refuse(40, absl::StrCat("graph.routed has ", r.levels_size(), " levels, wanted 1..", kMaxLevels));
+  uint64_t splats = 0;
+  for (const SplatLevel& level : r.levels()) {
+    splats += level.splats();
+    if (level.splats() < 1 || splats > kMaxSplats)
+      return refuse(
+          40, absl::StrCat("graph.routed.levels has ", level.splats(), " splats, wanted 1 or more and at most ", kMaxSplats, " together"));
+    if (!std::isfinite(level.weight()) || level.weight() <= 0)
+      return refuse(40, absl::StrCat("graph.routed.levels has weight ", level.weight(), ", wanted a finite number > 0"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckGraph(const Graph& graph, const Refusal& refuse) {
   if (absl::Status status = CheckTensors(graph, refuse); !status.ok()) return status;
   if (absl::Status status = CheckLengths(graph, refuse); !status.ok()) return status;
   if (absl::Status status = CheckMask(graph.mask(), refuse); !status.ok()) return status;
-  return CheckSplats(graph.splats(), refuse);
+  return graph.has_routed() ? CheckRouted(graph, refuse) : CheckSplats(graph.splats(), refuse);
 }
 
 }  // namespace hsa::format

@@ -61,3 +61,11 @@ hsa.schedule @stage_c1 attributes {query_name = "q", key_name = "k", value_name 
   // expected-error @below {{stage_c1: space is 'window', wants segment, level, tile or rows}}
   hsa.stage "window" "pack" ["@k_rows"]
 }
+
+// -----
+
+// Levels of splats come with their weights and tensors.
+// expected-error @below {{schedule_c2: splat_levels, level_weights, splat_names (three) and variance_dim come together, some are missing}}
+hsa.schedule @schedule_c2 attributes {query_name = "q", key_name = "k", value_name = "v", output_name = "o", query_heads = 2 : i64, kv_heads = 2 : i64,
+    head_dim = 32 : i64, value_dim = 32 : i64, scale = 1.0 : f64, mask = #hsa.mask<>, config = #hsa.config<>, splat_levels = array<i64: 4>} {
+}

@@ -22,6 +22,25 @@ TEST(CheckPlan, AcceptsTheSmallPlan) {
   EXPECT_TRUE(Check(RawPlanFile(RawHeader())).ok()) << Check(RawPlanFile(RawHeader()));
 }
 
+// Of scheme routed: splats are tensors, and what scheme softmax says of its own is not looked at.
+void MakeRouted(PlanHeader& h) {
+  h.mutable_graph()->clear_splats();
+  Routed& r = *h.mutable_graph()->mutable_routed();
+  r.set_center("center");
+  r.set_variance("variance");
+  for (uint32_t splats : {48, 16}) {
+    SplatLevel& level = *r.add_levels();
+    level.set_splats(splats);
+    level.set_weight(1);
+  }
+}
+
+TEST(CheckPlan, AcceptsRouted) {
+  PlanHeader h = RawHeader();
+  MakeRouted(h);
+  EXPECT_TRUE(Check(RawPlanFile(h)).ok()) << Check(RawPlanFile(h));
+}
+
 TEST(CheckPlan, AcceptsWhatTheContractAllows) {
   PlanHeader h = RawHeader();
   h.clear_bytecode();                                 // only inspection needs it
@@ -234,6 +253,12 @@ const Case kCases[] = {
     {"c35_more_queries", 35, "query_tokens is 9, wanted at most key_tokens 8",
      [](PlanHeader& h) { h.mutable_graph()->set_query_tokens(9), h.mutable_graph()->set_key_tokens(8); }},
     {"c34_long", 34, "257 bytes", [](PlanHeader& h) { h.mutable_graph()->set_name(std::string(257, 'x')); }},
+    {"routed_center", 39, "graph.routed.center is '' and variance 'variance', wanted two names", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->clear_center(); }},
+    {"routed_variance", 39, "graph.routed.center is 'center' and variance 'center', wanted two names", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->set_variance("center"); }},
+    {"routed_window", 39, "graph.mask.sliding_window is 9 in scheme routed, wanted 0", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_mask()->set_sliding_window(9); }},
+    {"routed_levels", 40, "graph.routed has 0 levels, wanted 1..16", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->clear_levels(); }},
+    {"routed_splats", 40, "graph.routed.levels has 0 splats, wanted 1 or more and at most 65536 together", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_levels(1)->set_splats(0); }},
+    {"routed_weight", 40, "graph.routed.levels has weight -1, wanted a finite number > 0", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_levels(0)->set_weight(-1); }},
 };
 
 class CheckPlanConstraint : public testing::TestWithParam<Case> {};

@@ -45,6 +45,22 @@ TEST(ImportGraphTest, WritesOutWhatTheGraphMeans) {
   }
 }
 
+TEST(ImportGraphTest, WritesOutRouted) {
+  const std::unique_ptr<mlir::MLIRContext> context = newContext();
+  const auto module = importGraph(Example("routed"), *context);
+  ASSERT_TRUE(mlir::succeeded(mlir::verify(*module)));
+  const std::string text = Print(*module);
+  for (const char* part : {
+           R"(%arg3: tensor<1x80x64xf32> {hsa.name = "center"}, %arg4: tensor<1x80x64xf32> {hsa.name = "variance"}, )",
+           "hsa.routed_attention %arg0, %arg1, %arg2 splats %arg3, %arg4 amplitude %arg5 {",
+           "causal",
+           "levels = array<i64: 64, 16>",
+           "weights = array<f64: 1.000000e+00, 5.000000e-01>",
+       }) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\nis not in\n" << text;
+  }
+}
+
 // Module and text say the same graph, examples and odd ones.
 TEST(ImportGraphTest, RoundTrips) {
   std::vector<Graph> graphs = {Example("causal_gqa"), Example("sliding_window"), Example("cross_attention")};

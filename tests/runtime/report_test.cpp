@@ -34,8 +34,9 @@ RunReport Example() {
 TEST(ReportTest, NamesAreTheContract) {
   const auto json = nlohmann::ordered_json::parse(ToJson(Example()));
   using Names = std::vector<std::string>;
-  EXPECT_EQ(Keys(json), (Names{"schema", "variant", "mode", "choice", "seconds", "tokens_per_s", "flop", "bytes_read", "peak_anon_bytes",
-                               "mapped_bytes", "read", "tolerance", "verified", "dense_blocks", "levels", "heads", "warnings"}));
+  EXPECT_EQ(Keys(json),
+            (Names{"schema", "variant", "scheme", "mode", "choice", "seconds", "tokens_per_s", "flop", "bytes_read", "peak_anon_bytes",
+                   "mapped_bytes", "read", "tolerance", "verified", "dense_blocks", "levels", "heads", "warnings"}));
   EXPECT_EQ(Keys(json["choice"]), (Names{"path", "because", "visible_keys", "crossover_keys"}));
   EXPECT_EQ(Keys(json["seconds"]), (Names{"index", "calibrate", "near", "score", "leaves", "write", "total"}));
   EXPECT_EQ(Keys(json["read"]), (Names{"near_fraction", "nodes_fraction", "leaves_fraction", "total_fraction"}));

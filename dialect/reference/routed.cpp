@@ -1,0 +1,94 @@
+#include "dialect/reference/routed.h"
+
+#include <cmath>
+#include <limits>
+
+#include "llvm/ADT/STLExtras.h"
+
+namespace hsa::ir::reference {
+
+static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// log Σ e^x; NaN when some x is.
+static double logSumExp(const std::vector<double>& xs) {
+  double max = -kInfinity, sum = 0;
+  for (double x : xs) max = std::max(max, x);
+  if (max == -kInfinity && llvm::none_of(xs, [](double x) { return std::isnan(x); })) return -kInfinity;
+  for (double x : xs) sum += std::exp(x - max);
+  return max + std::log(sum);
+}
+
+Tensor affinity(const Tensor& tokens, const Tensor& center, const Tensor& variance) {
+  const int64_t heads = tokens.shape[0], kvHeads = center.shape[0], splats = center.shape[1], headDim = center.shape[2];
+  Tensor result = Tensor::filled({heads, tokens.shape[1], splats}, 0);
+  for (int64_t h = 0; h < heads; ++h)
+    for (int64_t i = 0; i < tokens.shape[1]; ++i)
+      for (int64_t s = 0; s < splats; ++s) {
+        const int64_t g = h * kvHeads / heads;
+        double sum = 0;
+        for (int64_t d = 0; d < headDim; ++d) {
+          const double apart = tokens.row(h, i)[d] - center.row(g, s)[d];
+          sum += apart * apart / variance.row(g, s)[variance.shape[2] == 1 ? 0 : d];
+        }
+        // An infinite coordinate is not far away but not a number.
+        result.row(h, i)[s] = std::isfinite(sum) ? -sum / 2 : std::numeric_limits<double>::quiet_NaN();
+      }
+  return result;
+}
+
+Tensor flow(const Tensor& affinity, const Tensor& link) {
+  Tensor result = affinity;
+  const int64_t splats = affinity.shape[2];
+  for (int64_t g = 0; g < affinity.shape[0]; ++g)
+    for (int64_t j = 0; j < affinity.shape[1]; ++j)
+      for (int64_t s = 0; s < splats; ++s) {
+        std::vector<double> terms{affinity.row(g, j)[s]};
+        for (int64_t t = 0; t < splats; ++t)
+          if (link.row(g, s)[t] != 0) terms.push_back(std::log(link.row(g, s)[t]) + affinity.row(g, j)[t]);
+        result.row(g, j)[s] = logSumExp(terms);
+      }
+  return result;
+}
+
+void sendToken(const Tensor& sent, const Tensor& value, int64_t kvHead, int64_t j, Partial& state) {
+  const auto isFinite = [](double x) { return std::isfinite(x); };
+  if (!llvm::all_of(sent.row(kvHead, j), isFinite) || !llvm::all_of(value.row(kvHead, j), isFinite)) return;
+  for (int64_t s = 0; s < sent.shape[2]; ++s) state.add(kvHead, s, sent.row(kvHead, j)[s], value.row(kvHead, j));
+}
+
+Tensor gate(const Tensor& query, const Tensor& weight, const Tensor& bias) {
+  const int64_t heads = query.shape[0], kvHeads = weight.shape[0], levels = weight.shape[1];
+  Tensor result = Tensor::filled({heads, query.shape[1], levels}, 0);
+  for (int64_t h = 0; h < heads; ++h)
+    for (int64_t i = 0; i < query.shape[1]; ++i) {
+      const int64_t g = h * kvHeads / heads;
+      std::vector<double> logits;
+      for (int64_t l = 0; l < levels; ++l) {
+        logits.push_back(bias.row(g, l)[0]);
+        for (int64_t d = 0; d < query.shape[2]; ++d) logits.back() += weight.row(g, l)[d] * query.row(h, i)[d];
+      }
+      const double total = logSumExp(logits);
+      for (int64_t l = 0; l < levels; ++l) result.row(h, i)[l] = logits[l] - total;
+    }
+  return result;
+}
+
+void receiveRow(const Tensor& affinity, const Partial& state, const Weights& weights, int64_t h, int64_t i, Partial& output) {
+  const int64_t g = h * state.acc.shape[0] / affinity.shape[0];
+  int64_t s = 0;
+  for (auto [level, count] : llvm::enumerate(weights.levels))
+    for (int64_t end = s + count; s < end; ++s) {
+      double logWeight = affinity.row(h, i)[s] + std::log(weights.weights[level]);
+      if (weights.amplitude) logWeight += weights.amplitude->row(g, s)[0];
+      if (weights.gate) logWeight += weights.gate->row(h, i)[level];
+      if (state.sum.at(g, s) == 0) {  // nothing was sent, but a query that is no number stays none
+        if (std::isnan(logWeight)) output.poison(h, i);
+        continue;
+      }
+      std::vector<double> mean(state.acc.row(g, s).begin(), state.acc.row(g, s).end());
+      for (double& v : mean) v /= state.sum.at(g, s);
+      output.add(h, i, logWeight + state.logSum(g, s), mean);
+    }
+}
+
+}  // namespace hsa::ir::reference

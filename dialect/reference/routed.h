@@ -1,0 +1,32 @@
+// docs/spec.md "Routed" in float64, in the order of its formulas. Splats of query head h of H are those of kv_head ⌊h·Hkv/H⌋.
+#pragma once
+
+#include "dialect/reference/partial.h"
+#include "llvm/ADT/ArrayRef.h"
+
+namespace hsa::ir::reference {
+
+// log φ_s of every token: tokens [H,N,D], center [Hkv,S,D], variance [Hkv,S,D] or [Hkv,S,1] → [H,N,S].
+Tensor affinity(const Tensor& tokens, const Tensor& center, const Tensor& variance);
+
+// log (1 + link) e^affinity: affinity [Hkv,M,S], link [Hkv,S,S] → [Hkv,M,S].
+Tensor flow(const Tensor& affinity, const Tensor& link);
+
+// Adds what token j sends to the state's rows; nothing when it is not finite.
+void sendToken(const Tensor& sent, const Tensor& value, int64_t kvHead, int64_t j, Partial& state);
+
+// log softmax(weight q + bias): query [H,N,D], weight [Hkv,L,D], bias [Hkv,L,1] → [H,N,L].
+Tensor gate(const Tensor& query, const Tensor& weight, const Tensor& bias);
+
+// What a receiver adds to the affinity of a splat: log w_ℓ a_s and the gate.
+struct Weights {
+  llvm::ArrayRef<int64_t> levels;
+  llvm::ArrayRef<double> weights;
+  const Tensor* amplitude = nullptr;  // [Hkv,S,1]
+  const Tensor* gate = nullptr;       // [H,N,L]
+};
+
+// Row (h, i) of `output` [H,N,Dv] from a state.
+void receiveRow(const Tensor& affinity, const Partial& state, const Weights& weights, int64_t h, int64_t i, Partial& output);
+
+}  // namespace hsa::ir::reference

@@ -1,0 +1,155 @@
+// Verifiers and shapes of the scheme routed, layer 1; those of hsa.routed_attention ask the same questions.
+#include <cmath>
+
+#include "dialect/hsa_ops.h"
+#include "dialect/routed_check.h"
+#include "dialect/shape_check.h"
+
+using namespace mlir;
+
+namespace hsa::ir {
+
+namespace {
+
+RankedTensorType f32Tensor(MLIRContext* context, ArrayRef<int64_t> shape) {
+  return RankedTensorType::get(shape, Float32Type::get(context));
+}
+
+}  // namespace
+
+LogicalResult checkLevels(Operation* op, StringRef levelsConstraint, StringRef weightsConstraint, ArrayRef<int64_t> levels,
+                          ArrayRef<double> weights, int64_t splats) {
+  int64_t sum = 0;
+  for (auto [number, level] : llvm::enumerate(levels)) {
+    if (level < 1) return op->emitOpError() << levelsConstraint << ": level " << number << " has " << level << " splats, wanted at least 1";
+    sum += level;
+  }
+  if (!mayEqual(sum, splats))
+    return op->emitOpError() << levelsConstraint << ": levels have " << sum << " splats together, the splats are " << splats;
+  if (weights.size() != levels.size())
+    return op->emitOpError() << weightsConstraint << ": " << levels.size() << " levels but " << weights.size() << " weights";
+  for (auto [number, weight] : llvm::enumerate(weights))
+    if (!std::isfinite(weight) || weight <= 0)
+      return op->emitOpError() << weightsConstraint << ": weight of level " << number << " is " << weight << ", wanted a finite number > 0";
+  return success();
+}
+
+LogicalResult checkVariance(Operation* op, StringRef constraint, RankedTensorType center, RankedTensorType variance) {
+  const bool isotropic = variance.getDimSize(2) == 1;
+  const Type wanted = f32Tensor(op->getContext(), {center.getDimSize(0), center.getDimSize(1), isotropic ? 1 : center.getDimSize(2)});
+  return checkType(op, constraint, "variance", variance, wanted);
+}
+
+LogicalResult checkPerSplat(Operation* op, StringRef constraint, StringRef name, Value tensor, int64_t kvHeads, int64_t splats,
+                            int64_t entries) {
+  if (!tensor) return success();
+  return checkType(op, constraint, name, tensor.getType(), f32Tensor(op->getContext(), {kvHeads, splats, entries}));
+}
+
+SmallVector<Type> AffinityOp::getImpliedTypes() {
+  const RankedTensorType tokens = getTokens().getType();
+  const int64_t splats = known(getCenter().getType().getDimSize(1), getVariance().getType().getDimSize(1));
+  return {f32Tensor(getContext(), {tokens.getDimSize(0), tokens.getDimSize(1), splats})};
+}
+
+LogicalResult AffinityOp::verify() {
+  const RankedTensorType tokens = getTokens().getType(), center = getCenter().getType(), variance = getVariance().getType();
+  if (!mayEqual(tokens.getDimSize(2), center.getDimSize(2)))
+    return emitOpError("affinity_c1: head_dim is ") << tokens.getDimSize(2) << " in tokens but " << center.getDimSize(2) << " in center";
+  if (!mayEqual(center.getDimSize(0), variance.getDimSize(0)) || !mayEqual(center.getDimSize(1), variance.getDimSize(1)))
+    return emitOpError("affinity_c2: center is ") << center << " but variance is " << variance;
+  if (variance.getDimSize(2) != 1 && !mayEqual(variance.getDimSize(2), center.getDimSize(2)))
+    return emitOpError("affinity_c3: variance has ") << variance.getDimSize(2) << " entries, wanted 1 or " << center.getDimSize(2);
+  const int64_t kvHeads = known(center.getDimSize(0), variance.getDimSize(0));
+  if (!mayDivide(kvHeads, tokens.getDimSize(0)))
+    return emitOpError("affinity_c4: ") << kvHeads << " kv_heads do not divide " << tokens.getDimSize(0) << " heads of tokens";
+  return checkType(*this, "affinity_c5", "affinity", getAffinity().getType(), getImpliedTypes()[0]);
+}
+
+SmallVector<Type> FlowOp::getImpliedTypes() {
+  const RankedTensorType affinity = getAffinity().getType(), link = getLink().getType();
+  return {f32Tensor(getContext(), {known(affinity.getDimSize(0), link.getDimSize(0)), affinity.getDimSize(1),
+                                   known(affinity.getDimSize(2), link.getDimSize(1))})};
+}
+
+LogicalResult FlowOp::verify() {
+  const RankedTensorType affinity = getAffinity().getType();
+  const int64_t splats = affinity.getDimSize(2);
+  if (failed(checkPerSplat(*this, "flow_c1", "link", getLink(), affinity.getDimSize(0), splats, splats))) return failure();
+  return checkType(*this, "flow_c2", "sent", getSent().getType(), getImpliedTypes()[0]);
+}
+
+SmallVector<Type> SendOp::getImpliedTypes() {
+  const RankedTensorType sent = getSent().getType(), value = getValue().getType();
+  return {PartialType::get(getContext(), known(sent.getDimSize(0), value.getDimSize(0)), sent.getDimSize(2), value.getDimSize(2))};
+}
+
+LogicalResult SendOp::verify() {
+  const RankedTensorType sent = getSent().getType(), value = getValue().getType();
+  if (!mayEqual(sent.getDimSize(0), value.getDimSize(0)))
+    return emitOpError("send_c1: sent has ") << sent.getDimSize(0) << " kv_heads but value has " << value.getDimSize(0);
+  if (!mayEqual(sent.getDimSize(1), value.getDimSize(1)))
+    return emitOpError("send_c2: sent has ") << sent.getDimSize(1) << " tokens but value has " << value.getDimSize(1);
+  return checkType(*this, "send_c3", "state", getState().getType(), getImpliedTypes()[0]);
+}
+
+SmallVector<Type> GateOp::getImpliedTypes() {
+  const RankedTensorType query = getQuery().getType();
+  const int64_t levels = known(getWeight().getType().getDimSize(1), getBias().getType().getDimSize(1));
+  return {f32Tensor(getContext(), {query.getDimSize(0), query.getDimSize(1), levels})};
+}
+
+LogicalResult GateOp::verify() {
+  const RankedTensorType query = getQuery().getType(), weight = getWeight().getType();
+  if (!mayEqual(query.getDimSize(2), weight.getDimSize(2)))
+    return emitOpError("gate_c1: head_dim is ") << query.getDimSize(2) << " in query but " << weight.getDimSize(2) << " in weight";
+  if (!mayDivide(weight.getDimSize(0), query.getDimSize(0)))
+    return emitOpError("gate_c2: ") << weight.getDimSize(0) << " kv_heads do not divide " << query.getDimSize(0) << " query heads";
+  if (failed(checkPerSplat(*this, "gate_c3", "bias", getBias(), weight.getDimSize(0), weight.getDimSize(1), 1))) return failure();
+  return checkType(*this, "gate_c4", "gate", getGate().getType(), getImpliedTypes()[0]);
+}
+
+// receive and receive_causal: constraints <op>_c1, _c2 and _c4 to _c7 about splats of `kvHeads` kv_heads.
+template <typename Op>
+static LogicalResult checkReceive(Op op, int64_t kvHeads, int64_t splats) {
+  const std::string name = op->getName().stripDialect().str();
+  const RankedTensorType affinity = op.getAffinity().getType();
+  if (failed(checkLevels(op, name + "_c1", name + "_c2", op.getLevels(), op.getWeights(), splats))) return failure();
+  if (!mayDivide(kvHeads, affinity.getDimSize(0)))
+    return op->emitOpError() << name << "_c4: " << kvHeads << " kv_heads do not divide " << affinity.getDimSize(0) << " query heads";
+  if (failed(checkPerSplat(op, name + "_c5", "amplitude", op.getAmplitude(), kvHeads, splats, 1))) return failure();
+  if (failed(checkPerSplat(op, name + "_c6", "gate", op.getGate(), affinity.getDimSize(0), affinity.getDimSize(1),
+                           static_cast<int64_t>(op.getLevels().size()))))
+    return failure();
+  return checkType(op, name + "_c7", "output", op.getOutput().getType(), op.getImpliedTypes()[0]);
+}
+
+SmallVector<Type> ReceiveOp::getImpliedTypes() {
+  const RankedTensorType affinity = getAffinity().getType();
+  return {f32Tensor(getContext(), {affinity.getDimSize(0), affinity.getDimSize(1), getState().getType().getValueDim()})};
+}
+
+LogicalResult ReceiveOp::verify() {
+  const PartialType state = getState().getType();
+  const int64_t splats = getAffinity().getType().getDimSize(2);
+  if (!mayEqual(splats, state.getQueries()))
+    return emitOpError("receive_c3: affinity has ") << splats << " splats but state has " << state.getQueries();
+  return checkReceive(*this, state.getHeads(), known(splats, state.getQueries()));
+}
+
+SmallVector<Type> ReceiveCausalOp::getImpliedTypes() {
+  const RankedTensorType affinity = getAffinity().getType();
+  return {f32Tensor(getContext(), {affinity.getDimSize(0), affinity.getDimSize(1), getValue().getType().getDimSize(2)})};
+}
+
+LogicalResult ReceiveCausalOp::verify() {
+  const RankedTensorType sent = getSent().getType(), value = getValue().getType();
+  const int64_t splats = getAffinity().getType().getDimSize(2);
+  if (!mayEqual(splats, sent.getDimSize(2)))
+    return emitOpError("receive_causal_c3: affinity has ") << splats << " splats but sent has " << sent.getDimSize(2);
+  if (!mayEqual(sent.getDimSize(0), value.getDimSize(0)) || !mayEqual(sent.getDimSize(1), value.getDimSize(1)))
+    return emitOpError("receive_causal_c8: sent is ") << sent << " but value is " << value;
+  return checkReceive(*this, known(sent.getDimSize(0), value.getDimSize(0)), known(splats, sent.getDimSize(2)));
+}
+
+}  // namespace hsa::ir

@@ -1,0 +1,107 @@
+#ifndef HSA_ROUTED_OPS_TD
+#define HSA_ROUTED_OPS_TD
+
+include "dialect/operands.td"
+
+// Scheme routed: splats are parameters, tokens talk through them. A state is an hsa.partial whose rows are splats.
+
+def Hsa_AffinityOp : Hsa_StageOp<"affinity", [Pure]> {
+  let summary = "how close each token is to each splat";
+  let description = [{
+    affinity[h,i,s] = log φ_s(x) = −½ Σ_d (x_d − center[g,s,d])² / variance[g,s,d],  x = tokens[h,i],  g = ⌊h·Hkv/H⌋;  natural logarithm, ≤ 0
+    A variance of one entry holds for all dimensions (isotropic).
+    Shapes: tokens [H,N,D] (queries, or keys with H = Hkv), center [Hkv,S,D], variance [Hkv,S,D] or [Hkv,S,1], affinity [H,N,S].
+    Constraints: affinity_c1 tokens and center agree on D;  affinity_c2 center and variance agree on Hkv and S;
+    affinity_c3 variance has 1 or D entries;  affinity_c4 Hkv divides H;  affinity_c5 affinity is [H,N,S].
+    Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir
+  }];
+  let arguments = (ins Hsa_InputTensor:$tokens, Hsa_F32Tensor3:$center, Hsa_F32Tensor3:$variance);
+  let results = (outs Hsa_F32Tensor3:$affinity);
+  let assemblyFormat = "$tokens `,` $center `,` $variance attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Hsa_FlowOp : Hsa_StageOp<"flow", [Pure]> {
+  let summary = "what each token sends to each splat once splats have passed it on";
+  let description = [{
+    sent[g,j,s] = log (e^affinity[g,j,s] + Σ_t link[g,s,t] e^affinity[g,j,t])
+    link[g,s,t] ≥ 0 is what splat s gets of what splat t was sent: up and down weights between neighbouring levels and skip links, as one matrix.
+    Shapes: affinity [Hkv,M,S], link [Hkv,S,S], sent [Hkv,M,S].
+    Constraints: flow_c1 link is [Hkv,S,S];  flow_c2 sent is as affinity.
+    Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir
+  }];
+  let arguments = (ins Hsa_F32Tensor3:$affinity, Hsa_F32Tensor3:$link);
+  let results = (outs Hsa_F32Tensor3:$sent);
+  let assemblyFormat = "$affinity `,` $link attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Hsa_SendOp : Hsa_StageOp<"send", [Pure]> {
+  let summary = "the state: what every splat was sent by all tokens";
+  let description = [{
+    z[g,s] = Σ_j e^sent[g,j,s],  S[g,s] = Σ_j e^sent[g,j,s] value[g,j],  as a partial: z = e^max sum, S = e^max acc.
+    A token that is not finite, in what it sends or in its value, sends nothing.
+    Shapes: sent [Hkv,M,S], value [Hkv,M,Dv], state of Hkv × S × Dv. States of disjoint tokens hsa.merge.
+    Constraints: send_c1 sent and value agree on Hkv;  send_c2 sent and value agree on M;  send_c3 state is Hkv x S x Dv.
+    Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir
+  }];
+  let arguments = (ins Hsa_F32Tensor3:$sent, Hsa_InputTensor:$value);
+  let results = (outs Hsa_PartialType:$state);
+  let assemblyFormat = "$sent `,` $value attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Hsa_GateOp : Hsa_StageOp<"gate", [Pure]> {
+  let summary = "the weight of each level as each query sees it";
+  let description = [{
+    gate[h,i] = log softmax(weight[g] q + bias[g]),  q = query[h,i],  g = ⌊h·Hkv/H⌋;  natural logarithm
+    Shapes: query [H,N,D], weight [Hkv,L,D], bias [Hkv,L,1], gate [H,N,L].
+    Constraints: gate_c1 query and weight agree on D;  gate_c2 Hkv divides H;  gate_c3 bias is [Hkv,L,1];  gate_c4 gate is [H,N,L].
+    Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir
+  }];
+  let arguments = (ins Hsa_InputTensor:$query, Hsa_F32Tensor3:$weight, Hsa_F32Tensor3:$bias);
+  let results = (outs Hsa_F32Tensor3:$gate);
+  let assemblyFormat = "$query `,` $weight `,` $bias attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Hsa_ReceiveOp : Hsa_StageOp<"receive", [Pure, AttrSizedOperandSegments]> {
+  let summary = "what each query gets of a state";
+  let description = [{
+    output[h,i] = Σ_s p_s S[g,s] / Σ_s p_s z[g,s],  log p_s = affinity[h,i,s] + amplitude[g,s] + log weights[ℓ(s)] + gate[h,i,ℓ(s)],  g = ⌊h·Hkv/H⌋
+    0 where nothing was sent. `levels` are the splats of each level, fine to coarse; `amplitude` (log a_s) and `gate` are 0 where they are left out.
+    Shapes: affinity [H,N,S], state of Hkv × S × Dv, amplitude [Hkv,S,1], gate [H,N,L], output [H,N,Dv].
+    Constraints: receive_c1 levels have at least one splat each, S together;  receive_c2 one weight per level, finite and > 0;
+    receive_c3 affinity and state agree on S;  receive_c4 Hkv divides H;  receive_c5 amplitude is [Hkv,S,1];  receive_c6 gate is [H,N,L];
+    receive_c7 output is [H,N,Dv].
+    Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir
+  }];
+  let arguments = (ins Hsa_F32Tensor3:$affinity, Hsa_PartialType:$state, Optional<Hsa_F32Tensor3>:$amplitude, Optional<Hsa_F32Tensor3>:$gate,
+                       DenseI64ArrayAttr:$levels, DenseF64ArrayAttr:$weights);
+  let results = (outs Hsa_F32Tensor3:$output);
+  let assemblyFormat = [{
+    $affinity `,` $state (`amplitude` $amplitude^)? (`gate` $gate^)? attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Hsa_ReceiveCausalOp : Hsa_StageOp<"receive_causal", [Pure, AttrSizedOperandSegments]> {
+  let summary = "what each query gets of the state of the tokens up to its own position";
+  let description = [{
+    hsa.receive from the state that hsa.send makes of the tokens j ≤ M − N + i, for each query i.
+    Shapes: affinity [H,N,S] of the queries, sent [Hkv,M,S], value [Hkv,M,Dv], amplitude [Hkv,S,1], gate [H,N,L], output [H,N,Dv].
+    Constraints: receive_causal_c1 levels have at least one splat each, S together;  receive_causal_c2 one weight per level, finite and > 0;
+    receive_causal_c3 affinity and sent agree on S;  receive_causal_c4 Hkv divides H;  receive_causal_c5 amplitude is [Hkv,S,1];
+    receive_causal_c6 gate is [H,N,L];  receive_causal_c7 output is [H,N,Dv];  receive_causal_c8 sent and value agree on Hkv and M.
+    Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir
+  }];
+  let arguments = (ins Hsa_F32Tensor3:$affinity, Hsa_F32Tensor3:$sent, Hsa_InputTensor:$value, Optional<Hsa_F32Tensor3>:$amplitude,
+                       Optional<Hsa_F32Tensor3>:$gate, DenseI64ArrayAttr:$levels, DenseF64ArrayAttr:$weights);
+  let results = (outs Hsa_F32Tensor3:$output);
+  let assemblyFormat = [{
+    $affinity `,` $sent `,` $value (`amplitude` $amplitude^)? (`gate` $gate^)? attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif

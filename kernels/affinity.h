@@ -1,0 +1,15 @@
+// Numbers that the compiled code of scheme routed and the runtime agree on, in log2 units (docs/spec.md, "Routed"). Each is far from the next, so that
+// their differences are the greater one.
+#pragma once
+
+namespace hsa {
+
+inline constexpr double kFarthest = -1e28;      // the least affinity of a token that sends
+inline constexpr double kNothingSent = -1e30;   // max of a splat that was sent nothing
+inline constexpr double kSendsNothing = -1e35;  // bias of a token that sends nothing: not there, or not finite
+inline constexpr double kNoSplat = -1e38;       // weight of the splats that fill up a tile
+inline constexpr double kMostExcess =
+    80;  // by which a token of a causal chunk may exceed the running maximum: 2^80 · 64 tokens · 2^8 is finite
+inline constexpr int kSplatTile = 64;  // splats that are computed together; their number is rounded up to it
+
+}  // namespace hsa

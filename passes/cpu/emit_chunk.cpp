@@ -1,0 +1,138 @@
+// A causal chunk of scheme routed: at most 64 tokens that receive from the state before them and from each other, then join the state.
+#include <cmath>
+#include <numeric>
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "passes/cpu/affinity_batch.h"
+#include "passes/cpu/emitters.h"
+
+namespace hsa::ir {
+
+using namespace mlir;  // NOLINT
+
+namespace {
+
+// first, first + 1, … in the lanes of a vector of i32.
+Value countFrom(KernelEmitter& e, Value first) {
+  SmallVector<int32_t> lanes(e.lanes());
+  std::iota(lanes.begin(), lanes.end(), 0);
+  Value steps = arith::ConstantOp::create(e.b, DenseElementsAttr::get(e.vectorOf(e.b.getI32Type()), ArrayRef(lanes)));
+  return arith::AddIOp::create(e.b, steps, e.spread(e.toI32(first)));
+}
+
+// Raises the max of a splat to the affinity of the chunk's first token, makes its affinities relative to it, and notes the greatest of each token.
+void emitRelativeRow(KernelEmitter& e, Value row, const TileState& state, Value sent, Value excess) {
+  Value first = e.get(sent, {row, e.index(0)}), oldMax = e.get(state.max, {row});
+  Value grows = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, first, oldMax);
+  e.when(grows, [&] { emitRescaleRow(e, row, oldMax, first, state); });
+  Value max = e.spread(e.select(grows, first, oldMax));
+  for (int64_t c = 0; c < kBatchKeys; c += e.lanes()) {
+    Value relative = e.sub(e.load(sent, {row, e.index(c)}), max);
+    e.store(relative, sent, {row, e.index(c)});
+    e.store(e.max(relative, e.load(excess, {e.index(c)})), excess, {e.index(c)});
+  }
+}
+
+// The tokens before the first whose excess is too great: at least the first of all, whose excess is 0 or less.
+Value emitChunkTokens(KernelEmitter& e, Value excess) {
+  return e.fold(e.index(0), e.index(kBatchKeys), 1, {e.index(kBatchKeys)}, [&](Value token, ValueRange count) {
+    Value over = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, e.get(excess, {token}), e.f32(kMostExcess));
+    return SmallVector<Value>{e.minIndex(count[0], e.select(over, token, e.index(kBatchKeys)))};
+  })[0];
+}
+
+// Pairs of a query and a token behind it weigh nothing; what is left goes to the row's sum.
+void emitMaskPairs(KernelEmitter& e, Value pairs, Value sum) {
+  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+    SmallVector<Value> sums;
+    for (int64_t c = 0; c < kSumLanes; c += e.lanes()) sums.push_back(e.load(sum, {row, e.index(c)}));
+    Value own = e.spread(e.toI32(row));
+    for (int64_t v = 0; v * e.lanes() < kBatchKeys; ++v) {
+      Value column = e.index(v * e.lanes());
+      Value seen = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sle, countFrom(e, column), own);
+      Value pair = e.select(seen, e.load(pairs, {row, column}), e.f32s(0));
+      e.store(pair, pairs, {row, column});
+      Value& lane = sums[v % sums.size()];
+      lane = e.add(lane, pair);
+    }
+    for (auto [i, lane] : llvm::enumerate(sums)) e.store(lane, sum, {row, e.index(static_cast<int64_t>(i) * e.lanes())});
+  });
+}
+
+// sum += what the chunk sent to a splat; its max follows where that was much nearer than anything before.
+void emitExtendRow(KernelEmitter& e, Value row, Value sent, const TileState& state) {
+  SmallVector<Value> sums;
+  for (int64_t c = 0; c < kSumLanes; c += e.lanes()) sums.push_back(e.load(state.sum, {row, e.index(c)}));
+  Value top = e.f32s(0);
+  for (int64_t v = 0; v * e.lanes() < kBatchKeys; ++v) {
+    Value mass = e.load(sent, {row, e.index(v * e.lanes())});
+    Value& lane = sums[v % sums.size()];
+    lane = e.add(lane, mass);
+    top = e.max(top, mass);
+  }
+  for (auto [i, lane] : llvm::enumerate(sums)) e.store(lane, state.sum, {row, e.index(static_cast<int64_t>(i) * e.lanes())});
+  Value peak = e.reduceMax(top);
+  Value grows = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, peak, e.f32(std::exp2(kLazyRescale)));
+  e.when(grows, [&] {
+    Value oldMax = e.get(state.max, {row});
+    emitRescaleRow(e, row, oldMax, e.add(oldMax, e.reduceMax(e.log2(e.spread(peak)))), state);
+  });
+}
+
+}  // namespace
+
+void emitBeginChunk(KernelEmitter& e, ValueRange arguments) {
+  Value keys = arguments[0], bias = arguments[1], scale = arguments[2], shift = arguments[3], sent = arguments[7], excess = arguments[9];
+  e.forEach(kBatchKeys, e.lanes(), [&](Value c) { e.store(e.f32s(kNoMax), excess, {c}); });
+  e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
+    auto rows = [&](Value memref) { return e.slice(memref, splat, kSplatTile); };
+    const TileState state{rows(arguments[4]), rows(arguments[5]), rows(arguments[6])};
+    Value sentHere = rows(sent);
+    callAffinityOfSplats(e, rows(scale), rows(shift), e.slice(keys, e.index(0), kBatchPanels), e.slice(bias, e.index(0), kBatchPanels),
+                         sentHere);
+    e.forEach(kSplatTile, 1, [&](Value row) { emitRelativeRow(e, row, state, sentHere, excess); });
+  });
+  Value count = emitChunkTokens(e, excess);
+  e.set(e.toI32(count), arguments[8], {e.index(0)});
+  Value end = e.spread(e.toI32(count));
+  e.forEach(e.params.splats, 1, [&](Value row) {
+    for (int64_t c = 0; c < kBatchKeys; c += e.lanes()) {
+      Value inside = arith::CmpIOp::create(e.b, arith::CmpIPredicate::slt, countFrom(e, e.index(c)), end);
+      Value mass = e.exp2(e.min(e.load(sent, {row, e.index(c)}), e.f32s(kMostExcess)));
+      e.store(e.select(inside, mass, e.f32s(0)), sent, {row, e.index(c)});
+    }
+  });
+}
+
+void emitReceiveChunk(KernelEmitter& e, ValueRange arguments) {
+  Value query = arguments[0], scale = arguments[1], shift = arguments[2], bias = arguments[3], mass = arguments[4], carried = arguments[5],
+        sent = arguments[6], values = arguments[7];
+  const TileState rows{arguments[8], arguments[9], arguments[10]};
+  Value scores = arguments[11], pairs = arguments[12];
+  e.forEach(e.params.tileQueries, 1,
+            [&](Value row) { e.forEach(kBatchKeys, e.lanes(), [&](Value c) { e.store(e.f32s(0), pairs, {row, c}); }); });
+  e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
+    Value panel = arith::DivUIOp::create(e.b, splat, e.index(kPanelKeys));
+    callAffinityOfQueries(e, query, e.slice(scale, panel, kBatchPanels), e.slice(shift, panel, kBatchPanels),
+                          e.slice(bias, splat, kSplatTile), scores);
+    callReceiveWeights(e, scores, e.slice(mass, splat, kSplatTile), rows, pairs);
+    Value state = e.slice(carried, splat, kSplatTile);
+    callValueBatch(e, scores, e.reshape(state, {kBatchPanels, kPanelKeys, e.params.paddedValueDim}), rows.acc);
+    callPairBatch(e, scores, e.slice(sent, splat, kSplatTile), pairs);
+  });
+  emitMaskPairs(e, pairs, rows.sum);
+  callValueBatch(e, pairs, e.slice(values, e.index(0), kBatchPanels), rows.acc);
+}
+
+void emitExtendState(KernelEmitter& e, ValueRange arguments) {
+  Value sent = arguments[0], values = arguments[1];
+  e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
+    auto rows = [&](Value memref) { return e.slice(memref, splat, kSplatTile); };
+    const TileState state{rows(arguments[2]), rows(arguments[3]), rows(arguments[4])};
+    Value sentHere = rows(sent);
+    callValueBatch(e, sentHere, e.slice(values, e.index(0), kBatchPanels), state.acc);
+    e.forEach(kSplatTile, 1, [&](Value row) { emitExtendRow(e, row, sentHere, state); });
+  });
+}
+
+}  // namespace hsa::ir

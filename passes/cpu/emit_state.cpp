@@ -1,0 +1,52 @@
+// A state of scheme routed: what all tokens send to it, and what those who receive need of it.
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "passes/cpu/affinity_batch.h"
+#include "passes/cpu/emitters.h"
+
+namespace hsa::ir {
+
+using namespace mlir;  // NOLINT
+
+// Splats are the rows of an attention whose scores are affinities: (max, sum, acc) of 64 of them over all tokens, then the next 64. Their sums stay in the
+// first-level cache while the tokens go by.
+void emitSend(KernelEmitter& e, ValueRange arguments) {
+  Value keys = arguments[0], values = arguments[1], bias = arguments[2], scale = arguments[3], shift = arguments[4], scores = arguments[8];
+  e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
+    auto rows = [&](Value memref) { return e.slice(memref, splat, kSplatTile); };
+    const TileState state{rows(arguments[5]), rows(arguments[6]), rows(arguments[7])};
+    e.forEach(e.index(0), e.dim(keys, 0), kBatchPanels, [&](Value panel) {
+      auto batch = [&](Value memref) { return e.slice(memref, panel, kBatchPanels); };
+      callAffinityOfSplats(e, rows(scale), rows(shift), batch(keys), batch(bias), scores);
+      callSoftmaxBatch(e, scores, state);
+      callValueBatch(e, scores, batch(values), state.acc);
+    });
+  });
+}
+
+// receive_bias = log2(w a) + max, receive_mass = Σ of the lanes of sum.
+void emitSettleState(KernelEmitter& e, ValueRange arguments) {
+  Value max = arguments[0], sum = arguments[1], weight = arguments[2], bias = arguments[3], mass = arguments[4];
+  e.forEach(e.params.splats, e.lanes(), [&](Value s) { e.store(e.add(e.load(weight, {s}), e.load(max, {s})), bias, {s}); });
+  e.forEach(e.params.splats, 1, [&](Value s) {
+    Value total = e.load(sum, {s, e.index(0)});
+    for (int64_t c = e.lanes(); c < kSumLanes; c += e.lanes()) total = e.add(total, e.load(sum, {s, e.index(c)}));
+    e.set(e.reduceAdd(total), mass, {s});
+  });
+}
+
+// The same turned round: queries are the rows, splats what they attend to.
+void emitReceive(KernelEmitter& e, ValueRange arguments) {
+  Value query = arguments[0], scale = arguments[1], shift = arguments[2], bias = arguments[3], mass = arguments[4], sent = arguments[5];
+  const TileState rows{arguments[6], arguments[7], arguments[8]};
+  Value scores = arguments[9];
+  e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
+    Value panel = arith::DivUIOp::create(e.b, splat, e.index(kPanelKeys));
+    callAffinityOfQueries(e, query, e.slice(scale, panel, kBatchPanels), e.slice(shift, panel, kBatchPanels),
+                          e.slice(bias, splat, kSplatTile), scores);
+    callReceiveWeights(e, scores, e.slice(mass, splat, kSplatTile), rows, {});
+    Value values = e.slice(sent, splat, kSplatTile);
+    callValueBatch(e, scores, e.reshape(values, {kBatchPanels, kPanelKeys, e.params.paddedValueDim}), rows.acc);
+  });
+}
+
+}  // namespace hsa::ir

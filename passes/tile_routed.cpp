@@ -1,0 +1,77 @@
+#include "passes/tile_routed.h"
+
+#include "dialect/shape_check.h"
+#include "passes/build_schedule.h"
+
+namespace hsa::ir {
+
+using namespace mlir;  // NOLINT
+
+namespace {
+
+// What a schedule needs of the stages of one routed attention: they are found from its last one.
+struct Routed {
+  Operation* receive = nullptr;
+  AffinityOp received = {}, sent = {};
+  Value value = {}, amplitude = {}, gate = {};
+  DenseI64ArrayAttr levels = {};
+  DenseF64ArrayAttr weights = {};
+  bool causal = false;
+};
+
+FailureOr<Routed> routedOf(Operation* op) {
+  Routed routed{.receive = op};
+  Value received, sent;
+  if (auto receive = dyn_cast<ReceiveOp>(op)) {
+    auto send = receive.getState().getDefiningOp<SendOp>();
+    if (!send) return op->emitOpError("receives a state that no hsa.send of this function makes; a plan makes its state itself");
+    received = receive.getAffinity(), sent = send.getSent(), routed.value = send.getValue();
+    routed.amplitude = receive.getAmplitude(), routed.gate = receive.getGate();
+    routed.levels = receive.getLevelsAttr(), routed.weights = receive.getWeightsAttr();
+  } else {
+    auto prefix = cast<ReceiveCausalOp>(op);
+    received = prefix.getAffinity(), sent = prefix.getSent(), routed.value = prefix.getValue();
+    routed.amplitude = prefix.getAmplitude(), routed.gate = prefix.getGate();
+    routed.levels = prefix.getLevelsAttr(), routed.weights = prefix.getWeightsAttr();
+    routed.causal = true;
+  }
+  if (routed.gate || sent.getDefiningOp<FlowOp>())
+    return op->emitOpError("comes with ") << (routed.gate ? "hsa.gate" : "hsa.flow")
+                                          << ", which this version interprets and does not compile; leave it out";
+  routed.received = received.getDefiningOp<AffinityOp>(), routed.sent = sent.getDefiningOp<AffinityOp>();
+  if (!routed.received || !routed.sent || routed.received.getCenter() != routed.sent.getCenter() ||
+      routed.received.getVariance() != routed.sent.getVariance())
+    return op->emitOpError("wants an hsa.affinity of its queries and one of its keys, to the same splats");
+  return routed;
+}
+
+}  // namespace
+
+LogicalResult tileRouted(func::FuncOp function, Operation* receive, TensorNamer nameOf) {
+  const FailureOr<Routed> found = routedOf(receive);
+  if (failed(found)) return failure();
+  Routed routed = *found;
+  const RankedTensorType query = routed.received.getTokens().getType(), key = routed.sent.getTokens().getType();
+  const auto value = cast<RankedTensorType>(routed.value.getType()), variance = routed.received.getVariance().getType();
+  const int64_t dims[] = {query.getDimSize(0), key.getDimSize(0), query.getDimSize(2), value.getDimSize(2), variance.getDimSize(2)};
+  if (llvm::is_contained(dims, ShapedType::kDynamic))
+    return receive->emitOpError(
+        "has dynamic heads or dims; kernels are compiled for fixed ones: give query, value and variance static sizes");
+  OpBuilder b(function);
+  auto i64 = [&](int64_t v) { return b.getI64IntegerAttr(v); };
+  auto fixed = [&](int64_t tokens) { return ShapedType::isDynamic(tokens) ? IntegerAttr() : i64(tokens); };
+  const std::string center = nameOf(routed.received.getCenter(), "center"), spread = nameOf(routed.received.getVariance(), "variance"),
+                    amplitude = routed.amplitude ? nameOf(routed.amplitude, "amplitude") : "";
+  auto name = [&](Value tensor, StringRef otherwise) { return b.getStringAttr(nameOf(tensor, otherwise)); };
+  auto schedule = ScheduleOp::create(
+      b, function.getLoc(), b.getStringAttr(function.getName()), name(routed.received.getTokens(), "q"), name(routed.sent.getTokens(), "k"),
+      name(routed.value, "v"), name(receive->getResult(0), "o"), i64(dims[0]), i64(dims[1]), i64(dims[2]), i64(dims[3]),
+      b.getF64FloatAttr(1), MaskAttr::get(b.getContext(), routed.causal, /*slidingWindow=*/0, /*sinkTokens=*/0),
+      ConfigAttr::getDefault(b.getContext()), fixed(query.getDimSize(1)), fixed(known(key.getDimSize(1), value.getDimSize(1))), TypeAttr(),
+      routed.levels, routed.weights, b.getStrArrayAttr({center, spread, amplitude}), i64(dims[4]));
+  function.erase();
+  buildStages(schedule);
+  return success();
+}
+
+}  // namespace hsa::ir

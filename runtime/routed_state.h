@@ -1,0 +1,34 @@
+// The state of one kv_head in scheme routed: what its splats were sent (docs/spec.md, "Routed").
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "runtime/huge_pages.h"
+#include "runtime/routed_tables.h"
+#include "runtime/worker.h"
+
+namespace hsa {
+
+// z_s = 2^max_s Σ sum_s, S_s = 2^max_s acc_s. States of disjoint tokens merge: a commutative monoid whose identity is the state of no tokens.
+class RoutedState {
+ public:
+  RoutedState(int64_t splats, int64_t value_dim);  // both padded; of no tokens
+
+  void Merge(const RoutedState& other);
+
+  // The ports state_max, state_sum and state_acc.
+  void Bind(Worker& worker) const;
+  // What receivers need of the state as it is: computed by `settle`, bound to receive_bias and receive_mass.
+  void Settle(Worker& worker, const Program::Stage& settle, const RoutedTables& tables);
+  void BindSettled(Worker& worker) const;
+
+  static int64_t Bytes(int64_t splats, int64_t value_dim);
+
+ private:
+  int64_t splats_, value_dim_;
+  std::vector<float> max_, bias_, mass_;            // [splats]
+  std::vector<float, HugePages<float>> sum_, acc_;  // [splats, 16], [splats, value_dim]
+};
+
+}  // namespace hsa

@@ -1,0 +1,123 @@
+#include "runtime/routed_tables.h"
+
+#include <cmath>
+#include <numbers>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "kernels/affinity.h"
+#include "kernels/tile_shape.h"
+
+namespace hsa {
+namespace {
+
+int64_t SplatsOf(const format::Routed& routed) {
+  int64_t splats = 0;
+  for (const format::SplatLevel& level : routed.levels()) splats += level.splats();
+  return splats;
+}
+
+int LevelOf(const format::Routed& routed, int64_t splat) {
+  int level = 0;
+  for (int64_t end = routed.levels(0).splats(); splat >= end; end += routed.levels(level).splats()) ++level;
+  return level;
+}
+
+absl::Status CheckParameter(const std::string& name, const TensorView& tensor, int64_t heads, int64_t splats, int64_t dim) {
+  if (tensor.data == nullptr)
+    return absl::InvalidArgumentError(
+        absl::StrCat("the plan reads the splats' tensor '", name, "', which is not given; give it beside the keys"));
+  if (tensor.dtype != DType::kF32)
+    return absl::InvalidArgumentError(
+        absl::StrCat("tensor '", name, "' is ", std::string(DTypeName(tensor.dtype)), ", parameters of splats are f32; convert it"));
+  if (tensor.shape != std::array{heads, splats, dim})
+    return absl::InvalidArgumentError(absl::StrCat("tensor '", name, "' is [", tensor.shape[0], ", ", tensor.shape[1], ", ",
+                                                   tensor.shape[2], "], the plan wants [", heads, ", ", splats, ", ", dim,
+                                                   "]; give a matching file or compile the graph again"));
+  return absl::OkStatus();
+}
+
+float Entry(const TensorView& tensor, int64_t head, int64_t splat, int64_t d) {
+  return reinterpret_cast<const float*>(tensor.Row(head, splat))[d];
+}
+
+// Fills the tables of one kv_head, splat by splat.
+class TableBuilder {
+ public:
+  TableBuilder(const format::Graph& graph, const SplatTensors& tensors, int64_t head)
+      : graph_(graph), routed_(graph.routed()), tensors_(tensors), head_(head) {
+    const auto up = [](int64_t n, int64_t to) { return (n + to - 1) / to * to; };
+    tables_.splats = up(SplatsOf(routed_), kSplatTile);
+    tables_.depth = up(graph.head_dim(), kPanelKeys);
+    for (auto* table : {&tables_.scale, &tables_.shift, &tables_.panel_scale, &tables_.panel_shift})
+      table->resize(tables_.splats * tables_.depth);
+    tables_.weight.assign(tables_.splats, static_cast<float>(kNoSplat));
+  }
+
+  absl::StatusOr<RoutedTables> Build() {
+    for (int64_t s = 0; s < SplatsOf(routed_); ++s)
+      if (absl::Status added = Add(s); !added.ok()) return added;
+    return std::move(tables_);
+  }
+
+ private:
+  absl::Status Add(int64_t s) {
+    const double log_amplitude = tensors_.amplitude.data == nullptr ? 0 : Entry(tensors_.amplitude, head_, s, 0);
+    if (!std::isfinite(log_amplitude)) return Refuse(routed_.amplitude(), s, "has the log-amplitude", log_amplitude, "a finite number");
+    tables_.weight[s] = static_cast<float>(std::log2(routed_.levels(LevelOf(routed_, s)).weight()) + log_amplitude * std::numbers::log2e);
+    for (int64_t d = 0; d < graph_.head_dim(); ++d) {
+      const double center = Entry(tensors_.center, head_, s, d), variance = Entry(tensors_.variance, head_, s, routed_.isotropic() ? 0 : d);
+      if (!std::isfinite(center)) return Refuse(routed_.center(), s, "has the coordinate", center, "a finite number");
+      if (!std::isfinite(variance) || variance <= 0)
+        return Refuse(routed_.variance(), s, "has the variance", variance, "a finite number > 0: a covariance is positive definite");
+      const auto scale = static_cast<float>(std::sqrt(0.5 * std::numbers::log2e / variance)), shift = static_cast<float>(-scale * center);
+      if (!std::isfinite(shift)) return Refuse(routed_.variance(), s, "has the variance", variance, "one that is wider beside its center");
+      const int64_t row = s * tables_.depth + d, panel = (s / kPanelKeys * tables_.depth + d) * kPanelKeys + s % kPanelKeys;
+      tables_.scale[row] = tables_.panel_scale[panel] = scale;
+      tables_.shift[row] = tables_.panel_shift[panel] = shift;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Refuse(const std::string& tensor, int64_t s, const char* has, double value, const char* wanted) const {
+    return absl::InvalidArgumentError(absl::StrCat("tensor '", tensor, "': splat ", s, " of kv_head ", head_, " (level ",
+                                                   LevelOf(routed_, s), ") ", has, " ", value, ", wanted ", wanted));
+  }
+
+  const format::Graph& graph_;
+  const format::Routed& routed_;
+  const SplatTensors& tensors_;
+  const int64_t head_;
+  RoutedTables tables_;
+};
+
+}  // namespace
+
+void RoutedTables::BindRows(Worker& worker) const {
+  worker.Bind("splat_scale", scale.data(), {splats, depth});
+  worker.Bind("splat_shift", shift.data(), {splats, depth});
+}
+
+void RoutedTables::BindPanels(Worker& worker) const {
+  worker.Bind("panel_scale", panel_scale.data(), {splats / kPanelKeys, depth, kPanelKeys});
+  worker.Bind("panel_shift", panel_shift.data(), {splats / kPanelKeys, depth, kPanelKeys});
+  worker.Bind("splat_weight", weight.data(), {splats});
+}
+
+absl::StatusOr<std::vector<RoutedTables>> BuildRoutedTables(const format::Graph& graph, const SplatTensors& splats) {
+  const format::Routed& routed = graph.routed();
+  const int64_t heads = graph.kv_heads(), count = SplatsOf(routed), dim = graph.head_dim();
+  absl::Status status = CheckParameter(routed.center(), splats.center, heads, count, dim);
+  if (status.ok()) status = CheckParameter(routed.variance(), splats.variance, heads, count, routed.isotropic() ? 1 : dim);
+  if (status.ok() && !routed.amplitude().empty()) status = CheckParameter(routed.amplitude(), splats.amplitude, heads, count, 1);
+  if (!status.ok()) return status;
+  std::vector<RoutedTables> tables;
+  for (int64_t head = 0; head < heads; ++head) {
+    absl::StatusOr<RoutedTables> built = TableBuilder(graph, splats, head).Build();
+    if (!built.ok()) return built.status();
+    tables.push_back(*std::move(built));
+  }
+  return tables;
+}
+
+}  // namespace hsa

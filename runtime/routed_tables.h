@@ -1,0 +1,33 @@
+// The splats of one kv_head as the compiled code of scheme routed reads them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/format/plan.pb.h"
+#include "runtime/huge_pages.h"
+#include "runtime/run.h"
+#include "runtime/worker.h"
+
+namespace hsa {
+
+// log2 φ_s(x) = -Σ_d (scale_sd x_d + shift_sd)², scale = (½ log2 e / Σ)^½, shift = -scale μ. Splats are padded to whole tiles, dimensions to 16: what fills
+// up has scale and shift 0, and a splat that fills up the weight kNoSplat.
+struct RoutedTables {
+  int64_t splats = 0, depth = 0;                                  // padded
+  std::vector<float, HugePages<float>> scale, shift;              // [splats, depth]
+  std::vector<float, HugePages<float>> panel_scale, panel_shift;  // [splats / 16, depth, 16]
+  std::vector<float> weight;                                      // [splats]: log2(w a)
+
+  void BindRows(Worker& worker) const;
+  void BindPanels(Worker& worker) const;
+};
+
+// One of each kv_head.
+// INVALID_ARGUMENT  a tensor that is missing, not f32 or of another shape than the plan wants; a center or amplitude that is not finite, a variance that is
+//                   not finite and > 0, a splat too narrow for its center: names tensor, kv_head, splat and level
+absl::StatusOr<std::vector<RoutedTables>> BuildRoutedTables(const format::Graph& graph, const SplatTensors& splats);
+
+}  // namespace hsa

@@ -1,0 +1,37 @@
+#include "runtime/token_panels.h"
+
+#include <algorithm>
+
+#include "kernels/affinity.h"
+#include "kernels/tile_shape.h"
+
+namespace hsa {
+
+void TokenPanels::Read(Worker& worker, int64_t kv_head, int64_t first, int64_t count) {
+  const int64_t d = g_.padded_head_dim, dv = g_.padded_value_dim, slots = (count + kBatchKeys - 1) / kBatchKeys * kBatchKeys;
+  k_.Resize(count, d);
+  v_.Resize(count, dv);
+  reader_.Read(worker, inputs_.key, kv_head, first, count, d, k_.rows.data(), k_.bad.data());
+  reader_.Read(worker, inputs_.value, kv_head, first, count, dv, v_.rows.data(), v_.bad.data());
+  order_.assign(slots, -1);
+  bias_.assign(slots, static_cast<float>(kSendsNothing));
+  for (int64_t i = 0; i < count; ++i) {
+    if ((k_.bad[i] | v_.bad[i]) != 0) continue;
+    order_[i] = static_cast<int32_t>(i);
+    bias_[i] = 0;
+  }
+  panel_k_.resize(slots * d);
+  panel_v_.resize(slots * dv);
+  const int64_t panels = slots / kPanelKeys;
+  worker.Bind("k_rows", k_.rows.data(), {count, d});
+  worker.Bind("v_rows", v_.rows.data(), {count, dv});
+  worker.Bind("order", order_.data(), {slots});
+  worker.Bind("panel_k", panel_k_.data(), {panels, d, kPanelKeys});
+  worker.Bind("panel_v", panel_v_.data(), {panels, kPanelKeys, dv});
+  worker.Bind("token_bias", bias_.data(), {panels, kPanelKeys});
+  worker.Call(pack_);
+}
+
+int64_t TokenPanels::Bad(int64_t count) const { return std::count(order_.begin(), order_.begin() + count, -1); }
+
+}  // namespace hsa

@@ -1,0 +1,35 @@
+// Tokens of one kv_head on their way into a state: keys and values in panels of 16. A token that is not finite leaves an empty slot, which sends nothing.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "runtime/geometry.h"
+#include "runtime/rows.h"
+#include "runtime/run.h"
+#include "runtime/worker.h"
+
+namespace hsa {
+
+class TokenPanels {
+ public:
+  TokenPanels(const Program& program, const Geometry& geometry, const Inputs& inputs)
+      : g_(geometry), inputs_(inputs), reader_(program, inputs.key.dtype), pack_(program.Find("pack_panels")) {}
+
+  // Tokens [first, first + count), in whole batches of 64 slots, bound to panel_k, panel_v and token_bias.
+  void Read(Worker& worker, int64_t kv_head, int64_t first, int64_t count);
+  // How many of the first `count` tokens that were read last are not finite.
+  int64_t Bad(int64_t count) const;
+
+ private:
+  const Geometry& g_;
+  const Inputs& inputs_;
+  RowReader reader_;
+  Program::Stage pack_;
+  WideRows k_, v_;
+  std::vector<int32_t> order_;
+  std::vector<float, HugePages<float>> panel_k_, panel_v_;
+  std::vector<float> bias_;
+};
+
+}  // namespace hsa

@@ -1,0 +1,40 @@
+// RUN: hsa-opt %s | hsa-opt | FileCheck %s
+!q = tensor<4x?x8xf32>
+!k = tensor<2x?x8xf32>
+!v = tensor<2x?x6xf32>
+!o = tensor<4x?x6xf32>
+
+// The stages one by one: isotropic splats of two levels, links, a gate and amplitudes.
+// CHECK-LABEL: func @stages
+// CHECK:         hsa.affinity %{{.*}} -> tensor<4x?x5xf32>
+// CHECK:         hsa.flow %{{.*}} -> tensor<2x?x5xf32>
+// CHECK:         hsa.send %{{.*}} -> !hsa.partial<2x5x6>
+// CHECK:         hsa.gate %{{.*}} -> tensor<4x?x2xf32>
+// CHECK:         hsa.receive %{{.*}} amplitude %{{.*}} gate %{{.*}} {levels = array<i64: 4, 1>, weights = array<f64: 1.000000e+00, 5.000000e-01>}
+// CHECK:         hsa.receive_causal %{{.*}}, %{{.*}}, %{{.*}} {levels
+func.func @stages(%q: !q, %k: !k, %v: !v, %c: tensor<2x5x8xf32>, %s: tensor<2x5x1xf32>, %a: tensor<2x5x1xf32>, %f: tensor<2x5x5xf32>,
+                  %w: tensor<2x2x8xf32>, %b: tensor<2x2x1xf32>) -> (!o, !o) {
+  %aq = hsa.affinity %q, %c, %s : (!q, tensor<2x5x8xf32>, tensor<2x5x1xf32>) -> tensor<4x?x5xf32>
+  %ak = hsa.affinity %k, %c, %s : (!k, tensor<2x5x8xf32>, tensor<2x5x1xf32>) -> tensor<2x?x5xf32>
+  %sent = hsa.flow %ak, %f : (tensor<2x?x5xf32>, tensor<2x5x5xf32>) -> tensor<2x?x5xf32>
+  %state = hsa.send %sent, %v : (tensor<2x?x5xf32>, !v) -> !hsa.partial<2x5x6>
+  %g = hsa.gate %q, %w, %b : (!q, tensor<2x2x8xf32>, tensor<2x2x1xf32>) -> tensor<4x?x2xf32>
+  %o = hsa.receive %aq, %state amplitude %a gate %g {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>}
+      : (tensor<4x?x5xf32>, !hsa.partial<2x5x6>, tensor<2x5x1xf32>, tensor<4x?x2xf32>) -> !o
+  %p = hsa.receive_causal %aq, %sent, %v {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>}
+      : (tensor<4x?x5xf32>, tensor<2x?x5xf32>, !v) -> !o
+  return %o, %p : !o, !o
+}
+
+// What is wanted, with every optional operand and with none.
+// CHECK-LABEL: func @declared
+// CHECK:         hsa.routed_attention %{{.*}} splats %{{.*}}, %{{.*}} amplitude %{{.*}} link %{{.*}} gate %{{.*}}, %{{.*}} {causal, levels
+// CHECK:         hsa.routed_attention %{{.*}} splats %{{.*}}, %{{.*}} {levels
+func.func @declared(%q: !q, %k: !k, %v: !v, %c: tensor<2x5x8xf32>, %s: tensor<2x5x8xf32>, %a: tensor<2x5x1xf32>, %f: tensor<2x5x5xf32>,
+                    %w: tensor<2x2x8xf32>, %b: tensor<2x2x1xf32>) -> (!o, !o) {
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s amplitude %a link %f gate %w, %b {causal, levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>}
+      : (!q, !k, !v, tensor<2x5x8xf32>, tensor<2x5x8xf32>, tensor<2x5x1xf32>, tensor<2x5x5xf32>, tensor<2x2x8xf32>, tensor<2x2x1xf32>) -> !o
+  %p = hsa.routed_attention %q, %k, %v splats %c, %s {levels = array<i64: 5>, weights = array<f64: 1.0>}
+      : (!q, !k, !v, tensor<2x5x8xf32>, tensor<2x5x8xf32>) -> !o
+  return %o, %p : !o, !o
+}

@@ -1,0 +1,170 @@
+#include "tests/oracle/routed_oracle.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <random>
+
+namespace hsa::oracle {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN(), kInfinity = std::numeric_limits<double>::infinity();
+
+// Uniform in (0, 1) and standard normal, the same in every standard library.
+class Random {
+ public:
+  explicit Random(uint64_t seed) : bits_(seed) {}
+  double Uniform() { return (static_cast<double>(bits_() >> 11) + 0.5) * 0x1p-53; }
+  double Normal() { return std::sqrt(-2 * std::log(Uniform())) * std::cos(2 * std::numbers::pi * Uniform()); }
+  std::vector<float> Normals(int64_t count) {
+    std::vector<float> numbers(count);
+    for (float& x : numbers) x = static_cast<float>(Normal());
+    return numbers;
+  }
+
+ private:
+  std::mt19937_64 bits_;
+};
+
+bool Finite(const float* row, int64_t count) {
+  return std::all_of(row, row + count, [](float x) { return std::isfinite(x); });
+}
+
+double LogSum(const std::vector<double>& logs) {
+  const double max = logs.empty() ? -kInfinity : *std::max_element(logs.begin(), logs.end());
+  if (max == -kInfinity) return -kInfinity;
+  double sum = 0;
+  for (double x : logs) sum += std::exp(x - max);
+  return max + std::log(sum);
+}
+
+// log φ_s of one token.
+double LogAffinity(const RoutedProblem& p, int64_t g, int64_t s, const float* x) {
+  const int64_t S = p.splats(), D = p.spec.D;
+  double sum = 0;
+  for (int64_t d = 0; d < D; ++d) {
+    const double apart = static_cast<double>(x[d]) - p.center[(g * S + s) * D + d];
+    sum += apart * apart / (p.spec.isotropic ? p.variance[g * S + s] : p.variance[(g * S + s) * D + d]);
+  }
+  return -0.5 * sum;
+}
+
+// log ψ of one key: its affinities, passed on along the links.
+std::vector<double> LogSent(const RoutedProblem& p, int64_t g, const float* key) {
+  const int64_t S = p.splats();
+  std::vector<double> own(S), sent;
+  for (int64_t s = 0; s < S; ++s) own[s] = LogAffinity(p, g, s, key);
+  if (!p.spec.link) return own;
+  for (int64_t s = 0; s < S; ++s) {
+    std::vector<double> terms = {own[s]};
+    for (int64_t t = 0; t < S; ++t)
+      if (const double link = p.link[(g * S + s) * S + t]; link > 0) terms.push_back(own[t] + std::log(link));
+    sent.push_back(LogSum(terms));
+  }
+  return sent;
+}
+
+// log w a φ of one query.
+std::vector<double> LogReceived(const RoutedProblem& p, int64_t g, const float* query) {
+  const int64_t S = p.splats(), L = static_cast<int64_t>(p.spec.levels.size()), D = p.spec.D;
+  std::vector<double> gates(L, 0), received(S);
+  if (p.spec.gate) {
+    for (int64_t l = 0; l < L; ++l) {
+      gates[l] = p.gate_bias[g * L + l];
+      for (int64_t d = 0; d < D; ++d) gates[l] += static_cast<double>(p.gate_weight[(g * L + l) * D + d]) * query[d];
+    }
+    const double total = LogSum(gates);
+    for (double& gate : gates) gate -= total;
+  }
+  for (int64_t s = 0; s < S; ++s) {
+    const int64_t level = p.level_of(s);
+    received[s] = LogAffinity(p, g, s, query) + gates[level];
+    if (!p.spec.weights.empty()) received[s] += std::log(p.spec.weights[level]);
+    if (p.spec.amplitude) received[s] += p.amplitude[g * S + s];
+  }
+  return received;
+}
+
+}  // namespace
+
+int64_t RoutedProblem::splats() const {
+  int64_t sum = 0;
+  for (int64_t count : spec.levels) sum += count;
+  return sum;
+}
+
+int64_t RoutedProblem::level_of(int64_t splat) const {
+  int64_t level = 0;
+  for (int64_t end = spec.levels[0]; splat >= end; end += spec.levels[level]) ++level;
+  return level;
+}
+
+RoutedProblem RandomRouted(const RoutedSpec& spec, uint64_t seed) {
+  RoutedProblem p{.spec = spec,
+                  .q = {},
+                  .k = {},
+                  .v = {},
+                  .center = {},
+                  .variance = {},
+                  .amplitude = {},
+                  .link = {},
+                  .gate_weight = {},
+                  .gate_bias = {}};
+  Random random(seed);
+  const int64_t S = p.splats(), L = static_cast<int64_t>(spec.levels.size());
+  p.q = random.Normals(spec.H * spec.N * spec.D);
+  p.k = random.Normals(spec.Hkv * spec.M * spec.D);
+  p.v = random.Normals(spec.Hkv * spec.M * spec.Dv);
+  p.center = random.Normals(spec.Hkv * S * spec.D);
+  for (int64_t i = 0; i < spec.Hkv * S * p.variance_dim(); ++i) {
+    const double base = spec.width * static_cast<double>(spec.D) * std::exp2(p.level_of(i / p.variance_dim() % S));
+    p.variance.push_back(static_cast<float>(base * (0.5 + random.Uniform())));
+  }
+  if (spec.amplitude) p.amplitude = random.Normals(spec.Hkv * S);
+  if (spec.link)
+    for (int64_t i = 0; i < spec.Hkv * S * S; ++i) {
+      const int64_t apart = p.level_of(i / S % S) - p.level_of(i % S);
+      p.link.push_back(std::abs(apart) == 1 && random.Uniform() < 0.5 ? static_cast<float>(random.Uniform()) : 0.0f);
+    }
+  if (spec.gate) p.gate_weight = random.Normals(spec.Hkv * L * spec.D), p.gate_bias = random.Normals(spec.Hkv * L);
+  return p;
+}
+
+std::vector<double> AttendRouted(const RoutedProblem& p) {
+  const RoutedSpec& spec = p.spec;
+  const int64_t S = p.splats();
+  std::vector<double> output;
+  for (int64_t h = 0; h < spec.H; ++h) {
+    const int64_t g = h * spec.Hkv / spec.H;
+    std::vector<std::vector<double>> sent(spec.M);  // empty: sends nothing
+    for (int64_t j = 0; j < spec.M; ++j) {
+      const float* key = &p.k[(g * spec.M + j) * spec.D];
+      if (Finite(key, spec.D) && Finite(&p.v[(g * spec.M + j) * spec.Dv], spec.Dv)) sent[j] = LogSent(p, g, key);
+    }
+    for (int64_t i = 0; i < spec.N; ++i) {
+      const float* query = &p.q[(h * spec.N + i) * spec.D];
+      const int64_t end = spec.causal ? spec.M - spec.N + i + 1 : spec.M;
+      const bool finite = Finite(query, spec.D);
+      const std::vector<double> received = finite ? LogReceived(p, g, query) : std::vector<double>();
+      std::vector<double> log_kernel;
+      std::vector<int64_t> seen;
+      for (int64_t j = 0; j < end && finite; ++j) {
+        if (sent[j].empty()) continue;
+        std::vector<double> terms(S);
+        for (int64_t s = 0; s < S; ++s) terms[s] = received[s] + sent[j][s];
+        log_kernel.push_back(LogSum(terms));
+        seen.push_back(j);
+      }
+      const double total = LogSum(log_kernel);
+      for (int64_t c = 0; c < spec.Dv; ++c) {
+        double o = finite ? 0 : kNaN;
+        for (size_t t = 0; t < seen.size(); ++t) o += std::exp(log_kernel[t] - total) * p.v[(g * spec.M + seen[t]) * spec.Dv + c];
+        output.push_back(o);
+      }
+    }
+  }
+  return output;
+}
+
+}  // namespace hsa::oracle
