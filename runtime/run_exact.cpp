@@ -9,6 +9,7 @@
 #include "runtime/run_state.h"
 #include "runtime/segment_cache.h"
 #include "runtime/tile.h"
+#include "runtime/tile_state.h"
 
 namespace hsa {
 
@@ -32,6 +33,18 @@ struct TileMemory {
     worker.Point("acc", acc.data());
   }
 };
+
+// Some tiles of every head of a group, and what they have read so far.
+struct Task {
+  int64_t kv_head = 0;
+  std::vector<Tile> tiles;
+  std::vector<TileMemory> memory;
+  std::vector<TileBounds> bounds;
+  int64_t lo = 0, hi = 0;  // positions that some query sees
+};
+
+// Whether each segment of keys is read by one tile of a head only.
+bool ReadsOnce(const Geometry& g) { return g.queries <= g.tile; }
 
 class ExactRun {
  public:
@@ -61,18 +74,23 @@ class ExactRun {
     // A task: some tiles of every head of a group, few enough that all threads have work to the end.
     const int64_t first_tile = g_.first_position() / g_.tile, last_tile = (g_.keys + g_.tile - 1) / g_.tile;
     const int64_t wanted = std::max<int64_t>(1, (last_tile - first_tile) * g_.kv_heads / (8 * job_.threads));
-    const int64_t tiles_per_task = std::min(wanted, std::max<int64_t>(1, g_.window / g_.tile));
+    const int64_t usual = std::min(wanted, std::max<int64_t>(1, g_.window / g_.tile));
+    const int64_t tiles_per_task = ReadsOnce(g_) ? last_tile - first_tile : usual;
     const int64_t tasks = (last_tile - first_tile + tiles_per_task - 1) / tiles_per_task;
-    // Later tasks have more keys to read under a causal mask: they go first.
-    oneapi::tbb::parallel_for(
-        oneapi::tbb::blocked_range<int64_t>(0, tasks * g_.kv_heads, 1),
-        [&](const auto& range) {
-          for (int64_t i = range.begin(); i != range.end(); ++i) {
-            const int64_t begin = first_tile + (tasks - 1 - i / g_.kv_heads) * tiles_per_task;
-            if (!progress_.cancelled()) RunTask(i % g_.kv_heads, begin, std::min(begin + tiles_per_task, last_tile));
-          }
-        },
-        oneapi::tbb::simple_partitioner());
+    if (ReadsOnce(g_) && g_.kv_heads < job_.threads) {
+      for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) RunShared(kv_head, first_tile, last_tile);
+    } else {
+      // Later tasks have more keys to read under a causal mask: they go first.
+      oneapi::tbb::parallel_for(
+          oneapi::tbb::blocked_range<int64_t>(0, tasks * g_.kv_heads, 1),
+          [&](const auto& range) {
+            for (int64_t i = range.begin(); i != range.end(); ++i) {
+              const int64_t begin = first_tile + (tasks - 1 - i / g_.kv_heads) * tiles_per_task;
+              if (!progress_.cancelled()) RunTask(i % g_.kv_heads, begin, std::min(begin + tiles_per_task, last_tile));
+            }
+          },
+          oneapi::tbb::simple_partitioner());
+    }
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
     report.seconds.near = near_.seconds() / job_.threads;
     report.bytes_read =
@@ -85,41 +103,78 @@ class ExactRun {
     const TraceScope scope(job_.options.trace, "exact", "tiles");
     Worker& worker = workers_.local();
     const auto start = std::chrono::steady_clock::now();
-    std::vector<Tile> tiles;
+    Task task = Load(worker, kv_head, first_tile, last_tile);
+    Read(worker, task, 0, 1);
+    Store(worker, task);
+    near_.Add(SecondsSince(start));
+  }
+
+  // A task whose keys the threads share: each reads every so many segments, and their partial results are merged.
+  void RunShared(int64_t kv_head, int64_t first_tile, int64_t last_tile) {
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<Task> parts(job_.threads);
+    oneapi::tbb::parallel_for(int64_t{0}, int64_t{job_.threads}, [&](int64_t part) {
+      const TraceScope scope(job_.options.trace, "exact", "tiles");
+      Worker& worker = workers_.local();
+      parts[part] = Load(worker, kv_head, first_tile, last_tile);
+      Read(worker, parts[part], part, job_.threads);
+    });
+    Worker& worker = workers_.local();
+    for (size_t i = 0; i < parts[0].tiles.size(); ++i) {
+      const auto state = [&](Task& part) {
+        part.memory[i].Point(worker);
+        return TileState::Of(worker);
+      };
+      TileState all = state(parts[0]);
+      for (size_t part = 1; part < parts.size(); ++part) all.Merge(state(parts[part]));
+      parts[0].memory[i].Point(worker);
+      all.Put(worker);
+    }
+    Store(worker, parts[0]);
+    near_.Add(SecondsSince(start) * job_.threads);
+  }
+
+  Task Load(Worker& worker, int64_t kv_head, int64_t first_tile, int64_t last_tile) {
+    Task task;
+    task.kv_head = kv_head, task.lo = g_.keys;
     for (int64_t head = kv_head * g_.group(); head < (kv_head + 1) * g_.group(); ++head)
       for (int64_t t = first_tile; t < last_tile; ++t)
-        tiles.push_back(Tile::Range(head, std::max(t * g_.tile, g_.first_position()), std::min((t + 1) * g_.tile, g_.keys)));
-    std::vector<TileMemory> memory;
-    memory.reserve(tiles.size());
-    std::vector<TileBounds> bounds;
-    int64_t lo = g_.keys, hi = 0;
-    for (size_t i = 0; i < tiles.size(); ++i) {
-      memory.emplace_back(worker).Point(worker);
-      io_.Load(worker, tiles[i]);
+        task.tiles.push_back(Tile::Range(head, std::max(t * g_.tile, g_.first_position()), std::min((t + 1) * g_.tile, g_.keys)));
+    task.memory.reserve(task.tiles.size());
+    for (const Tile& tile : task.tiles) {
+      task.memory.emplace_back(worker).Point(worker);
+      io_.Load(worker, tile);
       if (pairs_) worker.Call(pair_query_);
-      bounds.push_back(TileBounds::Of(g_, tiles[i]));
-      lo = std::min<int64_t>(lo, bounds[i].least_lo);
-      hi = std::max<int64_t>(hi, bounds[i].most_hi);
+      const TileBounds& bounds = task.bounds.emplace_back(TileBounds::Of(g_, tile));
+      task.lo = std::min<int64_t>(task.lo, bounds.least_lo);
+      task.hi = std::max<int64_t>(task.hi, bounds.most_hi);
     }
-    for (int64_t segment = 0; segment * segment_ <= hi; ++segment) {
+    return task;
+  }
+
+  // Segments first, first + step, … of those that the task sees.
+  void Read(Worker& worker, Task& task, int64_t first, int64_t step) {
+    for (int64_t segment = first; segment * segment_ <= task.hi && !progress_.cancelled(); segment += step) {
       const bool sinks = segment * segment_ < g_.sink_tokens;
-      if ((segment + 1) * segment_ <= lo && !sinks) continue;
-      Prefetch(kv_head, (segment + 1) * segment_, hi);
-      const std::shared_ptr<const KeyPanels> panels = cache_.Pin(worker, {kv_head, segment});
+      if ((segment + 1) * segment_ <= task.lo && !sinks) continue;
+      Prefetch(task.kv_head, (segment + step) * segment_, task.hi);
+      const std::shared_ptr<const KeyPanels> panels = cache_.Pin(worker, {task.kv_head, segment});
       panels->Bind(worker, g_);
       const int64_t chunk = ChunkPanels(panels->panels);
       for (int64_t panel = 0; panel < panels->panels; panel += chunk)
-        for (size_t i = 0; i < tiles.size(); ++i)
-          Attend(worker, memory[i], tiles[i].rows(), bounds[i], segment * segment_, panel, std::min(panel + chunk, panels->panels));
+        for (size_t i = 0; i < task.tiles.size(); ++i)
+          Attend(worker, task, i, segment * segment_, panel, std::min(panel + chunk, panels->panels));
     }
-    for (size_t i = 0; i < tiles.size(); ++i) {
-      memory[i].Point(worker);
-      worker.SetTileRows(tiles[i].rows());
-      io_.Store(worker, tiles[i]);
-    }
-    near_.Add(SecondsSince(start));
+  }
+
+  void Store(Worker& worker, Task& task) {
     int64_t rows = 0;
-    for (const Tile& tile : tiles) rows += tile.rows();
+    for (size_t i = 0; i < task.tiles.size(); ++i) {
+      task.memory[i].Point(worker);
+      worker.SetTileRows(task.tiles[i].rows());
+      io_.Store(worker, task.tiles[i]);
+      rows += task.tiles[i].rows();
+    }
     progress_.Advance(static_cast<double>(rows));
   }
 
@@ -130,16 +185,16 @@ class ExactRun {
     return pairs_ ? std::max<int64_t>(kChunkBytes / KeyPairBytes(g_, kPairSegmentKeys) * kLeast, kLeast) : all;
   }
 
-  // Panels [first, end) of the segment that starts at first_key.
-  void Attend(Worker& worker, TileMemory& memory, int64_t rows, const TileBounds& bounds, int64_t first_key, int64_t first, int64_t end) {
+  // Panels [first, end) of the segment that starts at first_key, for tile `i` of the task.
+  void Attend(Worker& worker, Task& task, size_t i, int64_t first_key, int64_t first, int64_t end) {
     const int64_t batch = pairs_ ? kPairSegmentKeys : kBatchKeys;
-    const int64_t visible = std::max<int64_t>(bounds.most_hi + 1 - first_key, 0);  // keys of the segment that some query may see
+    const int64_t visible = std::max<int64_t>(task.bounds[i].most_hi + 1 - first_key, 0);  // keys of the segment that some query may see
     const int64_t last = std::min(end, (visible + batch - 1) / batch * batch / kPanelKeys);
     if (last <= first) return;
     const std::array<int32_t, 2> range = {static_cast<int32_t>(first), static_cast<int32_t>(last)};
-    memory.Point(worker);
-    worker.SetTileRows(rows);
-    bounds.Bind(worker, g_);
+    task.memory[i].Point(worker);
+    worker.SetTileRows(task.tiles[i].rows());
+    task.bounds[i].Bind(worker, g_);
     worker.Bind("panel_range", range.data(), {2});
     worker.Call(attend_);
   }
@@ -169,7 +224,7 @@ class ExactRun {
 absl::Status RunExact(const Job& job, RunReport& report) {
   const Geometry& g = job.geometry;
   // The queries of a tile read a segment once: it is packed into memory that the next one takes over, and stays in the second-level cache.
-  const bool once = g.queries <= g.tile;
+  const bool once = ReadsOnce(g);
   const int64_t usual = once ? g.mini : g.segment;
   const int64_t segment = job.options.segment_tokens > 0 ? std::min(job.options.segment_tokens, std::max<int64_t>(g.keys, 1)) : usual;
   const int64_t segments = (g.keys + segment - 1) / segment * g.kv_heads;
