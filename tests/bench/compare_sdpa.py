@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Times HSA's exact attention beside PyTorch's scaled_dot_product_attention: float32 (or bfloat16: --dtype bf16), one head, one thread, on this
-machine, in one run.
+"""Times HSA's exact attention beside PyTorch's scaled_dot_product_attention and other peers: float32 (or bfloat16: --dtype bf16), one head, one
+thread, on this machine, in one run.
 
     make compare          # installs PyTorch in .venv, builds hsa-bench, runs this script
 
-For each size the two take turns (ours, torch, ours, torch, ...), so that both see the same state of a shared machine; the best round of each
+For each size all take turns (ours, torch, ours, torch, ...), so that they see the same state of a shared machine; the best round of each
 counts. A round repeats the call for at least --min-time seconds and takes the mean. Ours is benchmark ExactRun/d:D/n:N/causal:C/threads:1 of
-hsa-bench (ExactRunBf16): tensors in memory, plan loaded, everything that hsa::Run does. Torch is the call with tensors [1, 1, N, D] in memory.
-ratio = torch / ours: above 1, ours is faster.
+hsa-bench (ExactRunBf16): tensors in memory, plan loaded, everything that hsa::Run does. A peer (attention_peers.py) is its call with tensors
+[1, 1, N, D] in memory. ratio = peer / ours: above 1, ours is faster.
+
+    .venv/bin/python tests/bench/compare_sdpa.py --peers torch unfused openvino onnxruntime    # those that are installed; the others are named
 """
 
 import argparse
@@ -19,8 +21,7 @@ import subprocess
 import sys
 import time
 
-
-DTYPES = {"f32": "float32", "bf16": "bfloat16"}  # as HSA and as PyTorch spell them
+from attention_peers import PEERS, Missing, Unable
 
 
 class BenchError(Exception):
@@ -53,23 +54,16 @@ def seconds_of_hsa(bench, dtype, dim, tokens, causal, min_time):
     return rows[0]["real_time"] * unit
 
 
-def seconds_of_torch(torch, dtype, dim, tokens, causal, min_time):
-    """Mean wall-clock seconds of one call over [1, 1, tokens, dim]."""
-    generator = torch.Generator().manual_seed(7)
-    query, key, value = (torch.randn(1, 1, tokens, dim, generator=generator).to(getattr(torch, DTYPES[dtype])) for _ in range(3))
-
-    def attend():
-        return torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=causal)
-
-    with torch.inference_mode():
-        attend()  # warm
-        calls, start = 0, time.perf_counter()
-        while True:
-            attend()
-            calls += 1
-            elapsed = time.perf_counter() - start
-            if elapsed >= min_time:
-                return elapsed / calls
+def seconds_of(attend, min_time):
+    """Mean wall-clock seconds of one call."""
+    attend()  # warm
+    calls, start = 0, time.perf_counter()
+    while True:
+        attend()
+        calls += 1
+        elapsed = time.perf_counter() - start
+        if elapsed >= min_time:
+            return elapsed / calls
 
 
 def cpu_name():
@@ -87,36 +81,73 @@ def visible_pairs(tokens, causal):
     return tokens * (tokens + 1) // 2 if causal else tokens * tokens
 
 
-def measure(torch, options, dim, tokens, causal):
-    ours, theirs = math.inf, math.inf
+def prepare(peer, dtype, dim, tokens, causal):
+    """The call, or None where the peer has none of that size or type, which is said."""
+    try:
+        return PEERS[peer].prepare(dtype, dim, tokens, causal)
+    except Unable as error:
+        print(f"{dim:4d} {tokens:6d} {'yes' if causal else 'no':>6s} {peer}: {error}", flush=True)
+        return None
+
+
+def measure(options, dim, tokens, causal):
+    """A row for each peer of this size."""
+    calls = {peer: prepare(peer, options.dtype, dim, tokens, causal) for peer in options.peers}
+    calls = {peer: attend for peer, attend in calls.items() if attend}
+    ours, theirs = math.inf, dict.fromkeys(calls, math.inf)
     for _ in range(options.rounds):
         ours = min(ours, seconds_of_hsa(options.bench, options.dtype, dim, tokens, causal, options.min_time))
-        theirs = min(theirs, seconds_of_torch(torch, options.dtype, dim, tokens, causal, options.min_time))
+        for peer, attend in calls.items():
+            theirs[peer] = min(theirs[peer], seconds_of(attend, options.min_time))
     flop = 4.0 * dim * visible_pairs(tokens, causal)
-    return {
-        "d": dim,
-        "n": tokens,
-        "causal": causal,
-        "hsa_seconds": ours,
-        "torch_seconds": theirs,
-        "hsa_gflops": flop / ours / 1e9,
-        "torch_gflops": flop / theirs / 1e9,
-        "ratio": theirs / ours,
-    }
+    for peer, seconds in theirs.items():
+        yield {
+            "d": dim,
+            "n": tokens,
+            "causal": causal,
+            "peer": peer,
+            "hsa_seconds": ours,
+            "peer_seconds": seconds,
+            "hsa_gflops": flop / ours / 1e9,
+            "peer_gflops": flop / seconds / 1e9,
+            "ratio": seconds / ours,
+        }
 
 
 def print_row(row):
     print(
-        f"{row['d']:4d} {row['n']:6d} {'yes' if row['causal'] else 'no':>6s} {row['hsa_seconds'] * 1e3:11.3f} {row['torch_seconds'] * 1e3:11.3f}"
-        f" {row['hsa_gflops']:11.1f} {row['torch_gflops']:11.1f} {row['ratio']:7.2f}",
+        f"{row['d']:4d} {row['n']:6d} {'yes' if row['causal'] else 'no':>6s} {row['peer']:>11s} {row['hsa_seconds'] * 1e3:11.3f}"
+        f" {row['peer_seconds'] * 1e3:11.3f} {row['hsa_gflops']:11.1f} {row['peer_gflops']:11.1f} {row['ratio']:7.2f}",
         flush=True,
     )
 
 
+def print_means(rows):
+    for peer in dict.fromkeys(row["peer"] for row in rows):
+        own = [row for row in rows if row["peer"] == peer]
+        mean, worst = math.exp(sum(math.log(row["ratio"]) for row in own) / len(own)), min(own, key=lambda row: row["ratio"])
+        print(
+            f"{peer}: geometric mean of the ratios {mean:.2f}, least {worst['ratio']:.2f} at d {worst['d']}, n {worst['n']},"
+            f" causal {'yes' if worst['causal'] else 'no'}"
+        )
+
+
+def installed(peers):
+    """Versions of those peers that are; the others are named."""
+    versions = {}
+    for peer in peers:
+        try:
+            versions[peer] = PEERS[peer].version()
+        except Missing as error:
+            print(f"{peer}: left out, {error}")
+    return versions
+
+
 def main():
-    parser = argparse.ArgumentParser(description="HSA's exact attention beside PyTorch's, one thread.")
+    parser = argparse.ArgumentParser(description="HSA's exact attention beside that of others, one thread.")
     parser.add_argument("--bench", default="build/release/bin/hsa-bench", metavar="FILE", help="hsa-bench")
-    parser.add_argument("--dtype", choices=list(DTYPES), default="f32", help="of inputs, products and outputs")
+    parser.add_argument("--dtype", choices=["f32", "bf16"], default="f32", help="of inputs, products and outputs")
+    parser.add_argument("--peers", nargs="+", choices=list(PEERS), default=["torch"], metavar="PEER", help=", ".join(PEERS))
     parser.add_argument("--dims", type=int, nargs="+", default=[64, 128], metavar="D")
     parser.add_argument("--tokens", type=int, nargs="+", default=[512 << i for i in range(7)], metavar="N")
     parser.add_argument("--causal", choices=["yes", "no", "both"], default="both")
@@ -124,33 +155,31 @@ def main():
     parser.add_argument("--min-time", type=float, default=0.5, metavar="SECONDS", help="of one turn")
     parser.add_argument("--json", metavar="FILE", help="write the numbers here")
     options = parser.parse_args()
-    try:
-        import torch
-    except ImportError:
-        print("compare_sdpa: no PyTorch in this Python, wanted the version of tests/bench/requirements.txt; run make compare", file=sys.stderr)
+    versions = installed(options.peers)
+    if not versions:
+        print("compare_sdpa: none of the peers is in this Python, wanted those of tests/bench/requirements.txt; run make compare", file=sys.stderr)
         return 1
-    torch.set_num_threads(1)
+    options.peers = list(versions)
     causals = {"yes": [True], "no": [False], "both": [True, False]}[options.causal]
 
-    print(f"{cpu_name()}, torch {torch.__version__}, 1 thread, {DTYPES[options.dtype]}, 1 head; ratio = torch / hsa")
-    print(f"{'d':>4s} {'n':>6s} {'causal':>6s} {'hsa ms':>11s} {'torch ms':>11s} {'hsa GF/s':>11s} {'torch GF/s':>11s} {'ratio':>7s}")
+    print(f"{cpu_name()}, {', '.join(dict.fromkeys(versions.values()))}, 1 thread, {options.dtype}, 1 head; ratio = peer / hsa")
+    print(f"{'d':>4s} {'n':>6s} {'causal':>6s} {'peer':>11s} {'hsa ms':>11s} {'peer ms':>11s} {'hsa GF/s':>11s} {'peer GF/s':>11s} {'ratio':>7s}")
     rows = []
     try:
         for dim in options.dims:
             for causal in causals:
                 for tokens in options.tokens:
-                    rows.append(measure(torch, options, dim, tokens, causal))
-                    print_row(rows[-1])
+                    for row in measure(options, dim, tokens, causal):
+                        rows.append(row)
+                        print_row(row)
     except BenchError as error:
         print(f"compare_sdpa: {error}", file=sys.stderr)
         return 1
-    worst = min(rows, key=lambda row: row["ratio"])
-    mean = math.exp(sum(math.log(row["ratio"]) for row in rows) / len(rows))
-    print(f"ratio: geometric mean {mean:.2f}, least {worst['ratio']:.2f} at d {worst['d']}, n {worst['n']}, causal {'yes' if worst['causal'] else 'no'}")
+    print_means(rows)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             when = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-            json.dump({"schema": 1, "date": when, "cpu": cpu_name(), "torch": torch.__version__, "threads": 1, "rows": rows}, file, indent=1)
+            json.dump({"schema": 2, "date": when, "cpu": cpu_name(), "peers": versions, "threads": 1, "rows": rows}, file, indent=1)
             file.write("\n")
     return 0
 
