@@ -39,6 +39,9 @@ class RoutedRun {
         extend_(job.program.Find("extend_state")),
         progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {}
 
+  // States that are there at once.
+  static int64_t StatesOf(const Geometry& g) { return g.kv_heads * (g.causal ? 1 : PartsOf(g)); }
+
   absl::Status Execute(RunReport& report) {
     g_.causal ? RunPrefixes() : RunWhole();
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
@@ -54,11 +57,12 @@ class RoutedRun {
   }
 
  private:
+  static int64_t PartsOf(const Geometry& g) { return std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts); }
   RoutedState EmptyState() const { return RoutedState(tables_[0].splats, g_.padded_value_dim); }
 
   // Every state first: of parts of a kv_head side by side, merged in order.
   void RunWhole() {
-    const int64_t parts = std::clamp<int64_t>((g_.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts);
+    const int64_t parts = PartsOf(g_);
     std::vector<RoutedState> states(g_.kv_heads * parts, EmptyState());
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads * parts, [&](int64_t i) {
       const int64_t part = i % parts;
@@ -236,9 +240,26 @@ class RoutedRun {
 
 }  // namespace
 
+// Anonymous memory of a run, about: tables and states of every kv_head, and what a thread holds.
+static int64_t MemoryOf(const Job& job, int64_t splats) {
+  const Geometry& g = job.geometry;
+  const int64_t rows = (g.padded_head_dim + g.padded_value_dim) * static_cast<int64_t>(sizeof(float));
+  const int64_t tables = 4 * splats * g.padded_head_dim * static_cast<int64_t>(sizeof(float));
+  const int64_t chunk =
+      RoutedState::Bytes(splats, g.padded_value_dim) + splats * kBatchKeys * static_cast<int64_t>(sizeof(float)) + 2 * kBatchKeys * rows;
+  const int64_t states = RoutedRun::StatesOf(g) * RoutedState::Bytes(splats, g.padded_value_dim);
+  const int64_t thread = static_cast<int64_t>(job.plan.header().arena_bytes()) + 2 * kSendTokens * rows + (g.causal ? 2 * chunk : 0);
+  return g.kv_heads * tables + states + job.threads * thread;
+}
+
 absl::Status RunRouted(const Job& job, RunReport& report) {
   absl::StatusOr<std::vector<RoutedTables>> tables = BuildRoutedTables(job.plan.graph(), job.inputs.splats);
   if (!tables.ok()) return tables.status();
+  const int64_t least = MemoryOf(job, tables->front().splats), budget = job.options.memory_budget_bytes;
+  if (budget > 0 && budget < least)
+    return absl::ResourceExhaustedError(absl::StrCat("--memory-budget: ", budget, " bytes are too few for ", tables->front().splats,
+                                                     " splats of ", job.geometry.kv_heads, " kv_heads on ", job.threads,
+                                                     " threads; the least that works is ", least));
   return RoutedRun(job, *std::move(tables)).Execute(report);
 }
 
