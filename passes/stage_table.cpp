@@ -112,10 +112,12 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
   return stages;
 }
 
+// principal_axis is for splats that are made from keys.
 llvm::ArrayRef<StageSpec> routedStages(bool causal) {
   // clang-format off: a table
   static const std::vector<StageSpec> all = {
       {"widen_rows", "rows", true, {"raw_rows"}, {"widened", "bad_rows"}},
+      {"principal_axis", "segment", false, {"metric_x"}, {"projection", "axis"}},
       {"pack_panels", "segment", false, {"k_rows", "v_rows", "order"}, {"panel_k", "panel_v"}},
       {"send", "segment", false, {"panel_k", "panel_v", "token_bias", "splat_scale", "splat_shift"}, {"state_max", "state_sum", "state_acc", "scores"}},
       {"settle_state", "segment", false, {"state_max", "state_sum", "splat_weight"}, {"receive_bias", "receive_mass"}},
@@ -128,6 +130,7 @@ llvm::ArrayRef<StageSpec> routedStages(bool causal) {
   // The chunk's tokens send before its queries receive; the state takes them in behind that.
   static const std::vector<StageSpec> prefix = {
       {"widen_rows", "rows", true, {"raw_rows"}, {"widened", "bad_rows"}},
+      {"principal_axis", "segment", false, {"metric_x"}, {"projection", "axis"}},
       {"pack_panels", "segment", false, {"k_rows", "v_rows", "order"}, {"panel_k", "panel_v"}},
       {"send", "segment", false, {"panel_k", "panel_v", "token_bias", "splat_scale", "splat_shift"}, {"state_max", "state_sum", "state_acc", "scores"}},
       {"begin_chunk", "segment", false, {"panel_k", "token_bias", "splat_scale", "splat_shift"},

@@ -83,6 +83,8 @@ absl::Status CheckRouted(const Outputs& outputs, const RunOptions& options) {
   if (options.mode != Mode::kExact || !options.save_index.empty() || !options.load_index.empty())
     return absl::InvalidArgumentError(
         "the plan is of scheme routed, whose splats are parameters: it has no index, tolerance, budget or theta; leave the mode out");
+  if (options.segment_tokens != 0)
+    return absl::InvalidArgumentError("--segment: the plan is of scheme routed, which streams tokens in chunks of its own; leave it out");
   for (const auto& [name, tensor] : {std::pair{"lse", &outputs.lse}, {"error", &outputs.error}})
     if (tensor->data != nullptr)
       return absl::InvalidArgumentError(absl::StrCat("the plan is of scheme routed, which makes no '", name, "'; leave it out"));

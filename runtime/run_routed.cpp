@@ -2,12 +2,16 @@
 // the state before it and from each other, then join the state.
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "kernels/affinity.h"
 #include "kernels/tile_shape.h"
 #include "oneapi/tbb/parallel_for.h"
+#include "oneapi/tbb/parallel_pipeline.h"
 #include "runtime/routed_state.h"
 #include "runtime/routed_tables.h"
 #include "runtime/run_state.h"
@@ -35,6 +39,9 @@ class RoutedRun {
         extend_(job.program.Find("extend_state")),
         progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {}
 
+  // States that are there at once.
+  static int64_t StatesOf(const Geometry& g) { return g.kv_heads * (g.causal ? 1 : PartsOf(g)); }
+
   absl::Status Execute(RunReport& report) {
     g_.causal ? RunPrefixes() : RunWhole();
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
@@ -50,11 +57,12 @@ class RoutedRun {
   }
 
  private:
+  static int64_t PartsOf(const Geometry& g) { return std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts); }
   RoutedState EmptyState() const { return RoutedState(tables_[0].splats, g_.padded_value_dim); }
 
   // Every state first: of parts of a kv_head side by side, merged in order.
   void RunWhole() {
-    const int64_t parts = std::clamp<int64_t>((g_.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts);
+    const int64_t parts = PartsOf(g_);
     std::vector<RoutedState> states(g_.kv_heads * parts, EmptyState());
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads * parts, [&](int64_t i) {
       const int64_t part = i % parts;
@@ -81,34 +89,119 @@ class RoutedRun {
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads, [&](int64_t kv_head) {
       RoutedState state = EmptyState();
       Send(kv_head, 0, g_.first_position(), state);
-      TokenPanels panels(job_.program, g_, job_.inputs);
-      std::vector<float, HugePages<float>> sent(tables_[kv_head].splats * kBatchKeys);
-      for (int64_t first = g_.first_position(); first < g_.keys && !progress_.cancelled();)
-        first += RunChunk(kv_head, first, panels, sent.data(), state);
+      g_.kv_heads < job_.threads ? RunPipeline(kv_head, state) : RunChunks(kv_head, state);
     });
   }
 
-  // The chunk that starts at `first`; returns how many tokens it has.
-  int64_t RunChunk(int64_t kv_head, int64_t first, TokenPanels& panels, float* sent, RoutedState& state) {
+  // Chunk after chunk on one thread.
+  void RunChunks(int64_t kv_head, RoutedState& state) {
+    Chunk chunk(*this, kv_head);
+    for (int64_t first = g_.first_position(); first < g_.keys && !progress_.cancelled(); first += chunk.count) {
+      Begin(chunk, first, state);
+      ReceiveChunk(chunk, state);
+      Extend(chunk, state);
+    }
+  }
+
+  // One thread takes the chunks into the state, the others receive, each from the state as it was before its chunk. The same bits as RunChunks.
+  void RunPipeline(int64_t kv_head, RoutedState& state) {
+    int64_t first = g_.first_position();
+    ChunkPool pool([&] { return std::make_unique<Chunk>(*this, kv_head); });
+    const auto take = [&](oneapi::tbb::flow_control& control) -> Chunk* {
+      if (first >= g_.keys || progress_.cancelled()) {
+        control.stop();
+        return nullptr;
+      }
+      Chunk* chunk = pool.Take();
+      Begin(*chunk, first, state);
+      chunk->before = state;
+      Extend(*chunk, state);
+      first += chunk->count;
+      return chunk;
+    };
+    const auto receive = [&](Chunk* chunk) {
+      ReceiveChunk(*chunk, chunk->before);
+      pool.Give(chunk);
+    };
+    oneapi::tbb::parallel_pipeline(static_cast<size_t>(job_.threads) + 1,
+                                   oneapi::tbb::make_filter<void, Chunk*>(oneapi::tbb::filter_mode::serial_in_order, take) &
+                                       oneapi::tbb::make_filter<Chunk*, void>(oneapi::tbb::filter_mode::parallel, receive));
+  }
+
+  // At most 64 tokens on their way through.
+  struct Chunk {
+    Chunk(const RoutedRun& run, int64_t head)
+        : kv_head(head),
+          panels(run.job_.program, run.g_, run.job_.inputs),
+          sent(run.tables_[head].splats * kBatchKeys),
+          before(run.EmptyState()) {}
+
+    int64_t kv_head, first = 0, count = 0;
+    TokenPanels panels;
+    std::vector<float, HugePages<float>> sent;
+    RoutedState before;  // where the chunk is received beside the state going on
+  };
+
+  // Chunks that are not under way. Thread-safe.
+  class ChunkPool {
+   public:
+    explicit ChunkPool(std::function<std::unique_ptr<Chunk>()> make) : make_(std::move(make)) {}
+    Chunk* Take() {
+      const std::lock_guard lock(mutex_);
+      if (free_.empty()) free_.push_back(all_.emplace_back(make_()).get());
+      Chunk* chunk = free_.back();
+      free_.pop_back();
+      return chunk;
+    }
+    void Give(Chunk* chunk) {
+      const std::lock_guard lock(mutex_);
+      free_.push_back(chunk);
+    }
+
+   private:
+    const std::function<std::unique_ptr<Chunk>()> make_;
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<Chunk>> all_;  // under mutex_
+    std::vector<Chunk*> free_;                 // under mutex_
+  };
+
+  // Finds where the chunk that starts at `first` ends, and settles the state for those who receive.
+  void Begin(Chunk& chunk, int64_t first, RoutedState& state) {
     const TraceScope scope(job_.options.trace, "chunk", "tokens");
     Worker& worker = workers_.local();
-    const RoutedTables& tables = tables_[kv_head];
+    const RoutedTables& tables = tables_[chunk.kv_head];
     const int64_t most = std::min<int64_t>(kBatchKeys, g_.keys - first);
-    panels.Read(worker, kv_head, first, most);
+    chunk.panels.Read(worker, chunk.kv_head, first, most);
     std::array<int32_t, 1> chunk_tokens = {};
     tables.BindRows(worker);
     state.Bind(worker);
-    worker.Bind("sent", sent, {tables.splats, kBatchKeys});
+    worker.Bind("sent", chunk.sent.data(), {tables.splats, kBatchKeys});
     worker.Bind("chunk_tokens", chunk_tokens.data(), {1});
     worker.Call(begin_);
-    const int64_t count = std::clamp<int64_t>(chunk_tokens[0], 1, most);
-    bad_tokens_ += panels.Bad(count);  // the rest is read again
+    chunk.first = first, chunk.count = std::clamp<int64_t>(chunk_tokens[0], 1, most);
+    bad_tokens_ += chunk.panels.Bad(chunk.count);  // the rest is read again
     state.Settle(worker, settle_, tables);
-    for (int64_t head = kv_head * g_.group(); head < (kv_head + 1) * g_.group(); ++head)
-      Receive(worker, Tile::Range(head, first, first + count));
+  }
+
+  void ReceiveChunk(const Chunk& chunk, const RoutedState& before) {
+    Worker& worker = workers_.local();
+    const RoutedTables& tables = tables_[chunk.kv_head];
+    tables.BindPanels(worker);
+    before.Bind(worker);
+    before.BindSettled(worker);
+    chunk.panels.Bind(worker);
+    worker.Bind("sent", chunk.sent.data(), {tables.splats, kBatchKeys});
+    for (int64_t head = chunk.kv_head * g_.group(); head < (chunk.kv_head + 1) * g_.group(); ++head)
+      Receive(worker, Tile::Range(head, chunk.first, chunk.first + chunk.count));
+  }
+
+  void Extend(const Chunk& chunk, RoutedState& state) {
+    Worker& worker = workers_.local();
+    state.Bind(worker);
+    chunk.panels.Bind(worker);
+    worker.Bind("sent", chunk.sent.data(), {tables_[chunk.kv_head].splats, kBatchKeys});
     worker.Call(extend_);
-    progress_.Advance(static_cast<double>(count));
-    return count;
+    progress_.Advance(static_cast<double>(chunk.count));
   }
 
   void Send(int64_t kv_head, int64_t begin, int64_t end, RoutedState& state) {
@@ -147,9 +240,26 @@ class RoutedRun {
 
 }  // namespace
 
+// Anonymous memory of a run, about: tables and states of every kv_head, and what a thread holds.
+static int64_t MemoryOf(const Job& job, int64_t splats) {
+  const Geometry& g = job.geometry;
+  const int64_t rows = (g.padded_head_dim + g.padded_value_dim) * static_cast<int64_t>(sizeof(float));
+  const int64_t tables = 4 * splats * g.padded_head_dim * static_cast<int64_t>(sizeof(float));
+  const int64_t chunk =
+      RoutedState::Bytes(splats, g.padded_value_dim) + splats * kBatchKeys * static_cast<int64_t>(sizeof(float)) + 2 * kBatchKeys * rows;
+  const int64_t states = RoutedRun::StatesOf(g) * RoutedState::Bytes(splats, g.padded_value_dim);
+  const int64_t thread = static_cast<int64_t>(job.plan.header().arena_bytes()) + 2 * kSendTokens * rows + (g.causal ? 2 * chunk : 0);
+  return g.kv_heads * tables + states + job.threads * thread;
+}
+
 absl::Status RunRouted(const Job& job, RunReport& report) {
   absl::StatusOr<std::vector<RoutedTables>> tables = BuildRoutedTables(job.plan.graph(), job.inputs.splats);
   if (!tables.ok()) return tables.status();
+  const int64_t least = MemoryOf(job, tables->front().splats), budget = job.options.memory_budget_bytes;
+  if (budget > 0 && budget < least)
+    return absl::ResourceExhaustedError(absl::StrCat("--memory-budget: ", budget, " bytes are too few for ", tables->front().splats,
+                                                     " splats of ", job.geometry.kv_heads, " kv_heads on ", job.threads,
+                                                     " threads; the least that works is ", least));
   return RoutedRun(job, *std::move(tables)).Execute(report);
 }
 

@@ -18,6 +18,9 @@ class TokenPanels {
 
   // Tokens [first, first + count), in whole batches of 64 slots, bound to panel_k, panel_v and token_bias.
   void Read(Worker& worker, int64_t kv_head, int64_t first, int64_t count);
+  // Binds them again, to another worker too.
+  void Bind(Worker& worker) const;
+
   // How many of the first `count` tokens that were read last are not finite.
   int64_t Bad(int64_t count) const;
 

@@ -30,6 +30,8 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
   app.add_option("--in", command.input, "safetensors file with the plan's query, key and value")->required()->type_name("FILE");
   app.add_option("--splats", command.splats, "safetensors file with the splats of a plan of scheme routed (default: that of --in)")
       ->type_name("FILE");
+  app.add_option("--make-splats", command.make_splats, "make the splats from the keys, write them here and run with them")
+      ->type_name("FILE");
   app.add_option("-o,--output", command.output, "safetensors file to write; without it the result is only measured")->type_name("FILE");
   app.add_flag("--exact", text.exact, "read every visible key");
   app.add_option("--theta", text.theta, "open splats above this residual; 0 opens all")->type_name("THETA");
@@ -141,6 +143,7 @@ absl::Status CheckFiles(const RunCommand& command) {
                                                                    {"--index", &command.options.load_index},
                                                                    {"--save-index", &command.options.save_index},
                                                                    {"-o", &command.output},
+                                                                   {"--make-splats", &command.make_splats},
                                                                    {"--trace", &command.trace},
                                                                    {"--report", &command.report}};
   constexpr std::size_t kRead = 4;  // the first ones
@@ -156,6 +159,8 @@ absl::Status CheckFiles(const RunCommand& command) {
   }
   if (command.options.check_index && command.options.load_index.empty())
     return Usage("--check-index looks at an index, give it with --index");
+  if (!command.make_splats.empty() && !command.splats.empty())
+    return Usage("--splats and --make-splats exclude each other, give one of them");
   if (!command.options.save_index.empty() && !command.options.load_index.empty())
     return Usage("--index and --save-index exclude each other, give one of them");
   return absl::OkStatus();

@@ -25,6 +25,7 @@
 #include "runtime/progress.h"
 #include "runtime/rank_correlation.h"
 #include "runtime/run.h"
+#include "runtime/splats_from_keys.h"
 #include "runtime/tensor_source.h"
 #include "runtime/tensor_writer.h"
 #include "runtime/tile.h"
@@ -39,7 +40,7 @@ constexpr char kLse[] = "lse", kError[] = "error";
 
 // A run of hours must not fail at its end because a folder is missing.
 absl::Status CheckFolders(const RunCommand& command) {
-  for (const std::string* path : {&command.report, &command.trace, &command.options.save_index}) {
+  for (const std::string* path : {&command.report, &command.trace, &command.options.save_index, &command.make_splats}) {
     if (path->empty()) continue;
     std::error_code error;
     if (std::filesystem::is_directory(*path, error))
@@ -102,9 +103,19 @@ absl::StatusOr<Inputs> OpenInputs(const TensorFile& file, const TensorFile& spla
 absl::Status CheckScheme(const RunCommand& command, const format::Graph& graph) {
   if (graph.has_routed() && command.verify > 0)
     return absl::InvalidArgumentError("--verify: compares with softmax attention, and the plan is of scheme routed; leave it out");
-  if (!graph.has_routed() && !command.splats.empty())
-    return absl::InvalidArgumentError("--splats: the plan is of scheme softmax, which makes its splats itself; leave it out");
+  if (!graph.has_routed() && !(command.splats.empty() && command.make_splats.empty()))
+    return absl::InvalidArgumentError(
+        "--splats, --make-splats: the plan is of scheme softmax, which makes its splats itself; leave it out");
   return absl::OkStatus();
+}
+
+// The file that holds the splats; made here when that is asked for.
+absl::StatusOr<std::string> SplatsPath(const RunCommand& command, const Plan& plan, const TensorFile& file) {
+  if (command.make_splats.empty()) return command.splats.empty() ? command.input : command.splats;
+  absl::StatusOr<TensorView> key = file.Get(plan.graph().key());
+  if (!key.ok()) return key.status();
+  if (absl::Status made = WriteSplatsFromKeys(plan, *key, command.make_splats); !made.ok()) return made;
+  return command.make_splats;
 }
 
 // Without an output file the result goes to the scratch folder and is never committed.
@@ -270,7 +281,9 @@ absl::StatusOr<RunReport> RunPlan(RunCommand command) {
   if (absl::Status scheme = CheckScheme(command, plan->graph()); !scheme.ok()) return scheme;
   absl::StatusOr<TensorFile> file = TensorFile::Open(command.input);
   if (!file.ok()) return file.status();
-  absl::StatusOr<TensorFile> splats = TensorFile::Open(command.splats.empty() ? command.input : command.splats);
+  absl::StatusOr<std::string> splats_path = SplatsPath(command, *plan, *file);
+  if (!splats_path.ok()) return splats_path.status();
+  absl::StatusOr<TensorFile> splats = TensorFile::Open(*splats_path);
   if (!splats.ok()) return splats.status();
   absl::StatusOr<Inputs> inputs = OpenInputs(*file, *splats, plan->graph());
   if (!inputs.ok()) return inputs.status();

@@ -212,6 +212,24 @@ refuses flag_empty_value 2 'report' 'empty' -- "${run[@]}" --in good.safetensors
 refuses flag_output_is_input 2 'good.safetensors' 'same' -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o good.safetensors
 refuses flag_out_dtype 2 'out-dtype' 'f64' -- "${run[@]}" --in good.safetensors --out-dtype f64
 
+# --- scheme routed: its splats are parameters
+"$compile" "$examples/routed.textproto" -o routed.hsaplan >stdout 2>stderr || wrong routed_plan "examples/routed.textproto does not compile"
+routed=("$bin/hsa-run" routed.hsaplan -o out/o.safetensors --in good.safetensors)
+input splats.safetensors center:F32:1x80x64 variance:F32:1x80x64 amplitude:F32:1x80x1  # variances in [-1, 1)
+"${routed[@]}" --make-splats made.safetensors >stdout 2>stderr || wrong routed_splats "no splats of a good input"
+works routed_make_splats out/o.safetensors out/s.safetensors -- "${routed[@]}" --make-splats out/s.safetensors
+refuses routed_no_splats 1 "'center'" '--splats' -- "${routed[@]}"
+refuses routed_variance 1 'splats|variance' 'splat [0-9]+ of kv_head 0 \(level [01]\)' 'positive' -- "${routed[@]}" --splats splats.safetensors
+refuses routed_tolerance 1 'routed' 'tolerance' -- "${routed[@]}" --splats splats.safetensors --tolerance 0.1
+refuses routed_verify 1 'verify' 'routed' -- "${routed[@]}" --splats splats.safetensors --verify 4
+refuses routed_two_splats 2 'splats' 'exclude' -- "${routed[@]}" --splats splats.safetensors --make-splats out/s.safetensors
+refuses routed_segment 1 'segment' 'routed' -- "${routed[@]}" --splats splats.safetensors --exact --segment 4096
+works routed_memory_budget out/o.safetensors -- "${routed[@]}" --make-splats out/s.safetensors --memory-budget 16MiB
+refuses routed_memory_budget_too_small 1 'memory-budget' 'least that works is [0-9]+' -- "$bin/hsa-run" routed.hsaplan -o out/o.safetensors --in good.safetensors --splats made.safetensors --memory-budget 64KiB
+refuses softmax_splats 1 'splats' 'softmax' -- "${run[@]}" --in good.safetensors --splats splats.safetensors
+input few.safetensors q:BF16:3x10x64 k:BF16:1x10x64 v:BF16:1x10x64
+refuses routed_few_keys 1 '10 finite keys' '64 splats' -- "$bin/hsa-run" routed.hsaplan -o out/o.safetensors --in few.safetensors --make-splats out/s.safetensors
+
 # --- the machine
 refuses output_no_folder 1 'no/such/folder' -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o no/such/folder/o.safetensors
 refuses output_is_folder 1 -- "$bin/hsa-run" good.hsaplan --in good.safetensors -o cache

@@ -12,6 +12,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/plan.h"
+#include "runtime/splats_from_keys.h"
+#include "runtime/tensor_source.h"
 #include "tests/end_to_end/run_problem.h"
 #include "tests/oracle/routed_oracle.h"
 
@@ -264,8 +266,8 @@ TEST(RoutedTest, NonFiniteTokensSendNothing) {
 }
 
 TEST(RoutedTest, ThreadsChangeNoBit) {
-  for (const RoutedSpec& spec : {kPlain, kOddCausal}) {
-    const RoutedProblem p = oracle::RandomRouted(Of(spec, 40, 40000), 29);
+  for (const RoutedSpec& spec : {Of(kPlain, 40, 40000), Of(kOddCausal, 40, 40000), Of(kCausal, 2000, 2000)}) {
+    const RoutedProblem p = oracle::RandomRouted(spec, 29);
     EXPECT_EQ(MustRun(PlanOf(spec), p, {.threads = 1}).o, MustRun(PlanOf(spec), p, {.threads = 2}).o);
   }
 }
@@ -327,6 +329,50 @@ TEST(RoutedErrorsTest, ShapesAndModes) {
   p = oracle::RandomRouted(Of(kPlain, 5, 5), 31);
   EXPECT_EQ(TryRun(PlanOf(kPlain), p, {.mode = Mode::kTolerance}).status().message(),
             "the plan is of scheme routed, whose splats are parameters: it has no index, tolerance, budget or theta; leave the mode out");
+}
+
+// Splats made from keys: as many clusters as splats, at the corners of a box, are told from each other, and the whole is one splat more.
+TEST(RoutedTest, SplatsFromKeys) {
+  RoutedSpec spec{.H = 1, .Hkv = 1, .N = 10, .M = 800, .D = 16, .Dv = 8, .levels = {8, 1}, .amplitude = true};
+  RoutedProblem p = oracle::RandomRouted(spec, 41);
+  for (int64_t j = 0; j < 800; ++j) {
+    for (int64_t d = 0; d < 16; ++d) p.k[j * 16 + d] *= 0.1f;
+    for (int64_t d = 0; d < 3; ++d) p.k[j * 16 + d] += static_cast<float>(8 >> d) * (j >> d & 1 ? 1.0f : -1.0f);
+  }
+  const std::string path = testing::TempDir() + "/splats_from_keys.safetensors";
+  OwnedTensor keys(1, 800, 16, DType::kF32, Layout::kHeadsFirst);
+  keys.Fill(p.k);
+  ASSERT_TRUE(WriteSplatsFromKeys(PlanOf(spec), keys.view(), path).ok());
+  absl::StatusOr<TensorFile> file = TensorFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  const auto row = [&](const char* tensor, int64_t splat) { return reinterpret_cast<const float*>(file->Get(tensor)->Row(0, splat)); };
+  std::vector<int> found;  // corners
+  for (int64_t s = 0; s < 8; ++s) {
+    int corner = 0;
+    for (int d = 0; d < 3; ++d) {
+      corner |= row("center", s)[d] > 0 ? 1 << d : 0;
+      EXPECT_NEAR(std::abs(row("center", s)[d]), 8 >> d, 0.05);
+    }
+    found.push_back(corner);
+    EXPECT_NEAR(row("variance", s)[15], 0.01 * 16 / 4, 0.02);
+  }
+  EXPECT_THAT(found, testing::UnorderedElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
+  EXPECT_NEAR(row("center", 8)[0], 0, 0.02);
+  EXPECT_NEAR(row("variance", 8)[0], 64.0 * 16 / 4, 1);
+  EXPECT_EQ(row("amplitude", 3)[0], 0);
+  // They are parameters like any other.
+  for (size_t i = 0; i < p.center.size(); ++i) p.center[i] = row("center", 0)[i], p.variance[i] = row("variance", 0)[i];
+  std::fill(p.amplitude.begin(), p.amplitude.end(), 0.0f);
+  EXPECT_LE(ErrorOf(MustRun(PlanOf(spec), p).o, oracle::AttendRouted(p)), 2e-4);
+}
+
+TEST(RoutedErrorsTest, FewerKeysThanSplats) {
+  OwnedTensor keys(1, 40, 64, DType::kF32, Layout::kHeadsFirst);
+  keys.Fill(std::vector<float>(40 * 64, 1));
+  const std::string path = testing::TempDir() + "/too_few.safetensors";
+  EXPECT_EQ(WriteSplatsFromKeys(PlanOf(kPlain), keys.view(), path).message(),
+            "tensor 'k' has 40 finite keys in kv_head 0, level 0 has 48 splats; give more tokens, or fewer splats");
+  EXPECT_FALSE(TensorFile::Open(path).ok()) << "nothing is left behind";
 }
 
 // The graph that is shipped.

@@ -140,6 +140,7 @@ const Wrong kWrong[] = {
     {"out_dtype", {"--out-dtype", "f64"}, "--out-dtype is 'f64', wanted f32 or bf16"},
     {"exact_with_index", {"--exact", "--index", "x"}, "--exact reads every key and has no index"},
     {"check_no_index", {"--check-index"}, "--check-index looks at an index"},
+    {"splats_and_make_splats", {"--splats", "x", "--make-splats", "y"}, "--splats and --make-splats exclude each other"},
     {"load_and_save_index", {"--index", "x", "--save-index", "y"}, "--index and --save-index exclude each other"},
     {"output_is_input", {"-o", "./in.safetensors"}, "--in and -o are the same file"},
     {"output_is_report", {"-o", "x", "--report", "x"}, "-o and --report are the same file x"},

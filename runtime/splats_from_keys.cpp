@@ -1,0 +1,141 @@
+#include "runtime/splats_from_keys.h"
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "runtime/geometry.h"
+#include "runtime/key_order.h"
+#include "runtime/rows.h"
+#include "runtime/tensor_writer.h"
+
+namespace hsa {
+namespace {
+
+constexpr int64_t kMostKeys = 65536;
+constexpr double kLeastVariance = 1e-4;  // of a group, beside that of all keys: a group of equal keys has none
+
+// Finite keys of one kv_head, evenly spread over its tokens, as rows of `width` floats with zeros behind the key.
+std::vector<float> SampleKeys(const Program& program, Worker& worker, const TensorView& key, int64_t head, int64_t padded, int64_t width) {
+  const RowReader reader(program, key.dtype);
+  const int64_t stride = std::max<int64_t>(1, key.tokens() / kMostKeys);
+  std::vector<float> rows, row(padded);
+  for (int64_t token = 0; token < key.tokens(); token += stride) {
+    int32_t bad = 0;
+    reader.Read(worker, key, head, token, 1, padded, row.data(), &bad);
+    if (bad != 0) continue;
+    rows.insert(rows.end(), row.begin(), row.end());
+    rows.resize(rows.size() + width - padded);
+  }
+  return rows;
+}
+
+// Mean and variance of each dimension over some rows.
+struct Moments {
+  std::vector<double> mean, variance;
+
+  Moments(const std::vector<float>& rows, int64_t width, const int32_t* which, int64_t count, int64_t dims) : mean(dims), variance(dims) {
+    for (int64_t d = 0; d < dims; ++d) {
+      for (int64_t i = 0; i < count; ++i) mean[d] += rows[which[i] * width + d] / static_cast<double>(count);
+      for (int64_t i = 0; i < count; ++i) {
+        const double apart = rows[which[i] * width + d] - mean[d];
+        variance[d] += apart * apart / static_cast<double>(count);
+      }
+    }
+  }
+};
+
+class SplatWriter {
+ public:
+  SplatWriter(const Plan& plan, const TensorView& key, TensorWriter& writer)
+      : plan_(plan),
+        routed_(plan.graph().routed()),
+        key_(key),
+        program_(plan),
+        worker_(program_),
+        geometry_(Geometry::Of(plan.graph(), 0, 0)),
+        center_(writer.View(routed_.center())),
+        variance_(writer.View(routed_.variance())) {}
+
+  absl::Status WriteHead(int64_t head) {
+    const int64_t padded = geometry_.padded_head_dim, width = padded + geometry_.padded_value_dim;
+    const std::vector<float> rows = SampleKeys(program_, worker_, key_, head, padded, width);
+    const int64_t count = static_cast<int64_t>(rows.size()) / width;
+    int64_t first = 0;
+    for (int level = 0; level < routed_.levels_size(); ++level) {
+      const int64_t splats = routed_.levels(level).splats();
+      if (count < splats)
+        return absl::InvalidArgumentError(absl::StrCat("tensor '", plan_.graph().key(), "' has ", count, " finite keys in kv_head ", head,
+                                                       ", level ", level, " has ", splats, " splats; give more tokens, or fewer splats"));
+      WriteLevel(head, first, splats, rows, width);
+      first += splats;
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  void WriteLevel(int64_t head, int64_t first, int64_t splats, const std::vector<float>& rows, int64_t width) {
+    const int64_t count = static_cast<int64_t>(rows.size()) / width, size = count / splats;
+    std::vector<int32_t> all(count);
+    std::iota(all.begin(), all.end(), 0);
+    const Moments whole(rows, width, all.data(), count, key_.dim());
+    // As many rows as make whole groups, evenly spread.
+    std::vector<int32_t> order(splats * size);
+    std::vector<float> x(splats * size * width);
+    for (int64_t i = 0; i < splats * size; ++i) {
+      order[i] = static_cast<int32_t>(i * count / (splats * size));
+      std::copy_n(rows.begin() + order[i] * width, width, x.begin() + i * width);
+    }
+    KeyOrder(program_, worker_).Group(x, width, order, size);
+    for (int64_t s = 0; s < splats; ++s) WriteSplat(head, first + s, Moments(rows, width, &order[s * size], size, key_.dim()), whole);
+  }
+
+  void WriteSplat(int64_t head, int64_t splat, const Moments& group, const Moments& whole) {
+    auto* center = reinterpret_cast<float*>(center_.Row(head, splat));
+    auto* variance = reinterpret_cast<float*>(variance_.Row(head, splat));
+    const auto dims = static_cast<int64_t>(group.mean.size());
+    const double all = std::accumulate(whole.variance.begin(), whole.variance.end(), 0.0) / static_cast<double>(dims);
+    const double least = all > 0 ? kLeastVariance * all : 1, width = std::max(1.0, static_cast<double>(dims) / 4);
+    for (int64_t d = 0; d < dims; ++d) center[d] = static_cast<float>(group.mean[d]);
+    if (routed_.isotropic()) {
+      const double mean = std::accumulate(group.variance.begin(), group.variance.end(), 0.0) / static_cast<double>(dims);
+      variance[0] = static_cast<float>(width * std::max(mean, least));
+      return;
+    }
+    for (int64_t d = 0; d < dims; ++d) variance[d] = static_cast<float>(width * std::max(group.variance[d], least));
+  }
+
+  const Plan& plan_;
+  const format::Routed& routed_;
+  const TensorView& key_;
+  const Program program_;
+  Worker worker_;
+  const Geometry geometry_;
+  const MutableTensorView center_, variance_;
+};
+
+}  // namespace
+
+absl::Status WriteSplatsFromKeys(const Plan& plan, const TensorView& key, const std::string& path) {
+  const format::Routed& routed = plan.graph().routed();
+  const int64_t heads = plan.graph().kv_heads(), dim = plan.graph().head_dim();
+  if (key.heads() != heads || key.dim() != dim)
+    return absl::InvalidArgumentError(absl::StrCat("tensor '", plan.graph().key(), "' is [", key.shape[0], ", ", key.shape[1], ", ",
+                                                   key.shape[2], "], the plan wants [", heads, ", M, ", dim,
+                                                   "]; give a matching file or compile the graph again"));
+  int64_t splats = 0;
+  for (const format::SplatLevel& level : routed.levels()) splats += level.splats();
+  std::vector<TensorSpec> tensors = {{routed.center(), DType::kF32, {heads, splats, dim}},
+                                     {routed.variance(), DType::kF32, {heads, splats, routed.isotropic() ? 1 : dim}}};
+  if (!routed.amplitude().empty()) tensors.push_back({routed.amplitude(), DType::kF32, {heads, splats, 1}});  // rows start as zeros
+  absl::StatusOr<TensorWriter> writer = TensorWriter::Create(path, tensors);
+  if (!writer.ok()) return writer.status();
+  SplatWriter splat_writer(plan, key, *writer);
+  for (int64_t head = 0; head < heads; ++head)
+    if (absl::Status written = splat_writer.WriteHead(head); !written.ok()) return written;
+  return writer->Commit();
+}
+
+}  // namespace hsa
