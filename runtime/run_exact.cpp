@@ -1,5 +1,6 @@
 // Exact attention: every tile over every segment of keys that it sees, segments packed when they are needed and kept as long as they fit.
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -71,26 +72,11 @@ class ExactRun {
         progress_(job.options.progress, static_cast<double>(g_.heads) * g_.queries) {}
 
   absl::Status Execute(RunReport& report) {
-    // A task: some tiles of every head of a group, few enough that all threads have work to the end.
     const int64_t first_tile = g_.first_position() / g_.tile, last_tile = (g_.keys + g_.tile - 1) / g_.tile;
-    const int64_t wanted = std::max<int64_t>(1, (last_tile - first_tile) * g_.kv_heads / (8 * job_.threads));
-    const int64_t usual = std::min(wanted, std::max<int64_t>(1, g_.window / g_.tile));
-    const int64_t tiles_per_task = ReadsOnce(g_) ? last_tile - first_tile : usual;
-    const int64_t tasks = (last_tile - first_tile + tiles_per_task - 1) / tiles_per_task;
-    if (ReadsOnce(g_) && g_.kv_heads < job_.threads) {
-      for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) RunShared(kv_head, first_tile, last_tile);
-    } else {
-      // Later tasks have more keys to read under a causal mask: they go first.
-      oneapi::tbb::parallel_for(
-          oneapi::tbb::blocked_range<int64_t>(0, tasks * g_.kv_heads, 1),
-          [&](const auto& range) {
-            for (int64_t i = range.begin(); i != range.end(); ++i) {
-              const int64_t begin = first_tile + (tasks - 1 - i / g_.kv_heads) * tiles_per_task;
-              if (!progress_.cancelled()) RunTask(i % g_.kv_heads, begin, std::min(begin + tiles_per_task, last_tile));
-            }
-          },
-          oneapi::tbb::simple_partitioner());
-    }
+    if (ReadsOnce(g_))
+      RunShared(first_tile, last_tile);
+    else
+      RunTasks(first_tile, last_tile);
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
     report.seconds.near = near_.seconds() / job_.threads;
     report.bytes_read =
@@ -99,40 +85,67 @@ class ExactRun {
   }
 
  private:
+  // A task for every few tiles, so that all threads have work to the end.
+  void RunTasks(int64_t first_tile, int64_t last_tile) {
+    const int64_t wanted = std::max<int64_t>(1, (last_tile - first_tile) * g_.kv_heads / (8 * job_.threads));
+    const int64_t tiles_per_task = std::min(wanted, std::max<int64_t>(1, g_.window / g_.tile));
+    const int64_t tasks = (last_tile - first_tile + tiles_per_task - 1) / tiles_per_task;
+    // Later tasks have more keys to read under a causal mask: they go first.
+    oneapi::tbb::parallel_for(
+        oneapi::tbb::blocked_range<int64_t>(0, tasks * g_.kv_heads, 1),
+        [&](const auto& range) {
+          for (int64_t i = range.begin(); i != range.end(); ++i) {
+            const int64_t begin = first_tile + (tasks - 1 - i / g_.kv_heads) * tiles_per_task;
+            if (!progress_.cancelled()) RunTask(i % g_.kv_heads, begin, std::min(begin + tiles_per_task, last_tile));
+          }
+        },
+        oneapi::tbb::simple_partitioner());
+  }
+
   void RunTask(int64_t kv_head, int64_t first_tile, int64_t last_tile) {
     const TraceScope scope(job_.options.trace, "exact", "tiles");
     Worker& worker = workers_.local();
     const auto start = std::chrono::steady_clock::now();
     Task task = Load(worker, kv_head, first_tile, last_tile);
-    Read(worker, task, 0, 1);
+    Read(worker, task, 0, Segments());
     Store(worker, task);
     near_.Add(SecondsSince(start));
   }
 
-  // A task whose keys the threads share: each reads every so many segments, and their partial results are merged.
-  void RunShared(int64_t kv_head, int64_t first_tile, int64_t last_tile) {
-    const auto start = std::chrono::steady_clock::now();
-    std::vector<Task> parts(job_.threads);
-    oneapi::tbb::parallel_for(int64_t{0}, int64_t{job_.threads}, [&](int64_t part) {
+  // One task for each KV head, whose keys are read in parts: as many as the keys ask for, whatever the number of threads, so that it changes no bit.
+  void RunShared(int64_t first_tile, int64_t last_tile) {
+    constexpr int64_t kMostParts = 8;
+    const int64_t count = std::clamp<int64_t>(Segments(), 1, kMostParts);
+    std::vector<Task> parts(g_.kv_heads * count);
+    oneapi::tbb::parallel_for(size_t{0}, parts.size(), [&](size_t p) {
       const TraceScope scope(job_.options.trace, "exact", "tiles");
       Worker& worker = workers_.local();
-      parts[part] = Load(worker, kv_head, first_tile, last_tile);
-      Read(worker, parts[part], part, job_.threads);
+      const auto start = std::chrono::steady_clock::now();
+      const auto part = static_cast<int64_t>(p) % count;
+      parts[p] = Load(worker, static_cast<int64_t>(p) / count, first_tile, last_tile);
+      Read(worker, parts[p], Segments() * part / count, Segments() * (part + 1) / count);
+      near_.Add(SecondsSince(start));
     });
-    Worker& worker = workers_.local();
+    for (auto task = parts.begin(); task != parts.end(); task += count)
+      Store(workers_.local(), Merge(workers_.local(), {task, task + count}));
+  }
+
+  // The first of the parts, with what all of them have read.
+  static Task& Merge(Worker& worker, std::span<Task> parts) {
     for (size_t i = 0; i < parts[0].tiles.size(); ++i) {
       const auto state = [&](Task& part) {
         part.memory[i].Point(worker);
         return TileState::Of(worker);
       };
       TileState all = state(parts[0]);
-      for (size_t part = 1; part < parts.size(); ++part) all.Merge(state(parts[part]));
+      for (Task& part : parts.subspan(1)) all.Merge(state(part));
       parts[0].memory[i].Point(worker);
       all.Put(worker);
     }
-    Store(worker, parts[0]);
-    near_.Add(SecondsSince(start) * job_.threads);
+    return parts[0];
   }
+
+  int64_t Segments() const { return (g_.keys + segment_ - 1) / segment_; }
 
   Task Load(Worker& worker, int64_t kv_head, int64_t first_tile, int64_t last_tile) {
     Task task;
@@ -152,12 +165,12 @@ class ExactRun {
     return task;
   }
 
-  // Segments first, first + step, … of those that the task sees.
-  void Read(Worker& worker, Task& task, int64_t first, int64_t step) {
-    for (int64_t segment = first; segment * segment_ <= task.hi && !progress_.cancelled(); segment += step) {
+  // Segments [first, end), as far as the task sees them.
+  void Read(Worker& worker, Task& task, int64_t first, int64_t end) {
+    for (int64_t segment = first; segment < end && segment * segment_ <= task.hi; ++segment) {
       const bool sinks = segment * segment_ < g_.sink_tokens;
       if ((segment + 1) * segment_ <= task.lo && !sinks) continue;
-      Prefetch(task.kv_head, (segment + step) * segment_, task.hi);
+      Prefetch(task.kv_head, (segment + 1) * segment_, task.hi);
       const std::shared_ptr<const KeyPanels> panels = cache_.Pin(worker, {task.kv_head, segment});
       panels->Bind(worker, g_);
       const int64_t chunk = ChunkPanels(panels->panels);

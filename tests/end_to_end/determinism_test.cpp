@@ -38,6 +38,8 @@ TEST_P(DeterminismTest, ThreadsChangeNoBit) {
 const Case kCases[] = {
     {"exact", kCausal, 1300, 2000, {.mode = Mode::kExact}},
     {"exact_cut", kSinks, 1300, 2000, {.mode = Mode::kExact, .segment_tokens = 100}},
+    {"exact_few", kCausal, 3, 3000, {.mode = Mode::kExact}},  // whose keys are shared by threads
+    {"exact_few_cut", kSinks, 50, 2000, {.mode = Mode::kExact, .segment_tokens = 100}},
     {"theta", kCausal, 1300, 2000, {.mode = Mode::kTheta, .theta = 0.01}},
     {"theta_zero", kCausal, 1300, 2000, {.mode = Mode::kTheta, .theta = 0}},
     {"theta_none", kNone, 700, 2100, {.mode = Mode::kTheta, .theta = 0.01}},
