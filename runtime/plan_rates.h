@@ -12,7 +12,7 @@ struct PlanRates {
 inline constexpr double kLeastCrossover = 2560, kMostCrossover = 131072;
 
 // Visible keys of the mean query at which a calibrated run takes as long by splats as exactly, where these are the rates of both:
-// 1300 (exact / splats)^1.6, between kLeastCrossover and kMostCrossover.
+// 1100 (exact / splats)^1.9, between kLeastCrossover and kMostCrossover.
 double CrossoverOf(const PlanRates& rates);
 
 }  // namespace hsa
