@@ -30,4 +30,12 @@ void ReportReads(const Job& job, std::span<const HeadReads> heads, RunReport& re
   report.flop = 2.0 * static_cast<double>(g.head_dim + g.value_dim) * (near + all.keys());
 }
 
+int64_t BytesOf(const Job& job, double keys, double nodes) {
+  constexpr int64_t kScalars = 5;  // docs/spec.md, "Node": masses, bound of the gain, count, trace
+  const Geometry& g = job.geometry;
+  const int64_t key = (g.head_dim + g.value_dim) * DTypeBytes(job.inputs.key.dtype);
+  const int64_t node = (g.padded_head_dim + g.padded_value_dim + g.bands + kScalars) * int64_t{sizeof(float)};
+  return static_cast<int64_t>(keys * static_cast<double>(key) + nodes * static_cast<double>(node));
+}
+
 }  // namespace hsa

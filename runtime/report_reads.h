@@ -21,4 +21,7 @@ struct HeadReads {
 // Fills read, levels, heads, flop, seconds.score and seconds.leaves.
 void ReportReads(const Job& job, std::span<const HeadReads> heads, RunReport& report);
 
+// Bytes of `keys` rows of keys with their values and of `nodes` nodes with all that is stored of them.
+int64_t BytesOf(const Job& job, double keys, double nodes);
+
 }  // namespace hsa

@@ -118,9 +118,7 @@ class DecodeRun {
     double near_rows = 0;
     for (const Region& region : regions_)
       near_rows += static_cast<double>(g_.keys - g_.NearStart(region.first_window * g_.window)) * static_cast<double>(g_.kv_heads);
-    const double key_bytes = static_cast<double>(g_.head_dim + g_.value_dim) * DTypeBytes(job_.inputs.key.dtype);
-    const double node_bytes = static_cast<double>(g_.padded_head_dim + g_.padded_value_dim + g_.bands + 5) * 4;
-    report.bytes_read += static_cast<int64_t>((near_rows + leaf_rows) * key_bytes + node_rows * node_bytes);
+    report.bytes_read += BytesOf(job_, near_rows + leaf_rows, node_rows);
   }
 
   const Job& job_;

@@ -307,9 +307,8 @@ class SplatRun {
       near += head.reads.near, all += head.reads.cost;
     }
     ReportReads(job_, heads, report);
-    const double key_bytes = static_cast<double>(g_.head_dim + g_.value_dim) * DTypeBytes(job_.inputs.key.dtype);
-    const double node_bytes = static_cast<double>(g_.padded_head_dim + g_.padded_value_dim + g_.bands + 4) * 4;
-    report.bytes_read = static_cast<int64_t>(((near + all.leaves) * key_bytes + all.nodes * node_bytes) / static_cast<double>(g_.tile));
+    const auto tile = static_cast<double>(g_.tile);  // whose queries read together
+    report.bytes_read = BytesOf(job_, (near + all.leaves) / tile, all.nodes / tile);
   }
 
   const Job& job_;
