@@ -185,6 +185,14 @@ double TileOpener::ReadLeaves(Worker& worker, const SplatIndex& index, const Til
   return static_cast<double>(leaves.size()) * kPanelKeys;
 }
 
+bool TileOpener::LostRow(const Worker& worker, const Tile& tile) const {
+  constexpr float kLeastSum = 0x1p-96f;
+  const float* lanes = worker.Buffer("sum");
+  for (int64_t row = 0; row < tile.rows(); ++row)
+    if (std::accumulate(lanes + row * kSumLanes, lanes + (row + 1) * kSumLanes, 0.0f) < kLeastSum) return true;  // not where it is NaN
+  return false;
+}
+
 TileCost TileOpener::AttendFar(Worker& worker, const Tile& tile, int64_t finite, int64_t near_start, const SplatNodes& nodes, double theta,
                                Depth depth) {
   TileCost cost;

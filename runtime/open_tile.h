@@ -75,6 +75,10 @@ class TileOpener {
   // Of each query of the last AttendFar, what its closed nodes may be wrong by: (Σ_closed r²)^½, before any calibration.
   std::span<const float> doubt() const { return doubt_; }
 
+  // Whether the last AttendFar of a tile has lost a row: its estimate of Z was so far above what its keys weigh (2^96) that their weights are 0, or next
+  // to it. The tile has to read every key then.
+  bool LostRow(const Worker& worker, const Tile& tile) const;
+
   // Near keys that the query at `position` sees.
   double NearKeys(int64_t position, int64_t near_start, const RegionKeys& keys) const;
 

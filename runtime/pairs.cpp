@@ -1,6 +1,8 @@
 #include "runtime/pairs.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -23,6 +25,13 @@ static_assert(kRowsAtOnce % kPairSegmentKeys == 0);
 constexpr double kLeastTolerance = 0.005;
 
 bool ToleranceAllows(const Job& job) { return job.options.mode != Mode::kTolerance || job.options.tolerance.error >= kLeastTolerance; }
+
+// Every stage of it: plans of older versions have some of them.
+bool HasPairs(const Job& job) {
+  constexpr std::array<std::string_view, 5> kStages = {"pack_pairs", "pair_query", "attend_pairs", "root_mass_pairs", "score_level_pairs"};
+  return std::ranges::all_of(kStages, [&](std::string_view name) { return job.program.Find(name).entry != nullptr; }) &&
+         job.program.Find("attend_leaf_pairs", job.inputs.key.dtype).entry != nullptr;
+}
 
 }  // namespace
 
@@ -55,7 +64,7 @@ void PairPacker::PackRange(Worker& worker, const TensorView& key, const TensorVi
   }
 }
 
-bool ReadsPairs(const Job& job) { return job.program.Find("attend_pairs").entry != nullptr && ToleranceAllows(job); }
+bool ReadsPairs(const Job& job) { return HasPairs(job) && ToleranceAllows(job); }
 
 std::string WhyNoPairs(const Job& job) {
   if (ReadsPairs(job)) return "";

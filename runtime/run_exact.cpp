@@ -44,8 +44,14 @@ struct Task {
   int64_t lo = 0, hi = 0;  // positions that some query sees
 };
 
-// Whether each segment of keys is read by one tile of a head only.
+// Whether each segment of keys is read by one tile of a head only, or two.
 bool ReadsOnce(const Geometry& g) { return g.queries <= g.tile; }
+
+// How many parts the segments of such a run are read in: as many as they allow, whatever the number of threads, so that it changes no bit.
+int64_t PartsOf(int64_t segments) {
+  constexpr int64_t kMostParts = 8;
+  return std::clamp<int64_t>(segments, 1, kMostParts);
+}
 
 class ExactRun {
  public:
@@ -112,10 +118,9 @@ class ExactRun {
     near_.Add(SecondsSince(start));
   }
 
-  // One task for each KV head, whose keys are read in parts: as many as the keys ask for, whatever the number of threads, so that it changes no bit.
+  // One task for each KV head, whose keys are read in parts.
   void RunShared(int64_t first_tile, int64_t last_tile) {
-    constexpr int64_t kMostParts = 8;
-    const int64_t count = std::clamp<int64_t>(Segments(), 1, kMostParts);
+    const int64_t count = PartsOf(Segments());
     std::vector<Task> parts(g_.kv_heads * count);
     oneapi::tbb::parallel_for(size_t{0}, parts.size(), [&](size_t p) {
       const TraceScope scope(job_.options.trace, "exact", "tiles");
@@ -241,19 +246,22 @@ absl::Status RunExact(const Job& job, RunReport& report) {
   const int64_t usual = once ? g.mini : g.segment;
   const int64_t segment = job.options.segment_tokens > 0 ? std::min(job.options.segment_tokens, std::max<int64_t>(g.keys, 1)) : usual;
   const int64_t segments = (g.keys + segment - 1) / segment * g.kv_heads;
-  // Besides its pinned segment a thread has the segment's rows as f32, the partial results of a task and the worker's arena.
+  // Besides its pinned segment a thread has the segment's rows as f32, the partial results of a task and the worker's arena; parts that are read in
+  // turn keep theirs to the end.
   const int64_t resident = ReadsPairs(job) ? KeyPairBytes(g, segment) : KeyPanelBytes(g, segment);
   const int64_t rows = segment * (g.padded_head_dim + g.padded_value_dim + 2) * 4;
-  const int64_t task = (g.window / g.tile) * g.group() * g.tile * (g.padded_head_dim + g.padded_value_dim + 17) * 4;
-  const int64_t per_thread = rows + task + static_cast<int64_t>(job.plan.header().arena_bytes());
+  const int64_t tile = g.tile * ((g.padded_head_dim + g.padded_value_dim + 17) * 4 + (ReadsPairs(job) ? g.paired_head_dim * 2 : 0));
+  const int64_t per_thread =
+      rows + static_cast<int64_t>(job.plan.header().arena_bytes()) + (once ? 0 : (g.window / g.tile) * g.group() * tile);
+  const int64_t parts = once ? g.kv_heads * PartsOf(segments / g.kv_heads) * g.group() * 2 * tile : 0;
   int64_t capacity = once ? job.threads : std::max<int64_t>(segments, job.threads);
   if (const int64_t budget = job.options.memory_budget_bytes; budget > 0) {
-    const int64_t least = job.threads * (per_thread + resident);
+    const int64_t least = parts + job.threads * (per_thread + resident);
     if (budget < least)
       return absl::ResourceExhaustedError(absl::StrCat("--memory-budget: ", budget, " bytes are too few for ", job.threads,
                                                        " threads and segments of ", segment, " keys; the least that works is ", least,
                                                        ", or give a smaller --segment"));
-    capacity = std::min(capacity, (budget - job.threads * per_thread) / resident);
+    capacity = std::min(capacity, (budget - parts - job.threads * per_thread) / resident);
   }
   return ExactRun(job, segment, capacity).Execute(report);
 }

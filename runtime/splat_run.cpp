@@ -41,7 +41,8 @@ RegionKeys PackRegion(KeysFor reader, const Job& job, Worker& worker, const Inde
   const int64_t end = g.causal ? std::min(g.keys, region.end_window * g.window) : g.keys;
   RegionKeys keys;
   keys.first = g.NearStart(region.first_window * g.window) / g.mini * g.mini;
-  if (reader == KeysFor::kQueries && ReadsPairs(job))
+  // A near field starts at a mini-segment, and pairs are met so many at a time.
+  if (reader == KeysFor::kQueries && ReadsPairs(job) && g.mini % kPairSegmentKeys == 0)
     PairPacker(job.program, g, job.inputs.key.dtype)
         .PackRange(worker, job.inputs.key, job.inputs.value, kv_head, keys.first, end - keys.first, keys.natural);
   else

@@ -77,9 +77,15 @@ void WindowAttender::AttendNear(Worker& worker, const TileIo& io, Window& window
 
 TileCost WindowAttender::AttendFar(Worker& worker, const TileIo& io, const Window& window, const Tile& tile, const NearField& near,
                                    double theta, TileOpener::Depth depth) {
-  const int64_t finite = io.Load(worker, tile);
-  for (const StatePart& part : StateParts(g_)) std::copy_n((near.*part.rows).begin(), tile.rows() * part.width, worker.Buffer(part.buffer));
-  return opener_.AttendFar(worker, tile, finite, window.near_start, *window.nodes, theta, depth);
+  const auto attend = [&](double at) {
+    const int64_t finite = io.Load(worker, tile);
+    for (const StatePart& part : StateParts(g_))
+      std::copy_n((near.*part.rows).begin(), tile.rows() * part.width, worker.Buffer(part.buffer));
+    return opener_.AttendFar(worker, tile, finite, window.near_start, *window.nodes, at, depth);
+  };
+  TileCost cost = attend(theta);
+  if (depth == TileOpener::Depth::kWhole && theta != kReadAll && opener_.LostRow(worker, tile)) cost += attend(kReadAll);
+  return cost;
 }
 
 TileCost WindowAttender::AttendFar(Worker& worker, const TileIo& io, const Window& window, const Tile& tile, double theta,

@@ -13,8 +13,10 @@ using namespace mlir;  // NOLINT
 namespace {
 
 constexpr int64_t kScalars = 4;
-constexpr double kLeastSpread =
-    1e-30;  // of s²: a node that outweighs Z by 1e13 opens even if its keys are all the same, before its weight overflows
+// log2 of a share: 2^x knows nothing above it, and its square is infinite, so that the node opens.
+constexpr double kMostLogShare = 126;
+// Of s²: a node that outweighs Z by 1e13 opens even if its keys are all the same, before its weight overflows.
+constexpr double kLeastSpread = 1e-30;
 
 Value loadGroup(KernelEmitter& e, Value memref, ValueRange at) {
   return vector::LoadOp::create(e.b, VectorType::get({kGroupNodes}, e.b.getF32Type()), memref, at);
@@ -56,7 +58,7 @@ void emitGain(KernelEmitter& e, Value queryBands, Value var, Value scalars, Valu
         return SmallVector<Value>{carried[0]};
       }
       Value minusZ = e.spread(e.sub(e.f32(0), e.get(logZ, {row})));
-      Value share = e.exp2(e.multiplyAdd(mass, e.f32s(e.params.logScale()), minusZ));
+      Value share = e.exp2(e.min(e.f32s(kMostLogShare), e.multiplyAdd(mass, e.f32s(e.params.logScale()), minusZ)));
       e.store(share, scores, {row, node});
       // What is not a number, as of a query that is none, is no reason to open.
       Value r2 = e.max(e.mul(e.mul(share, share), e.multiplyAdd(s2, s2, s2)), e.f32s(0));

@@ -305,6 +305,14 @@ const Case kSplatCases[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Cases, Bf16SplatsTest, testing::ValuesIn(kSplatCases), [](const auto& info) { return info.param.name; });
 
+// Mini-segments smaller than what pairs are met in: the near field starts within.
+TEST(Bf16Test, SplatsOfSmallMiniSegments) {
+  GraphSpec graph = kCausal128;
+  graph.units = {.segment = 512, .mini = 64, .window = 64};
+  const oracle::Problem p = Rounded(RandomProblem(graph, 1000, 1666, /*seed=*/7), DType::kBF16);
+  ExpectClose(Attend(PlanOf(graph), p, AtTheta(0), {.input = DType::kBF16}), Attend64(p), OnAmx() ? kRelL2 : kRelL2F32, kLse);
+}
+
 // What is not finite is kept out of the index, and reaches the rows that see it.
 TEST(Bf16Test, SplatsAndNonFinite) {
   const GraphSpec graph = OfSmallUnits(kCausal64);

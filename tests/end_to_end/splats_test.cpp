@@ -122,6 +122,33 @@ const CutCase kCutCases[] = {{"causal", kCausal, 1000, 2537}, {"none", kNone, 33
                              {"sinks", kSinks, 800, 2100},    {"odd_units", kOddUnits, 500, 1200}, {"edges", kEdges, 700, 2500}};
 INSTANTIATE_TEST_SUITE_P(Cases, AnyCutTest, testing::ValuesIn(kCutCases), [](const auto& info) { return info.param.name; });
 
+// Keys are wide where no query looks, in a band where queries look elsewhere: the variance of the band makes Z 2^150 of what the keys weigh.
+TEST(SplatsTest, AnOverestimatedMassLosesNoRow) {
+  oracle::Problem p = RandomProblem(kCausal, 256, 2300, /*seed=*/7);
+  for (int64_t j = 0; j < p.M; ++j) KeyAt(p, 0, j)[0] *= 200;
+  for (int64_t h = 0; h < p.H; ++h)
+    for (int64_t position = p.M - p.N; position < p.M; ++position) {
+      QueryAt(p, h, position)[0] = 0;
+      QueryAt(p, h, position)[1] = position % 2 == 0 ? 5 : -5;
+    }
+  ExpectClose(Attend(PlanOf(kCausal), p, Theta(0)), Attend64(p), 5e-6, 1e-4);
+}
+
+// One key in a far segment outweighs everything by e^100 to e^500 for one query, and nothing for the others.
+TEST(SplatsTest, ANeedleOfAnyWeightIsFound) {
+  for (float far : {40, 76, 88, 100, 150, 200}) {
+    SCOPED_TRACE(far);
+    oracle::Problem p = RandomProblem(kCausal, 128, 2300, /*seed=*/7);
+    for (int64_t d = 0; d < p.D; ++d) KeyAt(p, 0, 300)[d] = d == 0 ? 20.0f : 0.0f;
+    QueryAt(p, 0, p.M - 100)[0] += far;
+    const Attended is = Attend(PlanOf(kCausal), p, Theta(0.003));
+    const oracle::Result wanted = Attend64(p);
+    const int64_t row = p.N - 100;
+    EXPECT_NEAR(is.lse[row], wanted.lse[row], 1e-3 * wanted.lse[row]);
+    EXPECT_NEAR(is.o[row * p.Dv], wanted.o[row * p.Dv], 1e-3);
+  }
+}
+
 // Smaller θ reads more and errs less.
 TEST(SplatsTest, ErrorFallsWithTheta) {
   const oracle::Problem p = RandomProblem(kCausal, 512, 2500, /*seed=*/7);
