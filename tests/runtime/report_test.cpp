@@ -34,7 +34,7 @@ RunReport Example() {
 TEST(ReportTest, NamesAreTheContract) {
   const auto json = nlohmann::ordered_json::parse(ToJson(Example()));
   using Names = std::vector<std::string>;
-  EXPECT_EQ(Keys(json), (Names{"schema", "variant", "mode", "seconds", "tokens_per_s", "flop", "bytes_read", "peak_anon_bytes",
+  EXPECT_EQ(Keys(json), (Names{"schema", "variant", "scheme", "mode", "seconds", "tokens_per_s", "flop", "bytes_read", "peak_anon_bytes",
                                "mapped_bytes", "read", "tolerance", "verified", "dense_blocks", "levels", "heads", "warnings"}));
   EXPECT_EQ(Keys(json["seconds"]), (Names{"index", "calibrate", "near", "score", "leaves", "write", "total"}));
   EXPECT_EQ(Keys(json["read"]), (Names{"near_fraction", "nodes_fraction", "leaves_fraction", "total_fraction"}));
