@@ -8,7 +8,7 @@ using namespace mlir;  // NOLINT
 
 namespace {
 
-constexpr int64_t kUnroll = 4;  // steps of a sum between two branches
+constexpr int64_t kUnroll = 2;  // steps of a sum between two branches
 
 MemRefType typeOf(KernelEmitter& e, ArrayRef<int64_t> shape) { return e.blockType(shape, e.b.getF32Type()); }
 
