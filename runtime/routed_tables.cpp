@@ -37,6 +37,9 @@ absl::Status CheckParameter(const std::string& name, const TensorView& tensor, i
   return absl::OkStatus();
 }
 
+// Far beyond what an exponential of f32 tells apart, and far from where sums of logarithms lose their digits.
+constexpr double kMostLogAmplitude = 1e4;
+
 float Entry(const TensorView& tensor, int64_t head, int64_t splat, int64_t d) {
   return reinterpret_cast<const float*>(tensor.Row(head, splat))[d];
 }
@@ -63,7 +66,8 @@ class TableBuilder {
  private:
   absl::Status Add(int64_t s) {
     const double log_amplitude = tensors_.amplitude.data == nullptr ? 0 : Entry(tensors_.amplitude, head_, s, 0);
-    if (!std::isfinite(log_amplitude)) return Refuse(routed_.amplitude(), s, "has the log-amplitude", log_amplitude, "a finite number");
+    if (!(std::abs(log_amplitude) <= kMostLogAmplitude))
+      return Refuse(routed_.amplitude(), s, "has the log-amplitude", log_amplitude, "a number between -10000 and 10000");
     tables_.weight[s] = static_cast<float>(std::log2(routed_.levels(LevelOf(routed_, s)).weight()) + log_amplitude * std::numbers::log2e);
     for (int64_t d = 0; d < graph_.head_dim(); ++d) {
       const double center = Entry(tensors_.center, head_, s, d), variance = Entry(tensors_.variance, head_, s, routed_.isotropic() ? 0 : d);

@@ -1,6 +1,7 @@
 #include "runtime/splats_from_keys.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -97,14 +98,17 @@ class SplatWriter {
     auto* variance = reinterpret_cast<float*>(variance_.Row(head, splat));
     const auto dims = static_cast<int64_t>(group.mean.size());
     const double all = std::accumulate(whole.variance.begin(), whole.variance.end(), 0.0) / static_cast<double>(dims);
+    const auto finite = [](double x) {
+      return static_cast<float>(std::clamp<double>(x, std::numeric_limits<float>::min(), std::numeric_limits<float>::max()));
+    };
     const double least = all > 0 ? kLeastVariance * all : 1, width = std::max(1.0, static_cast<double>(dims) / 4);
     for (int64_t d = 0; d < dims; ++d) center[d] = static_cast<float>(group.mean[d]);
     if (routed_.isotropic()) {
       const double mean = std::accumulate(group.variance.begin(), group.variance.end(), 0.0) / static_cast<double>(dims);
-      variance[0] = static_cast<float>(width * std::max(mean, least));
+      variance[0] = finite(width * std::max(mean, least));
       return;
     }
-    for (int64_t d = 0; d < dims; ++d) variance[d] = static_cast<float>(width * std::max(group.variance[d], least));
+    for (int64_t d = 0; d < dims; ++d) variance[d] = finite(width * std::max(group.variance[d], least));
   }
 
   const Plan& plan_;

@@ -311,7 +311,7 @@ TEST(RoutedErrorsTest, Parameters) {
   EXPECT_EQ(message([](RoutedProblem& p) { p.center[63 * 64] = INFINITY; }),
             "tensor 'center': splat 63 of kv_head 0 (level 1) has the coordinate inf, wanted a finite number");
   EXPECT_EQ(message([](RoutedProblem& p) { p.amplitude[2] = -INFINITY; }),
-            "tensor 'amplitude': splat 2 of kv_head 0 (level 0) has the log-amplitude -inf, wanted a finite number");
+            "tensor 'amplitude': splat 2 of kv_head 0 (level 0) has the log-amplitude -inf, wanted a number between -10000 and 10000");
   EXPECT_EQ(message([](RoutedProblem& p) { p.variance[0] = 1e-44f, p.center[0] = 1e30f; }),
             "tensor 'variance': splat 0 of kv_head 0 (level 0) has the variance 9.80909e-45, wanted one that is wider beside its center");
 }
