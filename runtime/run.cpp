@@ -10,6 +10,7 @@
 #include "runtime/coverage.h"
 #include "runtime/memory_usage.h"
 #include "runtime/pairs.h"
+#include "runtime/required_stages.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
 #include "runtime/tile.h"
@@ -95,6 +96,7 @@ absl::Status CheckRouted(const Outputs& outputs, const RunOptions& options) {
 
 absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outputs& outputs, const RunOptions& asked) {
   const RunOptions options = WithDefaults(plan, asked);
+  if (absl::Status checked = CheckRequiredStages(plan.header()); !checked.ok()) return checked;
   if (absl::Status checked = CheckTensors(plan.graph(), inputs, outputs); !checked.ok()) return checked;
   if (outputs.error.data != nullptr && options.mode == Mode::kTheta)
     return absl::InvalidArgumentError(

@@ -1,10 +1,14 @@
 // What hsa::Run refuses, and how it stops when it is asked to.
 #include <atomic>
+#include <cstring>
 #include <functional>
 #include <ostream>
+#include <span>
 
+#include "frontend/compile.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/format/plan_file.h"
 #include "tests/end_to_end/compiled_plan.h"
 #include "tests/end_to_end/run_problem.h"
 
@@ -78,6 +82,23 @@ struct ModeCase {
   RunOptions options;
 };
 std::ostream& operator<<(std::ostream& out, const ModeCase& c) { return out << c.name; }
+// A plan of another version may call its stages by other names; the checker has nothing against it.
+TEST(RunErrorsTest, NamesTheStageThatIsMissing) {
+  absl::StatusOr<frontend::CompileResult> compiled = frontend::Compile(BuildGraph(kCausal), {.cache_dir = HSA_PLAN_CACHE});
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  std::string bytes = compiled->plan_bytes;
+  const auto spelled = [&] { return std::as_writable_bytes(std::span(bytes)); };
+  const size_t header_end = format::kPlanPrefixBytes + format::ReadPrefix(spelled()).header_bytes;
+  for (size_t at = bytes.find("log_mass"); at < header_end; at = bytes.find("log_mass", at)) bytes.replace(at, 8, "log_must");
+  const uint64_t checksum = format::PlanChecksum(spelled());
+  std::memcpy(&bytes[16], &checksum, sizeof checksum);
+  const absl::StatusOr<Plan> plan = Plan::FromBytes(spelled(), "old");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  OwnedTensor q(4, 5, 64, DType::kF32, Layout::kHeadsFirst), k(2, 9, 64, DType::kF32, Layout::kHeadsFirst), o = q;
+  const absl::Status is = hsa::Run(*plan, {q.view(), k.view(), k.view()}, {.o = o.mutable_view()}, {.mode = Mode::kExact}).status();
+  EXPECT_THAT(std::string(is.message()), HasSubstr("has no stage 'log_mass', which this version calls; compile the graph again"));
+}
+
 class ProgressTest : public testing::TestWithParam<ModeCase> {};
 const ModeCase kModes[] = {{"exact", {.mode = Mode::kExact}},
                            {"theta", {.mode = Mode::kTheta, .theta = 0.01}},
