@@ -42,6 +42,15 @@ SmallVector<Value> sumSquares(KernelEmitter& e, int64_t rows, function_ref<void(
 // Clamped from below, which lets a NaN pass.
 Value logAffinity(KernelEmitter& e, Value squares) { return e.max(e.f32s(kFarthest), e.sub(e.f32s(0), squares)); }
 
+// scores = log-affinities + bias(v), of the rows from `first` on.
+void storeAffinities(KernelEmitter& e, ArrayRef<Value> squares, function_ref<Value(int64_t vector)> bias, Value scores, Value first,
+                     const PanelLanes& at) {
+  for (auto [i, square] : llvm::enumerate(squares)) {
+    const int64_t row = static_cast<int64_t>(i) / e.tile.vectors, v = static_cast<int64_t>(i) % e.tile.vectors;
+    e.store(e.add(logAffinity(e, square), bias(v)), scores, {e.addIndex(first, e.index(row)), at.column[v]});
+  }
+}
+
 void emitAffinityOfSplats(KernelEmitter& e, ValueRange arguments) {
   Value scale = arguments[0], shift = arguments[1], panels = arguments[2], bias = arguments[3], scores = arguments[4];
   e.forEach(kBatchKeys, e.lanes() * e.tile.vectors, [&](Value firstToken) {
@@ -55,10 +64,7 @@ void emitAffinityOfSplats(KernelEmitter& e, ValueRange arguments) {
           for (int64_t v = 0; v < e.tile.vectors; ++v) add(r * e.tile.vectors + v, e.multiplyAdd(tokens[v], factor, term));
         }
       });
-      for (int64_t r = 0; r < rows; ++r)
-        for (int64_t v = 0; v < e.tile.vectors; ++v)
-          e.store(e.add(logAffinity(e, squares[r * e.tile.vectors + v]), e.load(bias, {at.panel[v], at.lane[v]})), scores,
-                  {e.addIndex(first, e.index(r)), at.column[v]});
+      storeAffinities(e, squares, [&](int64_t v) { return e.load(bias, {at.panel[v], at.lane[v]}); }, scores, first, at);
     });
   });
 }
@@ -79,10 +85,7 @@ void emitAffinityOfQueries(KernelEmitter& e, ValueRange arguments) {
           for (int64_t v = 0; v < e.tile.vectors; ++v) add(r * e.tile.vectors + v, e.multiplyAdd(x, factors[v], terms[v]));
         }
       });
-      for (int64_t r = 0; r < rows; ++r)
-        for (int64_t v = 0; v < e.tile.vectors; ++v)
-          e.store(e.add(logAffinity(e, squares[r * e.tile.vectors + v]), e.load(bias, {at.column[v]})), scores,
-                  {e.addIndex(first, e.index(r)), at.column[v]});
+      storeAffinities(e, squares, [&](int64_t v) { return e.load(bias, {at.column[v]}); }, scores, first, at);
     });
   });
 }
@@ -91,7 +94,7 @@ void emitReceiveWeights(KernelEmitter& e, ValueRange arguments) {
   Value scores = arguments[0], mass = arguments[1];
   TileState rows{arguments[2], arguments[3], arguments[4]};
   const int64_t vectors = kSplatTile / e.lanes();
-  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+  e.forEachRow([&](Value row) {
     SmallVector<Value> score;
     for (int64_t v = 0; v < vectors; ++v) score.push_back(e.load(scores, {row, e.index(v * e.lanes())}));
     Value top = score[0];

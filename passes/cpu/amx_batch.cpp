@@ -48,7 +48,7 @@ void emitWeights(KernelEmitter& e, const PairBatch& batch, Value first) {
     for (Value score : ArrayRef(scores).drop_front()) top = e.max(top, score);
     Value oldMax = e.get(batch.state.max, {query});
     Value limit = e.spread(e.add(oldMax, e.f32(kLazyRescale)));
-    Value grows = e.anyOf(arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, e.mul(top, scale), limit));
+    Value grows = e.any(arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, e.mul(top, scale), limit));
     e.when(grows, [&] { emitRescaleRow(e, query, oldMax, e.mul(e.reduceMax(top), e.f32(e.params.logScale())), batch.state); });
     Value minusMax = e.spread(e.sub(e.f32(0), e.get(batch.state.max, {query})));
     SmallVector<Value> sums = {e.load(batch.state.sum, {query, e.index(0)}), e.f32s(0)}, bits(2);

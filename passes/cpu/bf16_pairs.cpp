@@ -39,6 +39,12 @@ void storePairs(KernelEmitter& e, Value pairs, Value memref, ValueRange at) {
   e.store(vector::BitCastOp::create(e.b, narrowOf(e), pairs), memref, at);
 }
 
+void forEachPairBlock(KernelEmitter& e, function_ref<void(Value, bool)> body) {
+  const int64_t whole = e.params.paddedHeadDim / kPairPanelKeys;
+  if (whole > 0) e.forEach(whole, 1, [&](Value block) { body(block, /*upper=*/true); });
+  if (e.params.paddedHeadDim % kPairPanelKeys != 0) body(e.index(whole), /*upper=*/false);
+}
+
 Unpaired loadPairs(KernelEmitter& e, Value memref, ValueRange at) {
   Value loaded = vector::LoadOp::create(e.b, narrowOf(e), memref, at);
   Value pairs = vector::BitCastOp::create(e.b, cast<VectorType>(intsOf(e)), loaded);

@@ -15,6 +15,9 @@ Value roundFinite(KernelEmitter& e, Value wide);
 Value pairUp(KernelEmitter& e, Value lowBits, Value highBits);
 void storePairs(KernelEmitter& e, Value pairs, Value memref, ValueRange at);
 
+// Blocks of 32 dimensions, which are 16 pairs; where the last one has 16, it has no `upper` half.
+void forEachPairBlock(KernelEmitter& e, llvm::function_ref<void(Value block, bool upper)> body);
+
 // The two f32 vectors of the pairs that were stored.
 struct Unpaired {
   Value low, high;

@@ -14,17 +14,14 @@ namespace {
 // Panels [panel, panel + 4) as f32, as attend_batch takes them.
 void emitWidenBatch(KernelEmitter& e, Value pairK, Value pairV, Value panel, Value keys, Value values) {
   e.forEach(kBatchPanels, 1, [&](Value slot) {
-    const int64_t whole = e.params.paddedHeadDim / kPairPanelKeys;
-    auto widenKeys = [&](Value block, bool upper) {
+    forEachPairBlock(e, [&](Value block, bool upper) {
       e.forEach(kPanelKeys, 1, [&](Value row) {
         const Unpaired two = loadPairs(e, pairK, {e.addIndex(panel, slot), e.addIndex(e.mulIndex(block, kPanelKeys), row), e.index(0)});
         Value d = e.addIndex(e.mulIndex(block, kPairPanelKeys), row);
         e.store(two.low, keys, {slot, d, e.index(0)});
         if (upper) e.store(two.high, keys, {slot, e.addIndex(d, e.index(kPanelKeys)), e.index(0)});
       });
-    };
-    if (whole > 0) e.forEach(whole, 1, [&](Value block) { widenKeys(block, /*upper=*/true); });
-    if (e.params.paddedHeadDim % kPairPanelKeys != 0) widenKeys(e.index(whole), /*upper=*/false);
+    });
   });
   Value pairPanel = arith::DivUIOp::create(e.b, panel, e.index(2));
   e.forEach(kBatchPanels / 2, 1, [&](Value pair) {

@@ -43,7 +43,7 @@ Value emitChunkTokens(KernelEmitter& e, Value excess) {
 
 // Pairs of a query and a token behind it weigh nothing; what is left goes to the row's sum.
 void emitMaskPairs(KernelEmitter& e, Value pairs, Value sum) {
-  e.forEach(e.params.tileQueries, 1, [&](Value row) {
+  e.forEachRow([&](Value row) {
     SmallVector<Value> sums;
     for (int64_t c = 0; c < kSumLanes; c += e.lanes()) sums.push_back(e.load(sum, {row, e.index(c)}));
     Value own = e.spread(e.toI32(row));
@@ -109,8 +109,7 @@ void emitReceiveChunk(KernelEmitter& e, ValueRange arguments) {
         sent = arguments[6], values = arguments[7];
   const TileState rows{arguments[8], arguments[9], arguments[10]};
   Value scores = arguments[11], pairs = arguments[12];
-  e.forEach(e.params.tileQueries, 1,
-            [&](Value row) { e.forEach(kBatchKeys, e.lanes(), [&](Value c) { e.store(e.f32s(0), pairs, {row, c}); }); });
+  e.forEachRow([&](Value row) { e.forEach(kBatchKeys, e.lanes(), [&](Value c) { e.store(e.f32s(0), pairs, {row, c}); }); });
   e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
     Value panel = arith::DivUIOp::create(e.b, splat, e.index(kPanelKeys));
     callAffinityOfQueries(e, query, e.slice(scale, panel, kBatchPanels), e.slice(shift, panel, kBatchPanels),

@@ -28,17 +28,14 @@ Value loadBits(KernelEmitter& e, Value leaves, ValueRange at) {
 
 // Dimensions d and d + 16 of a block of 32 side by side; zeros above the last one.
 void gatherKeys(KernelEmitter& e, Value leaves, Value leaf, Value slot, Value out) {
-  const int64_t whole = e.params.paddedHeadDim / kPairPanelKeys;
-  auto block = [&](Value number, bool upper) {
+  forEachPairBlock(e, [&](Value number, bool upper) {
     e.forEach(kPanelKeys, 1, [&](Value row) {
       Value d = e.addIndex(e.mulIndex(number, kPairPanelKeys), row);
       Value low = loadBits(e, leaves, {leaf, d, e.index(0)});
       Value high = upper ? loadBits(e, leaves, {leaf, e.addIndex(d, e.index(kPanelKeys)), e.index(0)}) : e.i32s(0);
       storePairs(e, pairUp(e, low, high), out, {slot, e.addIndex(e.mulIndex(number, kPanelKeys), row), e.index(0)});
     });
-  };
-  if (whole > 0) e.forEach(whole, 1, [&](Value number) { block(number, /*upper=*/true); });
-  if (e.params.paddedHeadDim % kPairPanelKeys != 0) block(e.index(whole), /*upper=*/false);
+  });
 }
 
 // Key r of two leaves side by side.

@@ -54,11 +54,8 @@ void packKeys(KernelEmitter& e, Value keys, Value panel, Value block, bool upper
 
 void emitPackPairs(KernelEmitter& e, ValueRange arguments) {
   Value keys = arguments[0], values = arguments[1], pairK = arguments[2], pairV = arguments[3];
-  const int64_t whole = e.params.paddedHeadDim / kPairPanelKeys;
-  e.forEach(e.index(0), e.dim(pairK, 0), 1, [&](Value panel) {
-    if (whole > 0) e.forEach(whole, 1, [&](Value block) { packKeys(e, keys, panel, block, /*upper=*/true, pairK); });
-    if (e.params.paddedHeadDim % kPairPanelKeys != 0) packKeys(e, keys, panel, e.index(whole), /*upper=*/false, pairK);
-  });
+  e.forEach(e.index(0), e.dim(pairK, 0), 1,
+            [&](Value panel) { forEachPairBlock(e, [&](Value block, bool upper) { packKeys(e, keys, panel, block, upper, pairK); }); });
   e.forEach(e.index(0), e.dim(pairV, 0), 1, [&](Value panel) {
     e.forEach(e.params.paddedValueDim, kPanelKeys, [&](Value column) {
       e.forEach(kPanelKeys, 1, [&](Value pair) {

@@ -61,13 +61,6 @@ Value KernelEmitter::reduceAdd(Value vector) {
   return reduceLanes(*this, vector, [&](Value x, Value y) { return add(x, y); });
 }
 
-Value KernelEmitter::anyOf(Value flags) {
-  const int64_t lanes = cast<VectorType>(flags.getType()).getNumElements();
-  Type mask = b.getIntegerType(lanes);
-  Value bits = vector::ExtractOp::create(b, vector::BitCastOp::create(b, VectorType::get({1}, mask), flags), ArrayRef<int64_t>{0});
-  return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, bits, arith::ConstantOp::create(b, b.getZeroAttr(mask)));
-}
-
 Value KernelEmitter::load(Value memref, ValueRange at) {
   auto element = cast<MemRefType>(memref.getType()).getElementType();
   return vector::LoadOp::create(b, vectorOf(element), memref, at);

@@ -87,7 +87,6 @@ class KernelEmitter {
   Value reduceAdd(Value vector);
   Value any(Value condition);  // of a vector of conditions
   Value select(Value condition, Value yes, Value no);
-  Value anyOf(Value flags);  // whether one of a vector of conditions holds
 
   // Memory. Vector loads and stores are of lanes() elements along the last dimension.
   Value load(Value memref, ValueRange at);

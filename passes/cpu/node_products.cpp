@@ -41,9 +41,8 @@ Split split(KernelEmitter& e, Value wide) {
 }
 
 void emitSplitPanels(KernelEmitter& e, Value panels, Value high, Value low) {
-  const int64_t whole = e.params.paddedHeadDim / kPairPanelKeys;
   e.forEach(kBatchPanels, 1, [&](Value panel) {
-    auto block = [&](Value number, bool upper) {
+    forEachPairBlock(e, [&](Value number, bool upper) {
       e.forEach(kPanelKeys, 1, [&](Value row) {
         Value d = e.addIndex(e.mulIndex(number, kPairPanelKeys), row);
         const Split first = split(e, e.load(panels, {panel, d, e.index(0)}));
@@ -53,9 +52,7 @@ void emitSplitPanels(KernelEmitter& e, Value panels, Value high, Value low) {
         storePairs(e, pairUp(e, first.high, second.high), high, {panel, to, e.index(0)});
         storePairs(e, pairUp(e, first.low, second.low), low, {panel, to, e.index(0)});
       });
-    };
-    if (whole > 0) e.forEach(whole, 1, [&](Value number) { block(number, /*upper=*/true); });
-    if (e.params.paddedHeadDim % kPairPanelKeys != 0) block(e.index(whole), /*upper=*/false);
+    });
   });
 }
 
