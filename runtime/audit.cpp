@@ -78,7 +78,7 @@ void AttendExactly(const Job& job, Workers& workers, const IndexStore& store, co
   });
   for (size_t s = 0; s < shards.size(); s += kAuditShards) {
     Worker& worker = workers.local();
-    for (size_t part = 1; part < kAuditShards; ++part) shards[s].state.Merge(shards[s + part].state);
+    for (size_t part = 1; part < kAuditShards; ++part) MergePartials(shards[s].state.rows(), shards[s + part].state.rows());
     shards[s].state.Put(worker);
     worker.SetTileRows(shards[s].tile.rows());
     std::vector<float> rows, lse;

@@ -1,8 +1,5 @@
 #include "runtime/routed_state.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "kernels/affinity.h"
 #include "kernels/tile_shape.h"
 
@@ -19,19 +16,6 @@ RoutedState::RoutedState(int64_t splats, int64_t value_dim)
 
 int64_t RoutedState::Bytes(int64_t splats, int64_t value_dim) {
   return splats * (value_dim + kSumLanes + 3) * static_cast<int64_t>(sizeof(float));
-}
-
-void RoutedState::Merge(const RoutedState& other) {
-  for (int64_t s = 0; s < splats_; ++s) {
-    const float max = std::max(max_[s], other.max_[s]);
-    const float own = std::exp2(max_[s] - max), others = std::exp2(other.max_[s] - max);
-    max_[s] = max;
-    const auto add = [&](auto& sums, const auto& more, int64_t width) {
-      for (int64_t c = s * width; c < (s + 1) * width; ++c) sums[c] = sums[c] * own + more[c] * others;
-    };
-    add(sum_, other.sum_, kSumLanes);
-    add(acc_, other.acc_, value_dim_);
-  }
 }
 
 void RoutedState::Bind(Worker& worker) const {

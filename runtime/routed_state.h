@@ -6,6 +6,7 @@
 
 #include "runtime/huge_pages.h"
 #include "runtime/routed_tables.h"
+#include "runtime/tile_state.h"
 #include "runtime/worker.h"
 
 namespace hsa {
@@ -15,7 +16,7 @@ class RoutedState {
  public:
   RoutedState(int64_t splats, int64_t value_dim);  // both padded; of no tokens
 
-  void Merge(const RoutedState& other);
+  void Merge(RoutedState& other) { MergePartials(rows(), other.rows()); }
 
   // The ports state_max, state_sum and state_acc.
   void Bind(Worker& worker) const;
@@ -26,6 +27,8 @@ class RoutedState {
   static int64_t Bytes(int64_t splats, int64_t value_dim);
 
  private:
+  PartialRows rows() { return {max_, sum_, acc_}; }
+
   int64_t splats_, value_dim_;
   std::vector<float> max_, bias_, mass_;            // [splats]
   std::vector<float, HugePages<float>> sum_, acc_;  // [splats, 16], [splats, value_dim]

@@ -143,7 +143,10 @@ class ExactRun {
         return TileState::Of(worker);
       };
       TileState all = state(parts[0]);
-      for (Task& part : parts.subspan(1)) all.Merge(state(part));
+      for (Task& part : parts.subspan(1)) {
+        TileState more = state(part);
+        MergePartials(all.rows(), more.rows());
+      }
       parts[0].memory[i].Point(worker);
       all.Put(worker);
     }

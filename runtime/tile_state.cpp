@@ -20,17 +20,18 @@ void TileState::Put(Worker& worker) const {
   std::copy(acc.begin(), acc.end(), worker.Buffer("acc"));
 }
 
-void TileState::Merge(const TileState& other) {
-  const size_t rows = max.size(), lanes = sum.size() / rows, width = acc.size() / rows;
+void MergePartials(const PartialRows& to, const PartialRows& from) {
+  const size_t rows = to.max.size();
   for (size_t row = 0; row < rows; ++row) {
-    const float both = std::max(max[row], other.max[row]);
-    const float mine = std::exp2(max[row] - both), theirs = std::exp2(other.max[row] - both);
-    const auto add = [&](std::vector<float>& to, const std::vector<float>& from, size_t count) {
-      for (size_t i = row * count; i < (row + 1) * count; ++i) to[i] = to[i] * mine + from[i] * theirs;
+    const float both = std::max(to.max[row], from.max[row]);
+    const float own = std::exp2(to.max[row] - both), others = std::exp2(from.max[row] - both);
+    const auto add = [&](std::span<float> sums, std::span<const float> more) {
+      const size_t width = sums.size() / rows;
+      for (size_t i = row * width; i < (row + 1) * width; ++i) sums[i] = sums[i] * own + more[i] * others;
     };
-    add(sum, other.sum, lanes);
-    add(acc, other.acc, width);
-    max[row] = both;
+    add(to.sum, from.sum);
+    add(to.acc, from.acc);
+    to.max[row] = both;
   }
 }
 
