@@ -1,10 +1,13 @@
 #include "passes/export/image.h"
 
 #include <map>
+#include <memory>
+#include <optional>
 
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/Endian.h"
+#include "passes/export/translate.h"
 
 namespace hsa::ir {
 
@@ -14,6 +17,8 @@ using llvm::object::ELFObjectFileBase;
 using llvm::object::ELFSymbolRef;
 using llvm::object::SectionRef;
 namespace endian = llvm::support::endian;
+
+using Symbols = std::map<std::string, int64_t, std::less<>>;  // those that all objects see, by their offset in the image
 
 bool isLoaded(const SectionRef& section) {
   const auto flags = llvm::object::ELFSectionRef(section).getFlags();
@@ -91,59 +96,97 @@ std::map<uint64_t, uint64_t> layOut(const ELFObjectFileBase& file, std::string& 
   return offsets;
 }
 
-// Behind what the image holds already.
-llvm::Error addObject(llvm::StringRef object, Image& image) {
-  auto parsed = llvm::object::ObjectFile::createELFObjectFile(llvm::MemoryBufferRef(object, "plan code"));
-  if (!parsed) return parsed.takeError();
-  const auto& file = llvm::cast<ELFObjectFileBase>(**parsed);
-  const bool x86 = file.getEMachine() == llvm::ELF::EM_X86_64;
-  const std::map<uint64_t, uint64_t> offsets = layOut(file, image.bytes);
+// One object of an image.
+class Linked {
+ public:
+  static llvm::Expected<Linked> parse(llvm::StringRef object) {
+    auto parsed = llvm::object::ObjectFile::createELFObjectFile(llvm::MemoryBufferRef(object, "plan code"));
+    if (!parsed) return parsed.takeError();
+    return Linked(std::move(*parsed));
+  }
 
-  // Offset of a symbol in the image.
-  const auto addressOf = [&](const ELFSymbolRef& symbol) -> llvm::Expected<int64_t> {
+  void place(std::string& bytes) { offsets_ = layOut(file(), bytes); }
+
+  // Offset of a symbol in the image; nothing where another object defines it.
+  llvm::Expected<std::optional<int64_t>> offsetOf(const ELFSymbolRef& symbol) const {
     auto section = symbol.getSection();
     if (!section) return section.takeError();
     auto value = symbol.getValue();
     if (!value) return value.takeError();
-    if (*section != file.section_end())
-      if (auto found = offsets.find((*section)->getIndex()); found != offsets.end()) return static_cast<int64_t>(found->second + *value);
-    auto name = symbol.getName();
-    return llvm::createStringError("plan code calls '" + (name ? name->str() : "?") + "', which a plan cannot import");
-  };
+    if (*section != file().section_end())
+      if (auto found = offsets_.find((*section)->getIndex()); found != offsets_.end()) return static_cast<int64_t>(found->second + *value);
+    return std::nullopt;
+  }
 
-  for (const SectionRef& section : file.sections()) {
-    auto relocated = section.getRelocatedSection();
-    if (!relocated || *relocated == file.section_end()) continue;
-    const auto base = offsets.find((*relocated)->getIndex());
-    if (base == offsets.end()) continue;
-    for (const llvm::object::ELFRelocationRef relocation : section.relocations()) {
-      auto symbol = addressOf(ELFSymbolRef(*relocation.getSymbol()));
-      if (!symbol) return symbol.takeError();
-      auto addend = relocation.getAddend();
-      if (!addend) return addend.takeError();
-      const int64_t place = static_cast<int64_t>(base->second + relocation.getOffset());
-      char* at = image.bytes.data() + place;
-      if (llvm::Error error = x86 ? applyX86(at, relocation.getType(), place, *symbol + *addend)
-                                  : applyAArch64(at, relocation.getType(), place, *symbol + *addend))
-        return error;
+  llvm::Error define(Symbols& symbols) const {
+    for (const ELFSymbolRef symbol : file().symbols()) {
+      if (symbol.getBinding() == llvm::ELF::STB_LOCAL) continue;
+      auto name = symbol.getName();
+      if (!name) return name.takeError();
+      auto offset = offsetOf(symbol);
+      if (!offset) return offset.takeError();
+      if (*offset) symbols[name->str()] = **offset;
     }
+    return llvm::Error::success();
   }
-  for (const ELFSymbolRef symbol : file.symbols()) {
-    auto name = symbol.getName();
-    if (!name || !name->starts_with("hsa_")) continue;
-    auto offset = addressOf(symbol);
-    if (!offset) return offset.takeError();
-    image.entries.push_back({name->drop_front(4).str(), static_cast<uint64_t>(*offset)});
+
+  llvm::Error relocate(std::string& bytes, const Symbols& symbols) const {
+    for (const SectionRef& section : file().sections()) {
+      auto relocated = section.getRelocatedSection();
+      if (!relocated || *relocated == file().section_end()) continue;
+      const auto base = offsets_.find((*relocated)->getIndex());
+      if (base == offsets_.end()) continue;
+      for (const llvm::object::ELFRelocationRef relocation : section.relocations())
+        if (llvm::Error error = apply(relocation, static_cast<int64_t>(base->second + relocation.getOffset()), bytes, symbols))
+          return error;
+    }
+    return llvm::Error::success();
   }
-  return llvm::Error::success();
-}
+
+ private:
+  explicit Linked(std::unique_ptr<llvm::object::ObjectFile> parsed) : parsed_(std::move(parsed)) {}
+  const ELFObjectFileBase& file() const { return llvm::cast<ELFObjectFileBase>(*parsed_); }
+
+  llvm::Error apply(const llvm::object::ELFRelocationRef& relocation, int64_t place, std::string& bytes, const Symbols& symbols) const {
+    const ELFSymbolRef symbol(*relocation.getSymbol());
+    auto target = offsetOf(symbol);
+    if (!target) return target.takeError();
+    if (!*target) {
+      auto name = symbol.getName();
+      if (!name) return name.takeError();
+      const auto found = symbols.find(std::string_view(*name));
+      if (found == symbols.end()) return llvm::createStringError("plan code calls '" + *name + "', which a plan cannot import");
+      target = found->second;
+    }
+    auto addend = relocation.getAddend();
+    if (!addend) return addend.takeError();
+    char* at = bytes.data() + place;
+    return file().getEMachine() == llvm::ELF::EM_X86_64 ? applyX86(at, relocation.getType(), place, **target + *addend)
+                                                        : applyAArch64(at, relocation.getType(), place, **target + *addend);
+  }
+
+  std::unique_ptr<llvm::object::ObjectFile> parsed_;
+  std::map<uint64_t, uint64_t> offsets_;
+};
 
 }  // namespace
 
 llvm::Expected<Image> linkImage(llvm::ArrayRef<std::string> objects) {
   Image image;
-  for (const std::string& object : objects)
-    if (llvm::Error error = addObject(object, image)) return std::move(error);
+  std::vector<Linked> all;
+  Symbols symbols;
+  for (const std::string& object : objects) {
+    auto linked = Linked::parse(object);
+    if (!linked) return linked.takeError();
+    all.push_back(std::move(*linked));
+    all.back().place(image.bytes);
+    if (llvm::Error error = all.back().define(symbols)) return std::move(error);
+  }
+  for (const Linked& linked : all)
+    if (llvm::Error error = linked.relocate(image.bytes, symbols)) return std::move(error);
+  for (const auto& [name, offset] : symbols)
+    if (llvm::StringRef(name).starts_with(kEntryPrefix))
+      image.entries.push_back({name.substr(kEntryPrefix.size()), static_cast<uint64_t>(offset)});
   return image;
 }
 

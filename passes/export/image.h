@@ -19,7 +19,7 @@ struct Image {
   std::vector<ImageEntry> entries;
 };
 
-// The objects one behind the other; none calls another. An error names the symbol that would have to be imported, or the relocation that depends on
+// The objects one behind the other, which may call each other. An error names the symbol that would have to be imported, or the relocation that depends on
 // where the image is loaded.
 llvm::Expected<Image> linkImage(llvm::ArrayRef<std::string> objects);
 

@@ -10,8 +10,8 @@ namespace hsa::ir {
 
 using Part = llvm::SmallVector<mlir::func::FuncOp>;
 
-// Functions that call each other, or the same function, are in one part. The parts depend on the module alone, never on the machine that compiles, so
-// a plan has the same bytes everywhere. None is empty.
+// Parts of about one size, whoever calls whom: linkImage joins them. They depend on the module alone, never on the machine that compiles, so a plan has the
+// same bytes everywhere. None is empty.
 std::vector<Part> partition(mlir::ModuleOp variant);
 
 }  // namespace hsa::ir

@@ -8,6 +8,50 @@ namespace hsa::ir {
 
 using namespace mlir;  // NOLINT
 
+namespace {
+
+llvm::Type* scalarType(Type type, llvm::LLVMContext& context) {
+  if (type.isIndex()) return llvm::Type::getInt64Ty(context);
+  if (auto integer = dyn_cast<IntegerType>(type)) return llvm::Type::getIntNTy(context, integer.getWidth());
+  if (type.isF16()) return llvm::Type::getHalfTy(context);
+  if (type.isBF16()) return llvm::Type::getBFloatTy(context);
+  return llvm::Type::getFloatTy(context);
+}
+
+llvm::FunctionType* signature(func::FuncOp function, llvm::LLVMContext& context) {
+  llvm::Type *pointer = llvm::PointerType::get(context, 0), *number = llvm::Type::getInt64Ty(context);
+  llvm::SmallVector<llvm::Type*> arguments;
+  if (function.isPublic()) arguments.push_back(pointer);
+  for (Type argument : function.isPublic() ? ArrayRef<Type>() : function.getArgumentTypes()) {
+    auto type = dyn_cast<MemRefType>(argument);
+    arguments.push_back(type ? pointer : scalarType(argument, context));
+    if (!type) continue;
+    arguments.append(type.getNumDynamicDims(), number);
+    arguments.append(llvm::count_if(stridesOf(type), ShapedType::isDynamic), number);
+  }
+  return llvm::FunctionType::get(llvm::Type::getVoidTy(context), arguments, false);
+}
+
+// The function in this module, whether its body comes with it or stands in another part of the image.
+llvm::Function* declare(func::FuncOp function, llvm::Module& module) {
+  const std::string name = ((function.isPublic() ? kEntryPrefix : "") + function.getName()).str();
+  if (llvm::Function* known = module.getFunction(name)) return known;
+  auto* declared = llvm::Function::Create(signature(function, module.getContext()), llvm::GlobalValue::ExternalLinkage, name, module);
+  declared->setDSOLocal(true);  // called directly: an image has no table of addresses
+  declared->addFnAttr(llvm::Attribute::NoUnwind);
+  if (auto features = function->getAttrOfType<StringAttr>("hsa.features")) {
+    llvm::SmallVector<llvm::StringRef> names;
+    features.getValue().split(names, ',');
+    std::string wanted;
+    for (llvm::StringRef name : names) wanted += (wanted.empty() ? "+" : ",+") + name.str();
+    declared->addFnAttr("target-features", wanted);
+  }
+  if (function.isPrivate()) declared->addFnAttr(llvm::Attribute::NoInline);  // one copy, shared by the entries
+  return declared;
+}
+
+}  // namespace
+
 // f(memrefs…) as hsa_f(ptr descriptors): each is allocated, aligned, offset, sizes[rank], strides[rank], 64 bits each.
 void FunctionTranslator::takeDescriptors(func::FuncOp source) {
   for (auto [index, argument] : llvm::enumerate(source.getArguments())) {
@@ -153,8 +197,9 @@ LogicalResult FunctionTranslator::translateBranch(scf::IfOp branch) {
 }
 
 LogicalResult FunctionTranslator::translateCall(func::CallOp call) {
-  llvm::Function* callee = function_.getParent()->getFunction(call.getCallee());
-  if (!callee) return call.emitOpError("calls a function that is not translated with it");
+  auto source = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
+  if (!source) return call.emitOpError("calls a function that does not exist");
+  llvm::Function* callee = declare(source, *function_.getParent());
   llvm::SmallVector<llvm::Value*> arguments;
   for (Value operand : call.getOperands()) {
     auto type = dyn_cast<MemRefType>(operand.getType());
@@ -175,52 +220,6 @@ llvm::Value* FunctionTranslator::value(Value v) {
   if (auto op = v.getDefiningOp<arith::ConstantOp>()) return constant(op);
   return values_.lookup(v);
 }
-
-namespace {
-
-llvm::Type* scalarType(Type type, llvm::LLVMContext& context) {
-  if (type.isIndex()) return llvm::Type::getInt64Ty(context);
-  if (auto integer = dyn_cast<IntegerType>(type)) return llvm::Type::getIntNTy(context, integer.getWidth());
-  if (type.isF16()) return llvm::Type::getHalfTy(context);
-  if (type.isBF16()) return llvm::Type::getBFloatTy(context);
-  return llvm::Type::getFloatTy(context);
-}
-
-llvm::FunctionType* signature(func::FuncOp function, llvm::LLVMContext& context) {
-  llvm::Type *pointer = llvm::PointerType::get(context, 0), *number = llvm::Type::getInt64Ty(context);
-  llvm::SmallVector<llvm::Type*> arguments;
-  if (function.isPublic()) arguments.push_back(pointer);
-  for (Type argument : function.isPublic() ? ArrayRef<Type>() : function.getArgumentTypes()) {
-    auto type = dyn_cast<MemRefType>(argument);
-    arguments.push_back(type ? pointer : scalarType(argument, context));
-    if (!type) continue;
-    arguments.append(type.getNumDynamicDims(), number);
-    arguments.append(llvm::count_if(stridesOf(type), ShapedType::isDynamic), number);
-  }
-  return llvm::FunctionType::get(llvm::Type::getVoidTy(context), arguments, false);
-}
-
-llvm::Function* declare(func::FuncOp function, llvm::Module& module) {
-  const bool entry = function.isPublic();
-  auto* declared = llvm::Function::Create(signature(function, module.getContext()),
-                                          entry ? llvm::GlobalValue::ExternalLinkage : llvm::GlobalValue::InternalLinkage,
-                                          (entry ? kEntryPrefix : "") + function.getName(), module);
-  declared->addFnAttr(llvm::Attribute::NoUnwind);
-  if (auto features = function->getAttrOfType<StringAttr>("hsa.features")) {
-    llvm::SmallVector<llvm::StringRef> names;
-    features.getValue().split(names, ',');
-    std::string wanted;
-    for (llvm::StringRef name : names) wanted += (wanted.empty() ? "+" : ",+") + name.str();
-    declared->addFnAttr("target-features", wanted);
-  }
-  if (entry)
-    declared->setDSOLocal(true);
-  else
-    declared->addFnAttr(llvm::Attribute::NoInline);  // one copy, shared by the entries
-  return declared;
-}
-
-}  // namespace
 
 llvm::Type* FunctionTranslator::type(Type type) {
   llvm::Type* element = scalarType(getElementTypeOrSelf(type), function_.getContext());

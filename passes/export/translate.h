@@ -10,8 +10,8 @@
 
 namespace hsa::ir {
 
-// The functions, which call nobody else, as they are: nothing is optimised. A public function f becomes hsa_f(ptr descriptors), the ABI of
-// runtime/plan.h; a private one takes a pointer per memref, then those of its sizes and strides that its type does not know.
+// The functions as they are: nothing is optimised. What they call beside each other is declared. A public function f becomes hsa_f(ptr descriptors), the ABI
+// of runtime/plan.h; a private one takes a pointer per memref, then those of its sizes and strides that its type does not know.
 // An error names the op that has no translation.
 llvm::Error translateFunctions(llvm::ArrayRef<mlir::func::FuncOp> functions, llvm::Module& module);
 
