@@ -17,4 +17,7 @@ Peak MeasurePeak(int repetitions = 10);
 // The same for products of bf16 summed in f32 in AMX tiles; isa "amx". Nothing where the processor has none or the system refuses them.
 Peak MeasureTilePeak(int repetitions = 10);
 
+// The same by vdpbf16ps on vectors of 16 sums; isa "avx512bf16". Nothing where the processor has none.
+Peak MeasureDotPeak(int repetitions = 10);
+
 }  // namespace hsa

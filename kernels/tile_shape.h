@@ -17,12 +17,22 @@ inline constexpr int kBatchGroups = kBatchKeys / kGroupNodes;
 inline constexpr int kSumLanes = 16;             // partial sums of a row, added up at its end
 inline constexpr int kPadPosition = 0x7fffffff;  // of an empty slot: after every query, so masked for all
 
+// What multiplies pairs of bf16 and sums in f32.
+enum class PairUnit {
+  kNone,
+  kDot,    // vdpbf16ps of AVX512-BF16, in registers of 16 sums
+  kTiles,  // tdpbf16ps of AMX, in tiles of 16 x 16 sums
+};
+inline constexpr std::string_view kDotFeatures = "avx512bf16";
+inline constexpr std::string_view kTileFeatures = "amx-tile,amx-bf16";
+
 struct TileShape {
   std::string_view isa;
   int lanes;                  // f32 in a vector register
   int rows;                   // rows of the register tile
   int vectors;                // vectors side by side in the register tile
   std::string_view features;  // what the code may use, in LLVM's spelling, comma-separated; also what a plan requires
+  PairUnit pairs = PairUnit::kNone;
 };
 
 // 8x32 of 32 zmm and 6x16 of 16 ymm are what leaves no spill and no idle FMA port; the measurements are in docs/performance.md.

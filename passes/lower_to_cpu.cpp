@@ -112,9 +112,8 @@ struct LowerToCpuPass : impl::LowerToCpuPassBase<LowerToCpuPass> {
       auto variant = ModuleOp::create(b, module.getLoc(), cpu);
       variant->setAttr("hsa.cpu", b.getStringAttr(cpu));
       for (func::FuncOp entry : entries) {
-        auto features = entry->getAttrOfType<StringAttr>("hsa.features");
-        if (features && !target->runs(features.getValue())) continue;
-        if (failed(lowerEntry(entry, variant, *target->tile, params))) return signalPassFailure();
+        if (entry->hasAttr("hsa.features") && !target->multipliesPairs()) continue;
+        if (failed(lowerEntry(entry, variant, target->tile, params))) return signalPassFailure();
       }
     }
   }

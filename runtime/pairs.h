@@ -1,7 +1,8 @@
-// Keys and values as bf16 in pairs, which AMX multiplies: the form in which they are read where the plan, the processor and the system let it.
+// Keys and values as bf16 in pairs, which AMX and AVX512-BF16 multiply: the form in which they are read where the plan, the processor and the system let it.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "runtime/rows.h"
 #include "runtime/run_state.h"
@@ -26,9 +27,12 @@ class PairPacker {
 // Bytes of `keys` keys in pairs.
 int64_t KeyPairBytes(const Geometry& geometry, int64_t keys);
 
-// Whether keys are read in pairs: the plan was compiled for it, this process has what that takes, and the tolerance of the run, if it has
-// one, leaves room for weights of eight bits. Audits are read in f32 all the same: what a tolerance is held against.
+// Whether keys are read in pairs: the plan was compiled for it, this process has what that takes, it is faster here or asked for, and the tolerance of the
+// run, if it has one, leaves room for weights of eight bits. Audits are read in f32 all the same: what a tolerance is held against.
 bool ReadsPairs(const Job& job);
+
+// What multiplies them: "amx" or "avx512bf16".
+std::string_view PairUnitName(const Job& job);
 
 // Why not, of a plan that was compiled for pairs; empty where it reads them, and of other plans.
 std::string WhyNoPairs(const Job& job);

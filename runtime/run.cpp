@@ -92,6 +92,14 @@ absl::Status CheckRouted(const Outputs& outputs, const RunOptions& options) {
   return absl::OkStatus();
 }
 
+// Products in bf16 were asked for, and cannot be had.
+absl::Status CheckProducts(const Job& job) {
+  if (job.options.products != Products::kBf16 || ReadsPairs(job)) return absl::OkStatus();
+  const std::string reason = WhyNoPairs(job);
+  return absl::FailedPreconditionError(absl::StrCat(
+      "--precision bf16: ", reason.empty() ? "the plan was compiled for f32; compile the graph with --precision bf16" : reason));
+}
+
 }  // namespace
 
 absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outputs& outputs, const RunOptions& asked) {
@@ -108,14 +116,17 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, threads);
   Job job{plan, inputs, outputs, options, Geometry::Of(plan.graph(), inputs.query.tokens(), inputs.key.tokens()), Program(plan), threads};
+  if (absl::Status checked = CheckProducts(job); !checked.ok()) return checked;
   const Geometry& g = job.geometry;
   const Choice choice = ChoosePath(job);
   const bool exact = choice.path == Path::kExact;
   job.geometry.lone_tiles = choice.path == Path::kDecode;
   RunReport report;
   report.choice = {PathName(choice.path), choice.because, choice.visible_keys, choice.crossover_keys};
-  report.variant = absl::StrCat(plan.variant().isa(), " (", plan.variant().name(), ")", ReadsPairs(job) ? " with amx" : "");
-  if (const std::string reason = WhyNoPairs(job); !reason.empty()) report.warnings.push_back(reason);
+  report.variant = absl::StrCat(plan.variant().isa(), " (", plan.variant().name(), ")",
+                                ReadsPairs(job) ? absl::StrCat(" with ", std::string(PairUnitName(job))) : "");
+  if (const std::string reason = WhyNoPairs(job); !reason.empty())
+    report.warnings.push_back(absl::StrCat("attention runs in f32, the plan asks for bf16: ", reason));
   if (routed) report.scheme = "routed";
   report.mode = ModeText(job);
   if (exact) {

@@ -31,6 +31,13 @@ struct Tolerance {
   double confidence = 0.95;  // 1 − δ, in (0, 1)
 };
 
+// How the products of a plan compiled for bf16 are taken. Other plans have f32 alone.
+enum class Products {
+  kWhereFaster,  // in bf16 on AMX; on AVX512-BF16 where that was measured to be faster than f32
+  kF32,
+  kBf16,  // FAILED_PRECONDITION where this process cannot
+};
+
 struct RunOptions {
   std::optional<Mode> mode = {};     // what the plan says when not set
   std::optional<double> theta = {};  // of kTheta: > 0, or 0, which opens everything; the plan's when not set
@@ -39,6 +46,7 @@ struct RunOptions {
   // Visible keys of the mean query from which on a calibrated run goes by splats, as measured (docs/machine.md); when not set, 3,072, and 15,360 where
   // exact attention multiplies in bf16 on AMX.
   std::optional<double> crossover_keys = {};
+  Products products = Products::kWhereFaster;
   uint64_t seed = 0;                               // of every sample that the run draws
   int64_t segment_tokens = 0;                      // keys streamed at a time in exact mode; 0: the plan's segment
   int threads = 0;                                 // 0: all that the machine has

@@ -26,7 +26,7 @@ Program::Stage Program::Find(std::string_view name, DType dtype) const {
   for (const format::Stage& stage : plan_.header().stages()) {
     if (stage.name() != name) continue;
     Stage found;
-    if (!MissingFeatures(stage).empty()) return found;
+    if (!MissingFeatures(plan_.variant(), stage).empty()) return found;
     found.entry = plan_.entry(stage.typed() ? stage.entry() + "." + std::string(DTypeName(dtype)) : stage.entry());
     for (const format::Argument& argument : stage.arguments()) {
       int slot = static_cast<int>(kPorts.size() + argument.buffer());

@@ -54,7 +54,8 @@ Json PlansJson(const MachineProfile& profile) {
 
 MachineDescription MeasureMachine() {
   const std::vector<uint64_t> words(kBandwidthBytes / sizeof(uint64_t), 1);
-  return {ThisMachine(), MeasurePeak(), MeasureTilePeak(), MeasureReadBandwidth(words), MachineProfile(DefaultProfilePath())};
+  return {
+      ThisMachine(), MeasurePeak(), MeasureTilePeak(), MeasureDotPeak(), MeasureReadBandwidth(words), MachineProfile(DefaultProfilePath())};
 }
 
 void PrintMachine(std::ostream& out, const MachineDescription& d) {
@@ -62,7 +63,8 @@ void PrintMachine(std::ostream& out, const MachineDescription& d) {
   out << format::MachineName() << ", " << m.vendor << "\n  cores     " << m.cores << "\n  L1d       " << CacheSize(m.l1d_bytes)
       << "\n  L2        " << CacheSize(m.l2_bytes) << "\n  L3        " << CacheSize(m.l3_bytes) << "\n  features  "
       << absl::StrJoin(m.features, " ") << "\n\none core, measured now\n  f32       " << PeakText(d.peak) << "\n  bf16      "
-      << PeakText(d.tile_peak) << absl::StrFormat("\n  memory    %.1f GB/s read, of %d MiB\n", d.read_gbytes_per_s, kBandwidthBytes >> 20);
+      << PeakText(d.tile_peak) << "\n            " << PeakText(d.dot_peak)
+      << absl::StrFormat("\n  memory    %.1f GB/s read, of %d MiB\n", d.read_gbytes_per_s, kBandwidthBytes >> 20);
   PrintProfile(out, d.profile);
 }
 
@@ -78,6 +80,7 @@ void PrintMachineJson(std::ostream& out, const MachineDescription& d) {
                      {"features", m.features},
                      {"f32_peak_gflops", PeakJson(d.peak)},
                      {"tile_peak_gflops", PeakJson(d.tile_peak)},
+                     {"dot_peak_gflops", PeakJson(d.dot_peak)},
                      {"read_gbytes_per_s", d.read_gbytes_per_s},
                      {"profile", d.profile.path()},
                      {"plans", PlansJson(d.profile)}};

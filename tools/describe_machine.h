@@ -14,9 +14,9 @@ inline constexpr int64_t kBandwidthBytes = int64_t{128} << 20;  // of memory tha
 
 struct MachineDescription {
   const Machine& machine;
-  Peak peak, tile_peak;          // of one core, f32 and bf16 on AMX tiles
-  double read_gbytes_per_s = 0;  // of one core, over kBandwidthBytes
-  MachineProfile profile;        // of plans, as runs left it
+  Peak peak, tile_peak, dot_peak;  // of one core: f32, bf16 on AMX tiles, bf16 by vdpbf16ps
+  double read_gbytes_per_s = 0;    // of one core, over kBandwidthBytes
+  MachineProfile profile;          // of plans, as runs left it
 };
 
 // Measures the three rates: a fifth of a second.

@@ -45,7 +45,8 @@ void Declare(CLI::App& app, CompileCommand& command, Text& text) {
   app.add_option("--target", text.target, "cpu")->type_name("NAME");
   app.add_option("--mcpu", text.mcpu, "processors, one variant of the code each: native, or LLVM's names, with commas between them")
       ->type_name("NAME[,NAME]");
-  app.add_option("--precision", text.precision, "of the products of exact attention: f32 (default), or bf16 where the processor has AMX")
+  app.add_option("--precision", text.precision,
+                 "of the products of exact attention: f32 (default), or bf16 where the processor has AMX or AVX512-BF16")
       ->type_name("TYPE");
   app.add_option("--emit", text.emit, "hsa, stages, structured, llvm, asm, obj or plan (default)")->type_name("LAYER");
   app.add_option("--sm", text.sm, "not in this version")->group("");

@@ -41,53 +41,49 @@ void multiplyTiles(KernelEmitter& e, int64_t steps, int64_t columns, MutableArra
 }
 
 // Columns [column, column + 16 · columns) of emitTileValues.
-void emitValueColumns(KernelEmitter& e, Value weights, Value row, Value values, Value pairPanel, int64_t count, Value acc, Value first,
-                      Value column, int64_t columns) {
-  const int64_t rows = e.params.pairRows() / kTile, steps = count / kDepth;
+void emitValueColumns(KernelEmitter& e, const PairValues& p, Value column, int64_t columns) {
+  const int64_t rows = e.params.pairRows() / kTile, steps = p.count / kDepth;
   auto at = [&](size_t i) {
     const auto number = static_cast<int64_t>(i);
-    return SmallVector<Value>{plus(e, first, number / columns), plus(e, column, number % columns)};
+    return SmallVector<Value>{plus(e, p.first, number / columns), plus(e, column, number % columns)};
   };
   SmallVector<Value> sums;
-  for (int64_t i = 0; i < rows * columns; ++i) sums.push_back(loadTile(e, sumsType(e), acc, at(i)));
+  for (int64_t i = 0; i < rows * columns; ++i) sums.push_back(loadTile(e, sumsType(e), p.acc, at(i)));
   multiplyTiles(
-      e, steps, columns, sums, weights,
-      [&](int64_t step, int64_t tile) { return SmallVector<Value>{plus(e, row, tile), e.index(step * kDepth)}; }, values,
+      e, steps, columns, sums, p.weights,
+      [&](int64_t step, int64_t tile) { return SmallVector<Value>{plus(e, p.row, tile), e.index(step * kDepth)}; }, p.values,
       [&](int64_t step, int64_t tile) {
-        return SmallVector<Value>{e.addIndex(pairPanel, e.index(step)), plus(e, column, tile), e.index(0)};
+        return SmallVector<Value>{e.addIndex(p.pairPanel, e.index(step)), plus(e, column, tile), e.index(0)};
       });
-  for (auto [i, sum] : llvm::enumerate(sums)) storeTile(e, sum, acc, at(i));
+  for (auto [i, sum] : llvm::enumerate(sums)) storeTile(e, sum, p.acc, at(i));
 }
 
 }  // namespace
 
-void emitTileScores(KernelEmitter& e, Value query, Value first, ArrayRef<Value> keys, Value panel, int64_t count, Value scores, Value row) {
+void emitTileScores(KernelEmitter& e, const PairScores& p) {
   const int64_t rows = e.params.pairRows() / kTile, columns = 2, steps = e.params.pairDim() / kDepth;
-  e.forEach(count, columns * kTile, [&](Value key) {
-    Value keyPanel = e.addIndex(panel, arith::DivUIOp::create(e.b, key, e.index(kPanelKeys)));
+  e.forEach(p.count, columns * kTile, [&](Value key) {
+    Value keyPanel = e.addIndex(p.panel, arith::DivUIOp::create(e.b, key, e.index(kPanelKeys)));
     SmallVector<Value> sums;
     for (int64_t i = 0; i < rows * columns; ++i) sums.push_back(amx::TileZeroOp::create(e.b, sumsType(e)));
-    for (Value part : keys)
+    for (Value part : p.keys)
       multiplyTiles(
-          e, steps, columns, sums, query,
-          [&](int64_t step, int64_t tile) { return SmallVector<Value>{plus(e, first, tile), e.index(step * kDepth)}; }, part,
+          e, steps, columns, sums, p.query,
+          [&](int64_t step, int64_t tile) { return SmallVector<Value>{plus(e, p.first, tile), e.index(step * kDepth)}; }, part,
           [&](int64_t step, int64_t tile) {
             return SmallVector<Value>{e.addIndex(keyPanel, e.index(tile)), e.index(step * kTile), e.index(0)};
           });
     for (auto [i, sum] : llvm::enumerate(sums)) {
       const auto number = static_cast<int64_t>(i);
-      storeTile(e, sum, scores, {plus(e, row, number / columns), plus(e, key, number % columns)});
+      storeTile(e, sum, p.scores, {plus(e, p.row, number / columns), plus(e, key, number % columns)});
     }
   });
 }
 
-void emitTileValues(KernelEmitter& e, Value weights, Value row, Value values, Value pairPanel, int64_t count, Value acc, Value first) {
+void emitTileValues(KernelEmitter& e, const PairValues& p) {
   const int64_t whole = e.params.paddedValueDim / (2 * kTile) * 2 * kTile;
-  auto columns = [&](Value column, int64_t tiles) {
-    emitValueColumns(e, weights, row, values, pairPanel, count, acc, first, column, tiles);
-  };
-  if (whole > 0) e.forEach(whole, 2 * kTile, [&](Value column) { columns(column, 2); });
-  if (whole < e.params.paddedValueDim) columns(e.index(whole), 1);
+  if (whole > 0) e.forEach(whole, 2 * kTile, [&](Value column) { emitValueColumns(e, p, column, 2); });
+  if (whole < e.params.paddedValueDim) emitValueColumns(e, p, e.index(whole), 1);
 }
 
 }  // namespace hsa::ir

@@ -1,9 +1,9 @@
 // Keys and values in pairs of bf16, read exactly: on AMX tiles, and, where a value is not finite, in f32 with each value touched only by the
 // queries that see its key.
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "passes/cpu/amx_batch.h"
 #include "passes/cpu/bf16_pairs.h"
 #include "passes/cpu/emitters.h"
+#include "passes/cpu/pair_batch.h"
 
 namespace hsa::ir {
 
@@ -44,7 +44,7 @@ void emitAttendPairs(KernelEmitter& e, ValueRange arguments) {
   Visible visible{arguments[7], arguments[8]};
   TileState state{arguments[9], arguments[10], arguments[11]};
   Value scores = arguments[12], weights = arguments[13], keyBatch = arguments[14], valueBatch = arguments[15];
-  callAttendTiles(e, {pairQuery, pairK, pairV, positions, bad, range, visible, state, scores, weights});
+  callAttendPairBatches(e, {pairQuery, pairK, pairV, positions, bad, range, visible, state, scores, weights});
   Value begin = e.toIndex(e.get(range, {e.index(0)})), end = e.toIndex(e.get(range, {e.index(1)}));
   const int64_t panels = e.params.pairKeys() / kPanelKeys;
   e.forEach(begin, end, panels, [&](Value first) {

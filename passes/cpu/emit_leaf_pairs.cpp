@@ -1,9 +1,9 @@
 // Leaves picked by a worklist, read exactly on AMX tiles: some at a time they become pairs of bf16, then the tile meets them as panels.
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "passes/cpu/amx_batch.h"
 #include "passes/cpu/bf16_pairs.h"
 #include "passes/cpu/emitters.h"
+#include "passes/cpu/pair_batch.h"
 
 namespace hsa::ir {
 
@@ -85,7 +85,7 @@ void emitAttendLeafPairs(KernelEmitter& e, ValueRange arguments) {
     Value rounded = e.mulIndex(arith::DivUIOp::create(e.b, e.addIndex(left, e.index(panels - 1)), e.index(panels)), panels);
     gatherLeaves(e, from, first, count, rounded, to);
     e.set(e.toI32(rounded), range, {e.index(1)});
-    callAttendTiles(e, {query, to.keys, to.values, to.positions, bad, range, visible, state, scores, weights});
+    callAttendPairBatches(e, {query, to.keys, to.values, to.positions, bad, range, visible, state, scores, weights});
   });
 }
 

@@ -45,7 +45,7 @@ void emitRootMass(KernelEmitter& e, ValueRange arguments) {
 }
 
 void emitRootMassPairs(KernelEmitter& e, ValueRange arguments) {
-  TileProducts products(e, arguments[0], {}, {.high = arguments[15], .low = arguments[16], .apart = {}, .weights = {}, .values = {}});
+  PairProducts products(e, arguments[0], {}, {.high = arguments[15], .low = arguments[16], .apart = {}, .weights = {}, .values = {}});
   addRootMass(e, products, arguments);
 }
 

@@ -114,7 +114,7 @@ void emitScoreLevel(KernelEmitter& e, ValueRange arguments) {
 }
 
 void emitScoreLevelPairs(KernelEmitter& e, ValueRange arguments) {
-  TileProducts products(
+  PairProducts products(
       e, arguments[0], arguments[10],
       {.high = arguments[25], .low = arguments[26], .apart = arguments[27], .weights = arguments[28], .values = arguments[29]});
   scoreLevel(e, products, arguments);

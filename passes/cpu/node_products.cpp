@@ -1,10 +1,10 @@
 #include "passes/cpu/node_products.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "passes/cpu/amx_tiles.h"
 #include "passes/cpu/attend_batch.h"
 #include "passes/cpu/bf16_pairs.h"
 #include "passes/cpu/emitters.h"
+#include "passes/cpu/pair_products.h"
 
 namespace hsa::ir {
 
@@ -85,39 +85,39 @@ void VectorProducts::tilt(Value columns, Value out) { callScoreBatch(e_, apart_,
 
 void VectorProducts::values(Value weights, Value values, Value acc) { callValueBatch(e_, weights, values, acc); }
 
-void TileProducts::scores(Value means, Value scores) { multiply(query_, means, scores); }
+void PairProducts::scores(Value means, Value scores) { multiply(query_, means, scores); }
 
-void TileProducts::tilt(Value columns, Value out) {
+void PairProducts::tilt(Value columns, Value out) {
   emitPairQuery(e_, {apart_, scratch_.apart});
   multiply(scratch_.apart, columns, out);
 }
 
-void TileProducts::multiply(Value rows, Value columns, Value out) {
+void PairProducts::multiply(Value rows, Value columns, Value out) {
   const BlockTypes t = blockTypes(e_);
   e_.call("split_panels", {t.panels, t.pairPanels, t.pairPanels}, {columns, scratch_.high, scratch_.low},
           [](KernelEmitter& in, ValueRange a) { emitSplitPanels(in, a[0], a[1], a[2]); });
-  func::FuncOp tiles = e_.call("node_scores_tiles", {t.pairRows, t.pairPanels, t.pairPanels, t.weights},
-                               {rows, scratch_.high, scratch_.low, out}, [](KernelEmitter& in, ValueRange a) {
-                                 in.forEach(in.index(0), in.liveRows(), in.params.pairRows(), [&](Value first) {
-                                   emitTileScores(in, a[0], first, {a[1], a[2]}, in.index(0), kBatchKeys, a[3], first);
+  func::FuncOp product = e_.call("node_scores_pairs", {t.pairRows, t.pairPanels, t.pairPanels, t.weights},
+                                 {rows, scratch_.high, scratch_.low, out}, [](KernelEmitter& in, ValueRange a) {
+                                   in.forEach(in.index(0), in.liveRows(), in.params.pairRows(), [&](Value first) {
+                                     emitPairScores(in, {a[0], first, {a[1], a[2]}, in.index(0), kBatchKeys, a[3], first});
+                                   });
                                  });
-                               });
-  tiles->setAttr("hsa.features", e_.b.getStringAttr(kAmxFeatures));
+  markPairs(e_, product);
 }
 
-void TileProducts::values(Value weights, Value values, Value acc) {
+void PairProducts::values(Value weights, Value values, Value acc) {
   const BlockTypes t = blockTypes(e_);
   e_.call("pair_node_weights", {t.weights, t.pairWeights}, {weights, scratch_.weights},
           [](KernelEmitter& in, ValueRange a) { emitPairWeights(in, a[0], a[1]); });
   e_.call("pair_node_values", {t.valueRows, t.pairValues}, {values, scratch_.values},
           [](KernelEmitter& in, ValueRange a) { emitPairValues(in, a[0], a[1]); });
-  func::FuncOp tiles = e_.call("node_values_tiles", {t.pairWeights, t.pairValues, t.acc}, {scratch_.weights, scratch_.values, acc},
-                               [](KernelEmitter& in, ValueRange a) {
-                                 in.forEach(in.index(0), in.liveRows(), in.params.pairRows(), [&](Value first) {
-                                   emitTileValues(in, a[0], first, a[1], in.index(0), kBatchKeys, a[2], first);
+  func::FuncOp product = e_.call("node_values_pairs", {t.pairWeights, t.pairValues, t.acc}, {scratch_.weights, scratch_.values, acc},
+                                 [](KernelEmitter& in, ValueRange a) {
+                                   in.forEach(in.index(0), in.liveRows(), in.params.pairRows(), [&](Value first) {
+                                     emitPairValues(in, {a[0], first, a[1], in.index(0), kBatchKeys, a[2], first});
+                                   });
                                  });
-                               });
-  tiles->setAttr("hsa.features", e_.b.getStringAttr(kAmxFeatures));
+  markPairs(e_, product);
 }
 
 }  // namespace hsa::ir

@@ -1,4 +1,4 @@
-// The products of a tile of queries with a batch of 64 nodes, in f32 on vectors or in bf16 on AMX tiles; everything else about nodes is f32.
+// The products of a tile of queries with a batch of 64 nodes, in f32 or in pairs of bf16; everything else about nodes is f32.
 #pragma once
 
 #include "passes/cpu/kernel_emitter.h"
@@ -29,7 +29,7 @@ class VectorProducts : public NodeProducts {
 };
 
 // Means are the sum of two bf16: a node that stands for many keys must not err by 2^-9 of a score. Weights and values are rounded, as those of keys are.
-class TileProducts : public NodeProducts {
+class PairProducts : public NodeProducts {
  public:
   struct Scratch {
     Value high, low;  // [4,D32/2,32] of means
@@ -37,7 +37,7 @@ class TileProducts : public NodeProducts {
     Value weights;    // [TQ,64] in pairs
     Value values;     // [2,Dv,32]
   };
-  TileProducts(KernelEmitter& emitter, Value pairQuery, Value apart, const Scratch& scratch)
+  PairProducts(KernelEmitter& emitter, Value pairQuery, Value apart, const Scratch& scratch)
       : e_(emitter), query_(pairQuery), apart_(apart), scratch_(scratch) {}
   void scores(Value means, Value scores) override;
   void tilt(Value columns, Value out) override;

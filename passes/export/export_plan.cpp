@@ -58,10 +58,12 @@ llvm::Expected<std::string> exportVariant(ModuleOp module, const Target& target,
   if (!image) return image.takeError();
   out.set_name(target.name);
   out.set_triple(target.triple);
-  out.set_isa(std::string(target.tile->isa));
-  out.set_tile(std::to_string(target.tile->rows) + "x" + std::to_string(target.tile->lanes * target.tile->vectors));
+  out.set_isa(std::string(target.tile.isa));
+  out.set_tile(std::to_string(target.tile.rows) + "x" + std::to_string(target.tile.lanes * target.tile.vectors));
   llvm::SmallVector<llvm::StringRef> features;
-  llvm::StringRef(target.tile->features.data(), target.tile->features.size()).split(features, ',');
+  llvm::StringRef(target.tile.features).split(features, ',');
+  if (target.tile.pairs == PairUnit::kDot && llvm::any_of(module.getOps<func::FuncOp>(), [](auto f) { return f->hasAttr("hsa.features"); }))
+    features.push_back(kDotFeatures);  // of the variant: no system refuses it, as some refuse tiles
   for (llvm::StringRef feature : features) out.add_features(feature.str());
   for (const ImageEntry& entry : image->entries) {
     format::Entry& added = *out.add_entries();

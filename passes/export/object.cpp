@@ -14,7 +14,7 @@ namespace {
 
 // Every function is compiled for the features of the level and nothing else, calls no library, and uses whole registers.
 void setTargetAttributes(llvm::Module& module, const Target& target) {
-  const std::string width = std::to_string(target.tile->lanes * 32);
+  const std::string width = std::to_string(target.tile.lanes * 32);
   for (llvm::Function& function : module) {
     if (function.isDeclaration()) continue;
     function.addFnAttr("target-cpu", target.baseCpu);

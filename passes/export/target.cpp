@@ -46,10 +46,16 @@ std::unique_ptr<llvm::MCSubtargetInfo> subtarget(llvm::StringRef triple, llvm::S
   return std::unique_ptr<llvm::MCSubtargetInfo>(target->createMCSubtargetInfo(parsed, cpu, features));
 }
 
-bool hasAll(const llvm::MCSubtargetInfo& info, const TileShape& tile) {
+bool hasAll(const llvm::MCSubtargetInfo& info, llvm::StringRef features) {
   llvm::SmallVector<llvm::StringRef> names;
-  llvm::StringRef(tile.features.data(), tile.features.size()).split(names, ',');
+  features.split(names, ',');
   return llvm::all_of(names, [&](llvm::StringRef name) { return info.checkFeatures(("+" + name).str()); });
+}
+
+// Tiles before vectors: a processor that has both multiplies eight to thirty times as many in tiles.
+PairUnit pairUnitOf(const llvm::MCSubtargetInfo& info) {
+  if (hasAll(info, kTileFeatures)) return PairUnit::kTiles;
+  return hasAll(info, kDotFeatures) ? PairUnit::kDot : PairUnit::kNone;
 }
 
 }  // namespace
@@ -70,9 +76,10 @@ llvm::Expected<Target> resolveTarget(llvm::StringRef cpu) {
     if (!info->isCPUStringValid(name)) continue;
     info = subtarget(level.triple, name, features);
     const TileShape* tile = tileOf(level.isa);
-    if (hasAll(*info, *tile)) {
-      const bool amx = tile->lanes == 16 && info->getFeatureBits().any() && info->checkFeatures("+amx-tile,+amx-bf16");
-      return Target{cpu.str(), level.triple, name, level.baseCpu, tile, amx};
+    if (hasAll(*info, tile->features)) {
+      Target target{cpu.str(), level.triple, name, level.baseCpu, *tile};
+      if (tile->lanes == 16) target.tile.pairs = pairUnitOf(*info);
+      return target;
     }
   }
   return llvm::createStringError(

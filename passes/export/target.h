@@ -11,15 +11,14 @@
 namespace hsa::ir {
 
 struct Target {
-  std::string name;       // as asked for: "native", "x86-64-v3", "znver4", "neoverse-v2"
-  std::string triple;     // "x86_64-unknown-linux-gnu"
-  std::string tuneCpu;    // the processor to schedule for
-  std::string baseCpu;    // the one whose instructions may be used: a feature level, not a model
-  const TileShape* tile;  // chosen by features, never by name
-  bool amx;               // it also multiplies tiles of bf16: amx-tile and amx-bf16
+  std::string name;     // as asked for: "native", "x86-64-v3", "znver4", "neoverse-v2"
+  std::string triple;   // "x86_64-unknown-linux-gnu"
+  std::string tuneCpu;  // the processor to schedule for
+  std::string baseCpu;  // the one whose instructions may be used: a feature level, not a model
+  TileShape tile;       // chosen by features, never by name
 
-  // Whether it runs code that wants these features beside those of its tile, in LLVM's spelling, comma-separated.
-  bool runs(llvm::StringRef features) const { return features.empty() || amx; }
+  // Whether it has code for what multiplies pairs of bf16.
+  bool multipliesPairs() const { return tile.pairs != PairUnit::kNone; }
 };
 
 // `native` is this machine. An error names the processor and says what is accepted.

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "kernels/machine.h"
+#include "kernels/tile_permission.h"
+#include "kernels/tile_shape.h"
 
 namespace hsa::format {
 namespace {
@@ -30,10 +33,20 @@ std::vector<std::string> Missing(const Variant& v) {
   return needs;
 }
 
+// Whether it has an entry for a stage that needs AMX, which this process may use. A variant that lists avx512bf16 has written such stages for that.
+bool HasTileCode(const PlanHeader& header, const Variant& v) {
+  if (!ThisMachine().Has("amx-bf16") || !MayUseTiles() || std::ranges::find(v.features(), kDotFeatures) != v.features().end()) return false;
+  return std::ranges::any_of(header.stages(), [&](const Stage& stage) {
+    return stage.features_size() > 0 && std::ranges::any_of(v.entries(), [&](const Entry& entry) { return entry.name() == stage.entry(); });
+  });
+}
+
 }  // namespace
 
 const Variant* BestVariant(const PlanHeader& header) {
-  const auto rank = [](const Variant& v) { return std::pair(&IsaOf(v) - std::begin(kIsas), -v.features_size()); };
+  const auto rank = [&](const Variant& v) {
+    return std::tuple(&IsaOf(v) - std::begin(kIsas), !HasTileCode(header, v), -v.features_size());
+  };
   const Variant* best = nullptr;
   for (const Variant& v : header.variants())
     if (WhyNot(v).empty() && (!best || rank(v) < rank(*best))) best = &v;

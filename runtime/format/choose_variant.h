@@ -7,8 +7,8 @@
 
 namespace hsa::format {
 
-// The variant that this processor runs best, null when it runs none: avx512 before avx2 before sse2; of two with the same register tile, the
-// one that uses more features; of two equals, the first. `header` has passed CheckPlan and outlives the result.
+// The variant that this processor runs best, null when it runs none: avx512 before avx2 before sse2; of two with the same register tile, one with code for AMX
+// where that may be used, else the one that uses more features; of two equals, the first. `header` has passed CheckPlan and outlives the result.
 const Variant* BestVariant(const PlanHeader& header);
 
 // Why this processor cannot run `variant`: "'znver4' needs avx512f avx512vl", "'arm' is for aarch64-unknown-linux-gnu"; empty when it can.

@@ -1,4 +1,4 @@
-// Exact attention of plans compiled for products in bf16, beside float64: on AMX where this machine has it, else in f32.
+// Plans compiled for products in bf16, beside float64: on AMX where this machine has it, by AVX512-BF16 where it has that, else in f32.
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "kernels/machine.h"
+#include "kernels/peak.h"
 #include "kernels/tile_permission.h"
 #include "tests/end_to_end/change_tokens.h"
 #include "tests/end_to_end/compiled_plan.h"
@@ -93,6 +94,44 @@ const Case kCases[] = {
     {"f16_in", kNone32, 33, 257, {.input = DType::kF16}},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, Bf16Test, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
+
+// The same code for processors that multiply pairs in vectors, whether that is fast here or not.
+GraphSpec InVectors(GraphSpec graph) {
+  graph.cpus = {"znver4"};
+  return graph;
+}
+RunOptions InBf16(RunOptions options) {
+  options.products = Products::kBf16;
+  return options;
+}
+
+class DotTest : public testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    if (!ThisMachine().Has("avx512bf16")) GTEST_SKIP() << "this processor has no AVX512-BF16";
+  }
+};
+TEST_P(DotTest, MatchesOracle) {
+  const Case& c = GetParam();
+  const oracle::Problem p = Rounded(RandomProblem(c.graph, c.N, c.M, /*seed=*/7), c.storage.input);
+  const Attended is = Attend(PlanOf(InVectors(c.graph)), p, InBf16(Exact()), c.storage);
+  EXPECT_EQ(is.report.variant, "avx512 (znver4) with avx512bf16");
+  ExpectClose(is, Attend64(p), kRelL2, c.storage.input == DType::kBF16 ? kLse : 4 * kLse);
+}
+INSTANTIATE_TEST_SUITE_P(Cases, DotTest, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
+
+// Vectors of pairs are twice as fast as f32 on one vendor's processors and half as fast on another's; tiles are the fastest of all.
+TEST(Bf16Test, TakesWhatIsFast) {
+  if (!ThisMachine().Has("avx512bf16")) GTEST_SKIP() << "this processor has no AVX512-BF16";
+  GraphSpec graph = kCausal64;
+  graph.cpus = {"znver4", "sapphirerapids"};
+  const oracle::Problem p = Rounded(RandomProblem(graph, 130, 700, /*seed=*/5), DType::kBF16);
+  EXPECT_EQ(PlanOf(graph).variant().name(), OnAmx() ? "sapphirerapids" : "znver4");
+  const bool faster = MeasureDotPeak().gflops > 1.25 * MeasurePeak().gflops;
+  const Attended is = Attend(PlanOf(graph, "znver4"), p, Exact(), {.input = DType::kBF16});
+  EXPECT_EQ(is.report.variant, faster ? "avx512 (znver4) with avx512bf16" : "avx512 (znver4)");
+  EXPECT_EQ(is.report.warnings.empty(), faster);
+}
 
 TEST(Bf16Test, ReportSaysWhatRan) {
   const oracle::Problem p = RandomProblem(kCausal64, 100, 257, /*seed=*/3);
@@ -304,6 +343,20 @@ const Case kSplatCases[] = {
     {"f16_in", kCausal64, 900, 1300, {.input = DType::kF16}},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, Bf16SplatsTest, testing::ValuesIn(kSplatCases), [](const auto& info) { return info.param.name; });
+
+// The two ends of it in vectors.
+class DotSplatsTest : public DotTest {};
+TEST_P(DotSplatsTest, OpenedAndClosedWhole) {
+  const Case& c = GetParam();
+  const GraphSpec graph = InVectors(OfSmallUnits(c.graph));
+  const oracle::Problem p = Rounded(RandomProblem(c.graph, c.N, c.M, /*seed=*/7), c.storage.input);
+  const double scores_off = c.storage.input != DType::kBF16 ? 4 * kLse : kLse;
+  ExpectClose(Attend(PlanOf(graph), p, InBf16(AtTheta(0)), c.storage), Attend64(p), kRelL2, scores_off);
+  const Attended is = Attend(PlanOf(graph), p, InBf16(AtTheta(1e9)), c.storage);
+  const Attended f32 = Attend(PlanOf(OfSmallUnits(c.graph, frontend::Precision::kF32)), p, AtTheta(1e9), c.storage);
+  ExpectClose(is, {.o = {f32.o.begin(), f32.o.end()}, .lse = {f32.lse.begin(), f32.lse.end()}}, kRelL2, scores_off);
+}
+INSTANTIATE_TEST_SUITE_P(Cases, DotSplatsTest, testing::ValuesIn(kSplatCases), [](const auto& info) { return info.param.name; });
 
 // Mini-segments smaller than what pairs are met in: the near field starts within.
 TEST(Bf16Test, SplatsOfSmallMiniSegments) {

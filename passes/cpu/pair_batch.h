@@ -1,4 +1,4 @@
-// Rows of queries against keys in pairs of bf16, on AMX: 16x16 tiles of sums in f32, each product over 32 dimensions or keys.
+// Rows of queries against keys in pairs of bf16.
 #pragma once
 
 #include "passes/cpu/attend_batch.h"
@@ -17,7 +17,7 @@ struct PairBatch {
 
 // state ∪= the visible keys of the panels of `range`, but for batches with a bad panel, which are left out. In three phases for every R rows and K keys,
 // so that scores and weights stay in the first-level cache: products with the keys, online softmax, products of the weights, in bf16, with the values.
-void callAttendTiles(KernelEmitter& e, const PairBatch& batch);
+void callAttendPairBatches(KernelEmitter& e, const PairBatch& batch);
 
 // Whether one of the panels [panel, panel + count) is bad.
 Value emitAnyBad(KernelEmitter& e, Value bad, Value panel, int64_t count);

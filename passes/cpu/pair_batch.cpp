@@ -1,12 +1,12 @@
-#include "passes/cpu/amx_batch.h"
+#include "passes/cpu/pair_batch.h"
 
 #include <limits>
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "passes/cpu/amx_tiles.h"
 #include "passes/cpu/bf16_pairs.h"
+#include "passes/cpu/pair_products.h"
 
 namespace hsa::ir {
 
@@ -75,7 +75,7 @@ void emitScaleSums(KernelEmitter& e, const PairBatch& batch, Value first, double
   });
 }
 
-void emitAttendTiles(KernelEmitter& e, const PairBatch& batch) {
+void emitAttendPairBatches(KernelEmitter& e, const PairBatch& batch) {
   const int64_t panels = e.params.pairKeys() / kPanelKeys;
   Value begin = e.toIndex(e.get(batch.range, {e.index(0)})), end = e.toIndex(e.get(batch.range, {e.index(1)}));
   e.forEach(e.index(0), e.liveRows(), e.params.pairRows(), [&](Value first) {
@@ -87,11 +87,11 @@ void emitAttendTiles(KernelEmitter& e, const PairBatch& batch) {
       const Sight sight = emitSight(e, emitBounds(e, positions), lo, hi);
       Value good = arith::XOrIOp::create(e.b, emitAnyBad(e, batch.bad, panel, panels), arith::ConstantIntOp::create(e.b, 1, 1));
       e.when(arith::AndIOp::create(e.b, sight.some, good), [&] {
-        emitTileScores(e, batch.query, first, batch.keys, panel, e.params.pairKeys(), batch.scores, e.index(0));
+        emitPairScores(e, {batch.query, first, {batch.keys}, panel, e.params.pairKeys(), batch.scores, e.index(0)});
         e.when(sight.masked, [&] { emitMask(e, batch, first, panel); });
         emitWeights(e, batch, first);
         Value pairPanel = arith::DivUIOp::create(e.b, panel, e.index(2));
-        emitTileValues(e, batch.weights, e.index(0), batch.values, pairPanel, e.params.pairKeys(), batch.state.acc, first);
+        emitPairValues(e, {batch.weights, e.index(0), batch.values, pairPanel, e.params.pairKeys(), batch.state.acc, first});
       });
     });
     emitScaleSums(e, batch, first, 1 / kCutGain);
@@ -106,8 +106,7 @@ Value emitAnyBad(KernelEmitter& e, Value bad, Value panel, int64_t count) {
   return arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, flags, e.i32(0));
 }
 
-// A function of its own: behind every call that a function makes, LLVM loads the configuration of the tiles again.
-void callAttendTiles(KernelEmitter& e, const PairBatch& batch) {
+void callAttendPairBatches(KernelEmitter& e, const PairBatch& batch) {
   SmallVector<Value> arguments = {batch.query,     batch.keys,       batch.values,     batch.positions, batch.bad,
                                   batch.range,     batch.visible.lo, batch.visible.hi, batch.state.max, batch.state.sum,
                                   batch.state.acc, batch.scores,     batch.weights};
@@ -118,10 +117,10 @@ void callAttendTiles(KernelEmitter& e, const PairBatch& batch) {
     shape.front() = ShapedType::kDynamic;
     type = MemRefType::get(shape, type.getElementType(), type.getLayout());
   }
-  func::FuncOp function = e.call("attend_tiles", types, arguments, [](KernelEmitter& in, ValueRange a) {
-    emitAttendTiles(in, {a[0], a[1], a[2], a[3], a[4], a[5], {a[6], a[7]}, {a[8], a[9], a[10]}, a[11], a[12]});
+  func::FuncOp function = e.call("attend_pair_batches", types, arguments, [](KernelEmitter& in, ValueRange a) {
+    emitAttendPairBatches(in, {a[0], a[1], a[2], a[3], a[4], a[5], {a[6], a[7]}, {a[8], a[9], a[10]}, a[11], a[12]});
   });
-  function->setAttr("hsa.features", e.b.getStringAttr(kAmxFeatures));
+  markPairs(e, function);
 }
 
 }  // namespace hsa::ir
