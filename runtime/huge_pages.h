@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <new>
+#include <utility>
 
 namespace hsa {
 
@@ -28,6 +29,24 @@ struct HugePages {
   void deallocate(T* memory, std::size_t count) { ::operator delete(memory, std::align_val_t{Alignment(count)}); }
 
   bool operator==(const HugePages&) const { return true; }
+};
+
+// The same for arrays whose every element is written before it is read: resize() leaves what is there.
+template <typename T>
+struct UnfilledPages : HugePages<T> {
+  using value_type = T;
+  UnfilledPages() = default;
+  template <typename U>
+  UnfilledPages(const UnfilledPages<U>&) {}  // NOLINT: allocators convert
+
+  template <typename U>
+  void construct(U* element) {
+    ::new (static_cast<void*>(element)) U;
+  }
+  template <typename U, typename... Arguments>
+  void construct(U* element, Arguments&&... arguments) {
+    ::new (static_cast<void*>(element)) U(std::forward<Arguments>(arguments)...);
+  }
 };
 
 }  // namespace hsa

@@ -18,8 +18,6 @@ namespace {
 
 int64_t SlotsFor(int64_t keys) { return (keys + kPairSegmentKeys - 1) / kPairSegmentKeys * kPairSegmentKeys; }
 
-// Rows that are widened at a time: they stay in the second-level cache until they are packed.
-constexpr int64_t kRowsAtOnce = 512;
 static_assert(kRowsAtOnce % kPairSegmentKeys == 0);
 
 // Weights in bf16 cost a row 1.7e-3 in the median, 2.6e-3 at most (docs/performance.md, "AMX"): smaller tolerances are for f32.

@@ -5,12 +5,15 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "kernels/tile_shape.h"
 
 namespace hsa {
 
 namespace {
+
+static_assert(kRowsAtOnce % kBatchKeys == 0);
 
 int64_t SlotsFor(int64_t keys) { return (keys + kBatchKeys - 1) / kBatchKeys * kBatchKeys; }
 
@@ -43,47 +46,56 @@ int64_t KeyPanelBytes(const Geometry& g, int64_t keys) {
   return slots * (g.padded_head_dim + g.padded_value_dim + 1) * 4 + slots / kPanelKeys * 4;
 }
 
-void PanelPacker::Pack(Worker& worker, WideRows& k, WideRows& v, std::span<const int32_t> positions, KeyPanels& out) const {
-  const auto count = static_cast<int64_t>(positions.size()), slots = SlotsFor(count);
+void PanelPacker::Reserve(std::span<const int32_t> positions, KeyPanels& out) const {
+  const int64_t slots = SlotsFor(static_cast<int64_t>(positions.size()));
   out.panels = slots / kPanelKeys;
   out.k.resize(slots * geometry_.padded_head_dim);
   out.v.resize(slots * geometry_.padded_value_dim);
   out.pos.assign(slots, kPadPosition);
   out.bad.assign(out.panels, 0);
   std::copy(positions.begin(), positions.end(), out.pos.begin());
-  std::vector<int32_t> order(slots, -1);
+}
+
+void PanelPacker::Pack(Worker& worker, WideRows& k, WideRows& v, int64_t count, int64_t begin, KeyPanels& out) const {
+  const int64_t slots = SlotsFor(count), panels = slots / kPanelKeys;
+  if (slots == 0) return;
+  thread_local std::vector<int32_t> order;
+  order.assign(slots, -1);
   for (int64_t i = 0; i < count; ++i) {
     order[i] = static_cast<int32_t>(i);
-    out.bad[i / kPanelKeys] |= v.bad[i];
+    out.bad[(begin + i) / kPanelKeys] |= v.bad[i];
     SpreadNaN(k, i, geometry_.padded_head_dim);
   }
-  if (slots == 0) return;
   worker.Bind("k_rows", k.rows.data(), {count, geometry_.padded_head_dim});
   worker.Bind("v_rows", v.rows.data(), {count, geometry_.padded_value_dim});
   worker.Bind("order", order.data(), {slots});
-  worker.Bind("panel_k", out.k.data(), {out.panels, geometry_.padded_head_dim, kPanelKeys});
-  worker.Bind("panel_v", out.v.data(), {out.panels, kPanelKeys, geometry_.padded_value_dim});
+  worker.Bind("panel_k", &out.k[begin * geometry_.padded_head_dim], {panels, geometry_.padded_head_dim, kPanelKeys});
+  worker.Bind("panel_v", &out.v[begin * geometry_.padded_value_dim], {panels, kPanelKeys, geometry_.padded_value_dim});
   worker.Call(pack_);
 }
 
 void PanelPacker::PackRange(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head, int64_t first, int64_t count,
                             KeyPanels& out, std::vector<int32_t>* bad_keys) const {
-  thread_local WideRows k, v;
-  k.Resize(count, geometry_.padded_head_dim);
-  v.Resize(count, geometry_.padded_value_dim);
-  reader_.Read(worker, key, kv_head, first, count, geometry_.padded_head_dim, k.rows.data(), k.bad.data());
-  reader_.Read(worker, value, kv_head, first, count, geometry_.padded_value_dim, v.rows.data(), v.bad.data());
   std::vector<int32_t> positions(count);
-  for (int64_t i = 0; i < count; ++i) {
-    positions[i] = static_cast<int32_t>(first + i);
-    if (bad_keys != nullptr && (k.bad[i] | v.bad[i]) != 0) bad_keys->push_back(positions[i]);
+  std::iota(positions.begin(), positions.end(), static_cast<int32_t>(first));
+  Reserve(positions, out);
+  thread_local WideRows k, v;
+  k.Resize(kRowsAtOnce, geometry_.padded_head_dim);
+  v.Resize(kRowsAtOnce, geometry_.padded_value_dim);
+  for (int64_t begin = 0; begin < count; begin += kRowsAtOnce) {
+    const int64_t rows = std::min(count - begin, kRowsAtOnce);
+    reader_.Read(worker, key, kv_head, first + begin, rows, geometry_.padded_head_dim, k.rows.data(), k.bad.data());
+    reader_.Read(worker, value, kv_head, first + begin, rows, geometry_.padded_value_dim, v.rows.data(), v.bad.data());
+    for (int64_t i = 0; bad_keys != nullptr && i < rows; ++i)
+      if ((k.bad[i] | v.bad[i]) != 0) bad_keys->push_back(positions[begin + i]);
+    Pack(worker, k, v, rows, begin, out);
   }
-  Pack(worker, k, v, positions, out);
 }
 
 void PanelPacker::PackList(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head,
                            std::span<const int32_t> positions, KeyPanels& out) const {
   const auto count = static_cast<int64_t>(positions.size());
+  Reserve(positions, out);
   WideRows k, v;
   k.Resize(count, geometry_.padded_head_dim);
   v.Resize(count, geometry_.padded_value_dim);
@@ -91,7 +103,7 @@ void PanelPacker::PackList(Worker& worker, const TensorView& key, const TensorVi
     reader_.Read(worker, key, kv_head, positions[i], 1, geometry_.padded_head_dim, &k.rows[i * geometry_.padded_head_dim], &k.bad[i]);
     reader_.Read(worker, value, kv_head, positions[i], 1, geometry_.padded_value_dim, &v.rows[i * geometry_.padded_value_dim], &v.bad[i]);
   }
-  Pack(worker, k, v, positions, out);
+  Pack(worker, k, v, count, 0, out);
 }
 
 void WillNeed(const TensorView& tensor, int64_t head, int64_t first, int64_t count) {

@@ -27,6 +27,9 @@ struct WideRows {
 // A row that is not finite becomes NaN as a whole: its scores are NaN then, and never the -inf of a key that weighs nothing.
 void SpreadNaN(WideRows& rows, int64_t row, int64_t width);
 
+// Rows that are widened at a time: they stay in the second-level cache until they are packed.
+inline constexpr int64_t kRowsAtOnce = 512;
+
 class RowReader {
  public:
   RowReader(const Program& program, DType dtype) : widen_(program.Find("widen_rows", dtype)) {}
@@ -41,8 +44,8 @@ class RowReader {
 
 // Keys of one kv_head in panels of 16, in batches of four panels; empty slots behind the last key.
 struct KeyPanels {
-  std::vector<float, HugePages<float>> k, v;                  // f32: PanelPacker
-  std::vector<uint16_t, HugePages<uint16_t>> pair_k, pair_v;  // or bf16 in pairs: PairPacker
+  std::vector<float, UnfilledPages<float>> k, v;                  // f32: PanelPacker
+  std::vector<uint16_t, UnfilledPages<uint16_t>> pair_k, pair_v;  // or bf16 in pairs: PairPacker
   std::vector<int32_t> pos, bad;
   int64_t panels = 0;
 
@@ -70,7 +73,9 @@ class PanelPacker {
                 KeyPanels& out) const;
 
  private:
-  void Pack(Worker& worker, WideRows& k, WideRows& v, std::span<const int32_t> positions, KeyPanels& out) const;
+  // Makes room for the keys at these positions; Pack then fills the panels from slot `begin` on with what was read of some of them.
+  void Reserve(std::span<const int32_t> positions, KeyPanels& out) const;
+  void Pack(Worker& worker, WideRows& k, WideRows& v, int64_t count, int64_t begin, KeyPanels& out) const;
 
   Geometry geometry_;
   RowReader reader_;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "kernels/machine.h"
 #include "kernels/tile_shape.h"
 #include "oneapi/tbb/parallel_for.h"
 #include "runtime/pairs.h"
@@ -18,7 +19,7 @@ namespace {
 
 // Query and partial result of one tile, outside of the worker's arena: a segment is read once for all tiles of a task.
 struct TileMemory {
-  std::vector<float, HugePages<float>> query, pair_query, max, sum, acc;  // from a cache line on: rows of AMX tiles are lines
+  std::vector<float, UnfilledPages<float>> query, pair_query, max, sum, acc;  // from a cache line on: rows of AMX tiles are lines
 
   explicit TileMemory(const Worker& worker)
       : query(worker.BufferFloats("query")),
@@ -181,7 +182,7 @@ class ExactRun {
       Prefetch(task.kv_head, (segment + 1) * segment_, task.hi);
       const std::shared_ptr<const KeyPanels> panels = cache_.Pin(worker, {task.kv_head, segment});
       panels->Bind(worker, g_);
-      const int64_t chunk = ChunkPanels(panels->panels);
+      const int64_t chunk = ChunkPanels();
       for (int64_t panel = 0; panel < panels->panels; panel += chunk)
         for (size_t i = 0; i < task.tiles.size(); ++i)
           Attend(worker, task, i, segment * segment_, panel, std::min(panel + chunk, panels->panels));
@@ -199,11 +200,13 @@ class ExactRun {
     progress_.Advance(static_cast<double>(rows));
   }
 
-  // Panels that all tiles of a task read before the next ones: as many pairs as leave the second-level cache (2 MiB) to what the tiles hold. An f32
-  // tile takes so much longer for its keys that it need not wait for them.
-  int64_t ChunkPanels(int64_t all) const {
-    constexpr int64_t kChunkBytes = 256 << 10, kLeast = kPairSegmentKeys / kPanelKeys;
-    return pairs_ ? std::max<int64_t>(kChunkBytes / KeyPairBytes(g_, kPairSegmentKeys) * kLeast, kLeast) : all;
+  // Panels that all tiles of a task read before the next ones: half of the second-level cache in f32; of pairs, which are gone through so much faster, as many
+  // as leave the rest of it to what the tiles hold.
+  int64_t ChunkPanels() const {
+    constexpr int64_t kPairChunk = 256 << 10, kUsualCache = 1 << 20;
+    const int64_t cache = ThisMachine().l2_bytes, chunk = pairs_ ? kPairChunk : (cache > 0 ? cache : kUsualCache) / 2;
+    const int64_t keys = pairs_ ? kPairSegmentKeys : kBatchKeys, bytes = pairs_ ? KeyPairBytes(g_, keys) : KeyPanelBytes(g_, keys);
+    return std::max<int64_t>(chunk / bytes, 1) * keys / kPanelKeys;
   }
 
   // Panels [first, end) of the segment that starts at first_key, for tile `i` of the task.

@@ -81,6 +81,7 @@ void emitScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, in
   });
 }
 
+// The max is looked at lane by lane; its own value only where it grows.
 void emitSoftmaxBatch(KernelEmitter& e, Value scores, ValueRange state) {
   const int64_t vectors = kBatchKeys / e.lanes();
   e.forEachRow([&](Value row) {
@@ -92,15 +93,16 @@ void emitSoftmaxBatch(KernelEmitter& e, Value scores, ValueRange state) {
       for (size_t i = 0; i + 1 < tops.size(); i += 2) half.push_back(e.max(tops[i], tops[i + 1]));
       tops = half;
     }
-    Value peak = e.mul(e.reduceMax(tops[0]), e.f32(e.params.logScale()));
-    Value oldMax = e.get(state[0], {row});
-    Value grows = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, peak, e.add(oldMax, e.f32(kLazyRescale)));
-    e.when(grows, [&] { emitRescaleRow(e, row, oldMax, peak, {state[0], state[1], state[2]}); });
-    Value minusMax = e.spread(e.sub(e.f32(0), e.select(grows, peak, oldMax)));
+    Value scale = e.f32s(e.params.logScale()), oldMax = e.get(state[0], {row}), limit = e.spread(e.add(oldMax, e.f32(kLazyRescale)));
+    Value grows = e.any(arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, e.mul(tops[0], scale), limit));
+    e.when(grows, [&] {
+      emitRescaleRow(e, row, oldMax, e.mul(e.reduceMax(tops[0]), e.f32(e.params.logScale())), {state[0], state[1], state[2]});
+    });
+    Value minusMax = e.spread(e.sub(e.f32(0), e.get(state[0], {row})));
     SmallVector<Value> sums;  // kSumLanes partial sums, in as many vectors as they take
     for (int64_t c = 0; c < kSumLanes; c += e.lanes()) sums.push_back(e.load(state[1], {row, e.index(c)}));
     for (int64_t v = 0; v < vectors; ++v) {
-      Value weight = e.exp2(e.multiplyAdd(s[v], e.f32s(e.params.logScale()), minusMax));
+      Value weight = e.exp2(e.multiplyAdd(s[v], scale, minusMax));
       e.store(weight, scores, {row, e.index(v * e.lanes())});
       Value& sum = sums[v % sums.size()];
       sum = e.add(sum, weight);

@@ -2,14 +2,43 @@
 #include "kernels/exp2.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "passes/cpu/kernel_emitter.h"
 
 namespace hsa::ir {
 
 using namespace mlir;  // NOLINT
 
-// x < -127 gives 0 (a masked -inf as well), NaN stays NaN: the clamp is written so that a NaN passes it.
+namespace {
+
+// 2^⌊x⌋ p(x - ⌊x⌋) on AVX-512: one instruction takes the fraction, one scales by the floor that it takes itself. Lanes whose bit of `keep`, an i16, is 0 are 0.
+Value exp2ByFloor(KernelEmitter& e, Value x, ArrayRef<double> powers, double factor, Value keep) {
+  constexpr int64_t kDownToInteger = 0x09, kCurrentRounding = 4;  // imm8 of vreduceps: what is left behind rounding down to 0 fraction bits
+  auto intrinsic = [&](StringRef name, ValueRange operands) {
+    return LLVM::CallIntrinsicOp::create(e.b, Type(e.f32Vector()), e.b.getStringAttr(name), operands)->getResult(0);
+  };
+  Value all = arith::ConstantOp::create(e.b, e.b.getI16IntegerAttr(-1)), none = e.f32s(0), rounding = e.i32(kCurrentRounding);
+  Value f = intrinsic("llvm.x86.avx512.mask.reduce.ps.512", {x, e.i32(kDownToInteger), none, all, rounding});
+  Value poly = e.f32s(factor * powers.back());
+  for (double c : llvm::reverse(powers.drop_back())) poly = e.multiplyAdd(poly, f, e.f32s(factor * c));
+  return intrinsic("llvm.x86.avx512.mask.scalef.ps.512", {poly, x, none, keep ? keep : all, rounding});
+}
+
+// A condition of each lane as the bits of an i16.
+Value maskBits(KernelEmitter& e, Value condition) {
+  Value bits = vector::BitCastOp::create(e.b, VectorType::get({1}, e.b.getI16Type()), condition);
+  return vector::ExtractOp::create(e.b, bits, ArrayRef<int64_t>{0});
+}
+
+}  // namespace
+
+// x < -127 gives 0 (a masked -inf as well), NaN stays NaN: the clamp and the comparison are written so that a NaN passes them.
 Value KernelEmitter::exp2(Value x) {
+  if (tile.lanes == 16) {
+    constexpr double kLeastNormal = -126;
+    Value normal = arith::CmpFOp::create(b, arith::CmpFPredicate::UGE, x, f32s(kLeastNormal));
+    return exp2ByFloor(*this, x, kExp2FloorPoly, 1, maskBits(*this, normal));
+  }
   x = max(f32s(kExp2Least), x);
   Value shifted = add(x, f32s(kExp2Magic));
   Value f = sub(x, sub(shifted, f32s(kExp2Magic)));
@@ -20,18 +49,7 @@ Value KernelEmitter::exp2(Value x) {
   return mul(poly, power);
 }
 
-// 2^⌊x⌋ p(x - ⌊x⌋), the factor in the coefficients: one instruction takes the fraction, one scales by the floor that it takes itself.
-Value KernelEmitter::exp2Coarse(Value x, double factor) {
-  constexpr int64_t kDownToInteger = 0x09, kCurrentRounding = 4;  // imm8 of vreduceps: what is left behind rounding down to 0 fraction bits
-  auto intrinsic = [&](StringRef name, ValueRange operands) {
-    return LLVM::CallIntrinsicOp::create(b, Type(f32Vector()), b.getStringAttr(name), operands)->getResult(0);
-  };
-  Value all = arith::ConstantOp::create(b, b.getI16IntegerAttr(-1)), none = f32s(0), rounding = i32(kCurrentRounding);
-  Value f = intrinsic("llvm.x86.avx512.mask.reduce.ps.512", {x, i32(kDownToInteger), none, all, rounding});
-  Value poly = f32s(factor * kExp2FloorPoly.back());
-  for (double c : llvm::reverse(ArrayRef(kExp2FloorPoly).drop_back())) poly = multiplyAdd(poly, f, f32s(factor * c));
-  return intrinsic("llvm.x86.avx512.mask.scalef.ps.512", {poly, x, none, all, rounding});
-}
+Value KernelEmitter::exp2Coarse(Value x, double factor) { return exp2ByFloor(*this, x, kExp2CoarsePoly, factor, {}); }
 
 // x = 2^n m, √½ ≤ m < √2; log2 m = 2/ln2 (t + t³/3 + …), t = (m - 1)/(m + 1), |t| < 0.172: error below 4e-10 before rounding.
 Value KernelEmitter::log2(Value x) {
