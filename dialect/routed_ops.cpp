@@ -66,6 +66,40 @@ LogicalResult AffinityOp::verify() {
   return checkType(*this, "affinity_c5", "affinity", getAffinity().getType(), getImpliedTypes()[0]);
 }
 
+SmallVector<Type> LinksOp::getImpliedTypes() {
+  int64_t splats = 0, kvHeads = ShapedType::kDynamic;
+  for (int64_t level : getLevels()) splats += level;
+  for (Value factor : getFactors()) kvHeads = known(kvHeads, cast<RankedTensorType>(factor.getType()).getDimSize(0));
+  return {f32Tensor(getContext(), {kvHeads, splats, splats})};
+}
+
+LogicalResult LinksOp::verify() {
+  const ArrayRef<int64_t> levels = getLevels(), ranks = getRanks();
+  for (auto [number, level] : llvm::enumerate(levels))
+    if (level < 1) return emitOpError("links_c1: level ") << number << " has " << level << " splats, wanted at least 1";
+  if (ranks.empty() || getFrom().size() != ranks.size() || getTo().size() != ranks.size())
+    return emitOpError("links_c2: ") << getFrom().size() << " from, " << getTo().size() << " to and " << ranks.size()
+                                     << " ranks, wanted one of each per link";
+  const RankedTensorType link = cast<RankedTensorType>(getImpliedTypes()[0]);
+  unsigned factor = 0;
+  for (auto [from, to, rank] : llvm::zip_equal(getFrom(), getTo(), ranks)) {
+    const int64_t count = static_cast<int64_t>(levels.size());
+    if (from < 0 || to < 0 || from >= count || to >= count || from == to)
+      return emitOpError("links_c2: a link leads from level ") << from << " to level " << to << ", wanted two of " << count;
+    const unsigned factors = rank == 0 ? 1 : 2;
+    if (rank < 0 || factor + factors > getFactors().size())
+      return emitOpError("links_c3: has ") << getFactors().size() << " factors, wanted one for each link of rank 0 and two for the others";
+    const int64_t heads = link.getDimSize(0), inner = rank == 0 ? levels[from] : rank;
+    if (failed(checkPerSplat(*this, "links_c4", rank == 0 ? "weight" : "expand", getFactors()[factor], heads, levels[to], inner)))
+      return failure();
+    if (rank > 0 && failed(checkPerSplat(*this, "links_c4", "compress", getFactors()[factor + 1], heads, rank, levels[from])))
+      return failure();
+    factor += factors;
+  }
+  if (factor != getFactors().size()) return emitOpError("links_c3: has ") << getFactors().size() << " factors, its ranks want " << factor;
+  return checkType(*this, "links_c5", "link", getLink().getType(), link);
+}
+
 SmallVector<Type> FlowOp::getImpliedTypes() {
   const RankedTensorType affinity = getAffinity().getType(), link = getLink().getType();
   return {f32Tensor(getContext(), {known(affinity.getDimSize(0), link.getDimSize(0)), affinity.getDimSize(1),

@@ -21,6 +21,24 @@ def Hsa_AffinityOp : Hsa_StageOp<"affinity", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Hsa_LinksOp : Hsa_StageOp<"links", [Pure]> {
+  let summary = "links between levels, as one matrix of all splats";
+  let description = [{
+    link[g,s,t] = Σ over the links i that lead from the level of t to that of s: the entry of weight_i, or of expand_i · compress_i; 0 where none does
+    Link i leads from level from[i] to level to[i]. Rank 0: it has one factor, weight [Hkv,n_to,n_from]; rank r > 0: two, expand [Hkv,n_to,r] and compress [Hkv,r,n_from].
+    `levels` are the splats of each level, S together.
+    Shapes: factors as above, in the order of the links, link [Hkv,S,S].
+    Constraints: links_c1 levels have at least one splat each;  links_c2 from, to and ranks have one entry per link, one link at least, of two different levels that are there;
+    links_c3 as many factors as the ranks want;  links_c4 the shapes of the factors;  links_c5 link is [Hkv,S,S].
+    Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir
+  }];
+  let arguments = (ins Variadic<Hsa_F32Tensor3>:$factors, DenseI64ArrayAttr:$levels, DenseI64ArrayAttr:$from, DenseI64ArrayAttr:$to,
+                       DenseI64ArrayAttr:$ranks);
+  let results = (outs Hsa_F32Tensor3:$link);
+  let assemblyFormat = "$factors attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 def Hsa_FlowOp : Hsa_StageOp<"flow", [Pure]> {
   let summary = "what each token sends to each splat once splats have passed it on";
   let description = [{

@@ -29,6 +29,14 @@ LogicalResult ScheduleOp::verify() {
   const bool names = getSplatNames() && getSplatNames()->size() == 3;
   if (routed != getLevelWeights().has_value() || routed != names || routed != getVarianceDim().has_value())
     return emitOpError("schedule_c2: splat_levels, level_weights, splat_names (three) and variance_dim come together, some are missing");
+  if (getGateNames() && getGateNames()->size() != 2)
+    return emitOpError("schedule_c3: gate_names are ") << getGateNames()->size() << ", wanted weight and bias";
+  const size_t links = getLinkRanks() ? getLinkRanks()->size() : 0;
+  size_t factors = 0;
+  for (int64_t rank : getLinkRanks().value_or(ArrayRef<int64_t>())) factors += rank == 0 ? 1 : 2;
+  if (getLinkFrom().value_or(ArrayRef<int64_t>()).size() != links || getLinkTo().value_or(ArrayRef<int64_t>()).size() != links ||
+      (getLinkNames() ? getLinkNames()->size() : 0) != factors)
+    return emitOpError("schedule_c4: ") << links << " link_ranks want as many link_from and link_to and " << factors << " link_names";
   return success();
 }
 

@@ -158,6 +158,32 @@ def Hsa_TileExtendStateOp : Hsa_TileOp<"extend_state", 2, 3> {
   let description = "ins sent [S,64], panel_v [4,16,Dv]; outs state_max, state_sum, state_acc. Source: docs/spec.md, Routed.";
 }
 
+// ---- flow and gates of scheme routed: T tiles of 64 x 64 links, log2 F, those of one row of tiles behind each other
+def Hsa_TileFlowStateOp : Hsa_TileOp<"flow_state", 5, 4> {
+  let summary = "what splats have once they have passed on what they were sent";
+  let description = "ins flow_tiles [T,64,64], flow_index [T,2]: row and column of each tile, own_max, own_sum, own_acc: the state as it was sent; outs state_max, state_sum, state_acc, scores (scratch). Source: docs/spec.md, Routed.";
+}
+def Hsa_TileBeginFlowChunkOp : Hsa_TileOp<"begin_flow_chunk", 4, 4> {
+  let summary = "hsa.tile_begin_chunk before flow: what the tokens of a causal chunk send by themselves";
+  let description = "ins panel_k [4,D,16], token_bias [4,16], splat_scale, splat_shift; outs own_max [S] raised to the first token, own_sent [S,64] = 2^(log2 φ - own_max), 0 behind the chunk, chunk_tokens [1], excess [64] (scratch). Source: docs/spec.md, Routed.";
+}
+def Hsa_TileFlowChunkOp : Hsa_TileOp<"flow_chunk", 3, 6> {
+  let summary = "what the tokens of a chunk send once splats have passed it on; own_max follows";
+  let description = "ins flow_tiles, flow_index, own_sent [S,64]; outs own_max, state_max, state_sum, state_acc: max raised to log2 F + own_max, sent [S,64] = 2^(log2 ψ - max), scores (scratch). Source: docs/spec.md, Routed.";
+}
+def Hsa_TileGateOp : Hsa_TileOp<"gate", 3, 1> {
+  let summary = "log2 weight of each level as each query sees it, relative to its greatest";
+  let description = "ins query [TQ,D], gate_weight [D,16], gate_bias [16]: times log2 e, -1e35 where there is no level; outs gate [TQ,16], at least -1e28. Source: docs/spec.md, Routed.";
+}
+def Hsa_TileReceiveGatedOp : Hsa_TileOp<"receive_gated", 8, 4> {
+  let summary = "hsa.tile_receive with a gate";
+  let description = "ins as hsa.tile_receive, then gate [TQ,16], level_panel [S/16,16,16]: 1 where a splat is of a level; outs as hsa.tile_receive. Source: docs/spec.md, Routed.";
+}
+def Hsa_TileReceiveChunkGatedOp : Hsa_TileOp<"receive_chunk_gated", 10, 5> {
+  let summary = "hsa.tile_receive_chunk with a gate";
+  let description = "ins as hsa.tile_receive_chunk, then gate [TQ,16], level_panel [S/16,16,16]; outs as hsa.tile_receive_chunk. Source: docs/spec.md, Routed.";
+}
+
 // ---- what a plan runs
 def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, IsolatedFromAbove]> {
   let summary = "the stages of one attention, in order, with everything that specialises their code";
@@ -166,7 +192,9 @@ def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, Isol
     `query_tokens` and `key_tokens` are N and M where the graph fixes them, for the run to compare with. `precision` is the element type of
     the products of exact attention where hsa-quantize has narrowed them. Of the scheme routed, `splat_levels` are the splats of each level, `level_weights`
     their weights, `splat_names` the tensors center, variance and amplitude ("" for none), and `variance_dim` is 1 (isotropic) or D; scale and config then mean nothing.
-    Constraints: schedule_c1 kv_heads divides query_heads;  schedule_c2 splat_levels, level_weights, splat_names (three) and variance_dim come together.
+    `gate_names` are the tensors of the gate, weight and bias; `link_names` the factors of the links as in hsa.links, `link_from`, `link_to` and `link_ranks` what it says of them.
+    Constraints: schedule_c1 kv_heads divides query_heads;  schedule_c2 splat_levels, level_weights, splat_names (three) and variance_dim come together;
+    schedule_c3 gate_names are two;  schedule_c4 link_names, link_from, link_to and link_ranks come together, one name for a rank of 0 and two for another.
     Example: tests/passes/tile.mlir
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$query_name, StrAttr:$key_name, StrAttr:$value_name, StrAttr:$output_name,
@@ -174,7 +202,9 @@ def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, Isol
                        Hsa_MaskAttr:$mask, Hsa_ConfigAttr:$config, OptionalAttr<I64Attr>:$query_tokens, OptionalAttr<I64Attr>:$key_tokens,
                        OptionalAttr<TypeAttr>:$precision, OptionalAttr<DenseI64ArrayAttr>:$splat_levels,
                        OptionalAttr<DenseF64ArrayAttr>:$level_weights, OptionalAttr<StrArrayAttr>:$splat_names,
-                       OptionalAttr<I64Attr>:$variance_dim);
+                       OptionalAttr<I64Attr>:$variance_dim, OptionalAttr<StrArrayAttr>:$gate_names, OptionalAttr<StrArrayAttr>:$link_names,
+                       OptionalAttr<DenseI64ArrayAttr>:$link_from, OptionalAttr<DenseI64ArrayAttr>:$link_to,
+                       OptionalAttr<DenseI64ArrayAttr>:$link_ranks);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasVerifier = 1;

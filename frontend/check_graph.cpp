@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "frontend/check_flow.h"
 #include "frontend/check_routed.h"
 #include "frontend/spelling.h"
 
@@ -222,7 +223,14 @@ absl::Status CheckRouted(const Graph& graph, const Routed& routed) {
       return Refuse("graph_c9", role, " of the attention is ", Quoted(name), ", which it reads already; wanted different tensors");
     parameters.push_back(*input);
   }
-  return CheckSplatParameters(routed, *key, parameters);
+  if (absl::Status splats = CheckSplatParameters(routed, *key, parameters); !splats.ok()) return splats;
+  for (const auto& [role, name] : FlowTensors(routed)) {
+    absl::StatusOr<const Tensor*> input = FindInput(graph, role, name);
+    if (!input.ok()) return input.status();
+    if (!names.insert(name).second)
+      return Refuse("graph_c9", role, " of the attention is ", Quoted(name), ", which it reads already; wanted different tensors");
+  }
+  return CheckFlow(graph, routed, *key);
 }
 
 absl::Status CheckAttention(const Graph& graph, const Attention& attention) {
@@ -258,6 +266,7 @@ struct NamedNode {
     if (node.has_routed()) {
       routed = &node.routed();
       reads = {routed->query(), routed->key(), routed->value(), routed->center(), routed->variance(), routed->amplitude()};
+      for (const auto& [role, name] : FlowTensors(*routed)) reads.insert(name);
       made = {routed->output()};
       return;
     }

@@ -1,6 +1,7 @@
 #include "frontend/import_graph.h"
 
 #include <map>
+#include <numeric>
 #include <string>
 
 #include "dialect/hsa_ops.h"
@@ -83,6 +84,38 @@ void importAttention(ImplicitLocOpBuilder& b, const Graph& graph) {
   func::ReturnOp::create(b, op->getResults());
 }
 
+// Rows of the tensors of links and gate, which the levels tell.
+void setFlowTokens(Graph& graph, const Routed& routed) {
+  std::map<std::string, uint64_t> rows;
+  for (const Routed::Link& link : routed.links()) {
+    const uint64_t to = routed.levels(static_cast<int>(link.to())).splats();
+    rows[link.weight()] = rows[link.expand()] = to;
+    for (const Tensor& input : graph.inputs())
+      if (link.has_expand() && input.name() == link.expand()) rows[link.compress()] = input.dim();
+  }
+  rows[routed.gate_weight()] = rows[routed.gate_bias()] = static_cast<uint64_t>(routed.levels_size());
+  for (Tensor& input : *graph.mutable_inputs())
+    if (auto found = rows.find(input.name()); found != rows.end()) input.set_tokens(found->second);
+}
+
+Value importLinks(ImplicitLocOpBuilder& b, const Routed& routed, ArrayRef<int64_t> levels, std::map<std::string, Value>& values) {
+  SmallVector<Value> factors;
+  SmallVector<int64_t> from, to, ranks;
+  for (const Routed::Link& link : routed.links()) {
+    from.push_back(link.from()), to.push_back(link.to()), ranks.push_back(0);
+    if (link.has_weight()) {
+      factors.push_back(values[link.weight()]);
+      continue;
+    }
+    factors.append({values[link.expand()], values[link.compress()]});
+    ranks.back() = cast<RankedTensorType>(factors[factors.size() - 2].getType()).getDimSize(2);
+  }
+  const int64_t splats = std::accumulate(levels.begin(), levels.end(), int64_t{0});
+  const int64_t heads = cast<RankedTensorType>(factors.front().getType()).getDimSize(0);
+  return ir::LinksOp::create(b, RankedTensorType::get({heads, splats, splats}, b.getF32Type()), factors, b.getDenseI64ArrayAttr(levels),
+                             b.getDenseI64ArrayAttr(from), b.getDenseI64ArrayAttr(to), b.getDenseI64ArrayAttr(ranks));
+}
+
 void importRouted(ImplicitLocOpBuilder& b, Graph graph) {
   const Routed& routed = graph.nodes(0).routed();
   SmallVector<int64_t> levels;
@@ -95,15 +128,19 @@ void importRouted(ImplicitLocOpBuilder& b, Graph graph) {
   for (Tensor& input : *graph.mutable_inputs())  // their tokens are splats, whose number is known
     if (input.name() == routed.center() || input.name() == routed.variance() || input.name() == routed.amplitude())
       input.set_tokens(splats);
+  setFlowTokens(graph, routed);
   const Shapes shapes(b, graph, routed);
   func::FuncOp function = createFunction(b, graph, {shapes.output}, {routed.output()});
   b.setInsertionPointToEnd(function.addEntryBlock());
   std::map<std::string, Value> values = argumentsOf(function, graph);
   const Value amplitude = routed.has_amplitude() ? values[routed.amplitude()] : Value();
+  const Value link = routed.links().empty() ? Value() : importLinks(b, routed, levels, values);
+  const Value gateWeight = routed.has_gate_weight() ? values[routed.gate_weight()] : Value();
+  const Value gateBias = routed.has_gate_bias() ? values[routed.gate_bias()] : Value();
   auto op = ir::RoutedAttentionOp::create(b, shapes.output, values[routed.query()], values[routed.key()], values[routed.value()],
-                                          values[routed.center()], values[routed.variance()], amplitude, /*link=*/Value(),
-                                          /*gate_weight=*/Value(), /*gate_bias=*/Value(), b.getDenseI64ArrayAttr(levels),
-                                          b.getDenseF64ArrayAttr(weights), routed.causal() ? b.getUnitAttr() : UnitAttr());
+                                          values[routed.center()], values[routed.variance()], amplitude, link, gateWeight, gateBias,
+                                          b.getDenseI64ArrayAttr(levels), b.getDenseF64ArrayAttr(weights),
+                                          routed.causal() ? b.getUnitAttr() : UnitAttr());
   func::ReturnOp::create(b, op->getResults());
 }
 

@@ -10,6 +10,8 @@ inline constexpr double kSendsNothing = -1e35;  // bias of a token that sends no
 inline constexpr double kNoSplat = -1e38;       // weight of the splats that fill up a tile
 inline constexpr double kMostExcess =
     80;  // by which a token of a causal chunk may exceed the running maximum: 2^80 · 64 tokens · 2^8 is finite
-inline constexpr int kSplatTile = 64;  // splats that are computed together; their number is rounded up to it
+inline constexpr double kNoLink = -1e33;  // log2 of a link that is not there: below kNothingSent
+inline constexpr int kMostLevels = 16;    // levels of a graph: entries of a gate
+inline constexpr int kSplatTile = 64;     // splats that are computed together; their number is rounded up to it
 
 }  // namespace hsa

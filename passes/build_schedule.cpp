@@ -61,7 +61,9 @@ void buildStages(ScheduleOp schedule) {
   OpBuilder functions(schedule), stages(context);
   functions.setInsertionPointAfter(schedule);
   stages.setInsertionPointToStart(&schedule.getBody().emplaceBlock());
-  for (const StageSpec& stage : schedule.getSplatLevels() ? routedStages(schedule.getMask().getCausal()) : softmaxStages()) {
+  const std::vector<StageSpec> routed = routedStages(
+      {.causal = schedule.getMask().getCausal(), .flow = schedule.getLinkRanks().has_value(), .gate = bool(schedule.getGateNames())});
+  for (const StageSpec& stage : schedule.getSplatLevels() ? ArrayRef(routed) : softmaxStages()) {
     if (!stage.features.empty() && !schedule.getPrecision()) continue;  // arithmetic in f32 needs no processor of its own
     SmallVector<const Term*> ins, outs;
     for (std::string_view name : stage.ins) ins.push_back(termOf(name));

@@ -56,6 +56,12 @@ Emitter emitterOf(Operation& op) {
       {"hsa.tile_begin_chunk", emitBeginChunk},
       {"hsa.tile_receive_chunk", emitReceiveChunk},
       {"hsa.tile_extend_state", emitExtendState},
+      {"hsa.tile_flow_state", emitFlowState},
+      {"hsa.tile_begin_flow_chunk", emitBeginFlowChunk},
+      {"hsa.tile_flow_chunk", emitFlowChunk},
+      {"hsa.tile_gate", emitGate},
+      {"hsa.tile_receive_gated", emitReceive},
+      {"hsa.tile_receive_chunk_gated", emitReceiveChunk},
   };
   return emitters.lookup(op.getName().getStringRef());
 }

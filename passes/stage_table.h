@@ -37,6 +37,9 @@ std::vector<Term> vocabulary(const KernelParams& params);
 
 // Stages in order of execution inside their space.
 llvm::ArrayRef<StageSpec> softmaxStages();
-llvm::ArrayRef<StageSpec> routedStages(bool causal);
+struct RoutedKind {
+  bool causal, flow, gate;
+};
+std::vector<StageSpec> routedStages(const RoutedKind& kind);
 
 }  // namespace hsa::ir

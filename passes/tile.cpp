@@ -51,12 +51,12 @@ LogicalResult tileAttention(func::FuncOp function, AttendFusedOp attend, TypeAtt
                       config.getBands(), config.getTolerance(), config.getConfidence(), config.getQueryOrder());
   auto i64 = [&](int64_t v) { return b.getI64IntegerAttr(v); };
   auto fixed = [&](int64_t tokens) { return ShapedType::isDynamic(tokens) ? IntegerAttr() : i64(tokens); };
-  auto schedule =
-      ScheduleOp::create(b, function.getLoc(), b.getStringAttr(function.getName()), tensorName(function, attend.getQuery(), "q"),
-                         tensorName(function, attend.getKey(), "k"), tensorName(function, attend.getValue(), "v"), outputName(function),
-                         i64(dims[0]), i64(dims[1]), i64(dims[2]), i64(dims[3]), attend.getScaleAttr(), attend.getMask(), withTheta,
-                         fixed(query.getDimSize(1)), fixed(known(key.getDimSize(1), value.getDimSize(1))), precision, DenseI64ArrayAttr(),
-                         DenseF64ArrayAttr(), ArrayAttr(), IntegerAttr());
+  auto schedule = ScheduleOp::create(
+      b, function.getLoc(), b.getStringAttr(function.getName()), tensorName(function, attend.getQuery(), "q"),
+      tensorName(function, attend.getKey(), "k"), tensorName(function, attend.getValue(), "v"), outputName(function), i64(dims[0]),
+      i64(dims[1]), i64(dims[2]), i64(dims[3]), attend.getScaleAttr(), attend.getMask(), withTheta, fixed(query.getDimSize(1)),
+      fixed(known(key.getDimSize(1), value.getDimSize(1))), precision, DenseI64ArrayAttr(), DenseF64ArrayAttr(), ArrayAttr(), IntegerAttr(),
+      ArrayAttr(), ArrayAttr(), DenseI64ArrayAttr(), DenseI64ArrayAttr(), DenseI64ArrayAttr());
   function.erase();
   buildStages(schedule);
   return success();

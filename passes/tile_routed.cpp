@@ -13,6 +13,7 @@ namespace {
 struct Routed {
   Operation* receive = nullptr;
   AffinityOp received = {}, sent = {};
+  LinksOp links = {};
   Value value = {}, amplitude = {}, gate = {};
   DenseI64ArrayAttr levels = {};
   DenseF64ArrayAttr weights = {};
@@ -35,9 +36,13 @@ FailureOr<Routed> routedOf(Operation* op) {
     routed.levels = prefix.getLevelsAttr(), routed.weights = prefix.getWeightsAttr();
     routed.causal = true;
   }
-  if (routed.gate || sent.getDefiningOp<FlowOp>())
-    return op->emitOpError("comes with ") << (routed.gate ? "hsa.gate" : "hsa.flow")
-                                          << ", which this version interprets and does not compile; leave it out";
+  if (auto flow = sent.getDefiningOp<FlowOp>()) {
+    routed.links = flow.getLink().getDefiningOp<LinksOp>();
+    if (!routed.links) return op->emitOpError("has an hsa.flow whose link is not made by hsa.links; a plan reads the weight of each link");
+    sent = flow.getAffinity();
+  }
+  if (routed.gate && !routed.gate.getDefiningOp<GateOp>())
+    return op->emitOpError("has a gate that no hsa.gate of this function makes; a plan reads its weight and bias");
   routed.received = received.getDefiningOp<AffinityOp>(), routed.sent = sent.getDefiningOp<AffinityOp>();
   if (!routed.received || !routed.sent || routed.received.getCenter() != routed.sent.getCenter() ||
       routed.received.getVariance() != routed.sent.getVariance())
@@ -63,12 +68,22 @@ LogicalResult tileRouted(func::FuncOp function, Operation* receive, TensorNamer 
   const std::string center = nameOf(routed.received.getCenter(), "center"), spread = nameOf(routed.received.getVariance(), "variance"),
                     amplitude = routed.amplitude ? nameOf(routed.amplitude, "amplitude") : "";
   auto name = [&](Value tensor, StringRef otherwise) { return b.getStringAttr(nameOf(tensor, otherwise)); };
+  auto names = [&](ValueRange tensors) {
+    SmallVector<Attribute> all;
+    for (Value tensor : tensors) all.push_back(name(tensor, "link"));
+    return b.getArrayAttr(all);
+  };
+  auto gate = routed.gate ? routed.gate.getDefiningOp<GateOp>() : GateOp();
+  LinksOp links = routed.links;
   auto schedule = ScheduleOp::create(
       b, function.getLoc(), b.getStringAttr(function.getName()), name(routed.received.getTokens(), "q"), name(routed.sent.getTokens(), "k"),
       name(routed.value, "v"), name(receive->getResult(0), "o"), i64(dims[0]), i64(dims[1]), i64(dims[2]), i64(dims[3]),
       b.getF64FloatAttr(1), MaskAttr::get(b.getContext(), routed.causal, /*slidingWindow=*/0, /*sinkTokens=*/0),
       ConfigAttr::getDefault(b.getContext()), fixed(query.getDimSize(1)), fixed(known(key.getDimSize(1), value.getDimSize(1))), TypeAttr(),
-      routed.levels, routed.weights, b.getStrArrayAttr({center, spread, amplitude}), i64(dims[4]));
+      routed.levels, routed.weights, b.getStrArrayAttr({center, spread, amplitude}), i64(dims[4]),
+      gate ? names({gate.getWeight(), gate.getBias()}) : ArrayAttr(), links ? names(links.getFactors()) : ArrayAttr(),
+      links ? links.getFromAttr() : DenseI64ArrayAttr(), links ? links.getToAttr() : DenseI64ArrayAttr(),
+      links ? links.getRanksAttr() : DenseI64ArrayAttr());
   function.erase();
   buildStages(schedule);
   return success();

@@ -82,6 +82,15 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "receive_mass",  // z 2^-max
     "sent",          // 2^(log2 ψ - max) of the tokens of a chunk
     "chunk_tokens",  // how many there are
+    "flow_tiles",    // log2 (1 + links) in tiles of 64 × 64 splats
+    "flow_index",    // row and column of each tile
+    "own_max",       // as state_max, state_sum, state_acc and sent, of what splats were sent before they pass it on
+    "own_sum",
+    "own_acc",
+    "own_sent",
+    "gate_weight",  // log2 e W_g, level beside level
+    "gate_bias",    // log2 e b_g
+    "level_panel",  // 1 where a splat is of a level
 
     // Results of a tile
     "o_rows",   // output rows in f32

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <string_view>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -15,18 +16,34 @@ using Names = std::initializer_list<std::string_view>;
 constexpr Names kBoth = {"widen_rows", "pack_panels", "load_query", "finish", "store_rows"};
 constexpr Names kSoftmax = {"gram",          "metric_rows", "principal_axis", "pack_leaves", "add_rows", "leaf_moments", "merge_moments",
                             "attend_panels", "query_bands", "start_mass",     "root_mass",   "log_mass", "score_level",  "attend_leaves"};
-constexpr Names kRouted = {"send", "settle_state", "receive"};
-constexpr Names kRoutedCausal = {"send", "settle_state", "begin_chunk", "receive_chunk", "extend_state"};
+
+std::vector<std::string_view> RoutedStages(const format::Graph& graph) {
+  const bool causal = graph.mask().causal(), flow = !graph.routed().links().empty();
+  std::vector<std::string_view> names = {"send", "settle_state", ReceiveStage(graph)};
+  if (!graph.routed().gate_weight().empty()) names.push_back("gate");
+  if (flow) names.push_back("flow_state");
+  if (causal) names.push_back("extend_state");
+  if (causal && flow) names.push_back("flow_chunk");
+  if (causal) names.push_back(flow ? "begin_flow_chunk" : "begin_chunk");
+  return names;
+}
 
 }  // namespace
 
+std::string_view ReceiveStage(const format::Graph& graph) {
+  const bool gated = !graph.routed().gate_weight().empty();
+  if (graph.mask().causal()) return gated ? "receive_chunk_gated" : "receive_chunk";
+  return gated ? "receive_gated" : "receive";
+}
+
 absl::Status CheckRequiredStages(const format::PlanHeader& header) {
   const format::Graph& graph = header.graph();
-  for (const Names& names : {kBoth, !graph.has_routed() ? kSoftmax : graph.mask().causal() ? kRoutedCausal : kRouted})
-    for (std::string_view name : names)
-      if (std::ranges::none_of(header.stages(), [&](const format::Stage& stage) { return stage.name() == name; }))
-        return absl::FailedPreconditionError(absl::StrCat("the plan, written by ", header.producer(), ", has no stage '", std::string(name),
-                                                          "', which this version calls; compile the graph again"));
+  std::vector<std::string_view> wanted = graph.has_routed() ? RoutedStages(graph) : std::vector<std::string_view>(kSoftmax);
+  wanted.insert(wanted.begin(), kBoth);
+  for (std::string_view name : wanted)
+    if (std::ranges::none_of(header.stages(), [&](const format::Stage& stage) { return stage.name() == name; }))
+      return absl::FailedPreconditionError(absl::StrCat("the plan, written by ", header.producer(), ", has no stage '", std::string(name),
+                                                        "', which this version calls; compile the graph again"));
   return absl::OkStatus();
 }
 

@@ -24,6 +24,17 @@ void RoutedState::Bind(Worker& worker) const {
   worker.Bind("state_acc", acc_.data(), {splats_, value_dim_});
 }
 
+void RoutedState::PassOn(Worker& worker, const Program::Stage& flow, const FlowTables& tables) {
+  const RoutedState own = *this;
+  worker.Bind("own_max", own.max_.data(), {splats_});
+  worker.Bind("own_sum", own.sum_.data(), {splats_, kSumLanes});
+  worker.Bind("own_acc", own.acc_.data(), {splats_, value_dim_});
+  tables.Bind(worker);
+  Bind(worker);
+  worker.Call(flow);
+  own_max_ = own.max_;
+}
+
 void RoutedState::Settle(Worker& worker, const Program::Stage& settle, const RoutedTables& tables) {
   Bind(worker);
   BindSettled(worker);

@@ -18,8 +18,13 @@ class RoutedState {
 
   void Merge(RoutedState& other) { MergePartials(rows(), other.rows()); }
 
+  // What splats have once they have passed on what they were sent (docs/spec.md, "Flow"), computed by `flow`.
+  void PassOn(Worker& worker, const Program::Stage& flow, const FlowTables& tables);
+
   // The ports state_max, state_sum and state_acc.
   void Bind(Worker& worker) const;
+  // The port own_max: a running maximum of what splats were sent before they passed it on. Of a state that has done so.
+  void BindOwn(Worker& worker) const { worker.Bind("own_max", own_max_.data(), {splats_}); }
   // What receivers need of the state as it is: computed by `settle`, bound to receive_bias and receive_mass.
   void Settle(Worker& worker, const Program::Stage& settle, const RoutedTables& tables);
   void BindSettled(Worker& worker) const;
@@ -31,6 +36,7 @@ class RoutedState {
 
   int64_t splats_, value_dim_;
   std::vector<float> max_, bias_, mass_;            // [splats]
+  std::vector<float> own_max_;                      // [splats] once the state has passed on, else empty
   std::vector<float, HugePages<float>> sum_, acc_;  // [splats, 16], [splats, value_dim]
 };
 

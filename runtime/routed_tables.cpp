@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "kernels/affinity.h"
 #include "kernels/tile_shape.h"
+#include "runtime/splat_parameter.h"
 
 namespace hsa {
 namespace {
@@ -23,26 +24,8 @@ int LevelOf(const format::Routed& routed, int64_t splat) {
   return level;
 }
 
-absl::Status CheckParameter(const std::string& name, const TensorView& tensor, int64_t heads, int64_t splats, int64_t dim) {
-  if (tensor.data == nullptr)
-    return absl::InvalidArgumentError(
-        absl::StrCat("the plan reads the splats' tensor '", name, "', which is not given; give it beside the keys"));
-  if (tensor.dtype != DType::kF32)
-    return absl::InvalidArgumentError(
-        absl::StrCat("tensor '", name, "' is ", std::string(DTypeName(tensor.dtype)), ", parameters of splats are f32; convert it"));
-  if (tensor.shape != std::array{heads, splats, dim})
-    return absl::InvalidArgumentError(absl::StrCat("tensor '", name, "' is [", tensor.shape[0], ", ", tensor.shape[1], ", ",
-                                                   tensor.shape[2], "], the plan wants [", heads, ", ", splats, ", ", dim,
-                                                   "]; give a matching file or compile the graph again"));
-  return absl::OkStatus();
-}
-
 // Far beyond what an exponential of f32 tells apart, and far from where sums of logarithms lose their digits.
 constexpr double kMostLogAmplitude = 1e4;
-
-float Entry(const TensorView& tensor, int64_t head, int64_t splat, int64_t d) {
-  return reinterpret_cast<const float*>(tensor.Row(head, splat))[d];
-}
 
 // Fills the tables of one kv_head, splat by splat.
 class TableBuilder {
@@ -65,12 +48,13 @@ class TableBuilder {
 
  private:
   absl::Status Add(int64_t s) {
-    const double log_amplitude = tensors_.amplitude.data == nullptr ? 0 : Entry(tensors_.amplitude, head_, s, 0);
+    const double log_amplitude = tensors_.amplitude.data == nullptr ? 0 : EntryOf(tensors_.amplitude, head_, s, 0);
     if (!(std::abs(log_amplitude) <= kMostLogAmplitude))
       return Refuse(routed_.amplitude(), s, "has the log-amplitude", log_amplitude, "a number between -10000 and 10000");
     tables_.weight[s] = static_cast<float>(std::log2(routed_.levels(LevelOf(routed_, s)).weight()) + log_amplitude * std::numbers::log2e);
     for (int64_t d = 0; d < graph_.head_dim(); ++d) {
-      const double center = Entry(tensors_.center, head_, s, d), variance = Entry(tensors_.variance, head_, s, routed_.isotropic() ? 0 : d);
+      const double center = EntryOf(tensors_.center, head_, s, d),
+                   variance = EntryOf(tensors_.variance, head_, s, routed_.isotropic() ? 0 : d);
       if (!std::isfinite(center)) return Refuse(routed_.center(), s, "has the coordinate", center, "a finite number");
       if (!std::isfinite(variance) || variance <= 0)
         return Refuse(routed_.variance(), s, "has the variance", variance, "a finite number > 0: a covariance is positive definite");
@@ -106,19 +90,25 @@ void RoutedTables::BindPanels(Worker& worker) const {
   worker.Bind("panel_scale", panel_scale.data(), {splats / kPanelKeys, depth, kPanelKeys});
   worker.Bind("panel_shift", panel_shift.data(), {splats / kPanelKeys, depth, kPanelKeys});
   worker.Bind("splat_weight", weight.data(), {splats});
+  gate.Bind(worker);
 }
 
 absl::StatusOr<std::vector<RoutedTables>> BuildRoutedTables(const format::Graph& graph, const SplatTensors& splats) {
   const format::Routed& routed = graph.routed();
   const int64_t heads = graph.kv_heads(), count = SplatsOf(routed), dim = graph.head_dim();
-  absl::Status status = CheckParameter(routed.center(), splats.center, heads, count, dim);
-  if (status.ok()) status = CheckParameter(routed.variance(), splats.variance, heads, count, routed.isotropic() ? 1 : dim);
-  if (status.ok() && !routed.amplitude().empty()) status = CheckParameter(routed.amplitude(), splats.amplitude, heads, count, 1);
+  absl::Status status = CheckSplatParameter(routed.center(), splats.center, heads, count, dim);
+  if (status.ok()) status = CheckSplatParameter(routed.variance(), splats.variance, heads, count, routed.isotropic() ? 1 : dim);
+  if (status.ok() && !routed.amplitude().empty()) status = CheckSplatParameter(routed.amplitude(), splats.amplitude, heads, count, 1);
   if (!status.ok()) return status;
   std::vector<RoutedTables> tables;
   for (int64_t head = 0; head < heads; ++head) {
     absl::StatusOr<RoutedTables> built = TableBuilder(graph, splats, head).Build();
     if (!built.ok()) return built.status();
+    absl::StatusOr<FlowTables> flow = BuildFlowTables(routed, splats.links, heads, head);
+    if (!flow.ok()) return flow.status();
+    absl::StatusOr<GateTables> gate = BuildGateTables(graph, splats, head);
+    if (!gate.ok()) return gate.status();
+    built->flow = *std::move(flow), built->gate = *std::move(gate);
     tables.push_back(*std::move(built));
   }
   return tables;

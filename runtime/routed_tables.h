@@ -6,7 +6,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "runtime/flow_tables.h"
 #include "runtime/format/plan.pb.h"
+#include "runtime/gate_tables.h"
 #include "runtime/huge_pages.h"
 #include "runtime/run.h"
 #include "runtime/worker.h"
@@ -20,6 +22,8 @@ struct RoutedTables {
   std::vector<float, HugePages<float>> scale, shift;              // [splats, depth]
   std::vector<float, HugePages<float>> panel_scale, panel_shift;  // [splats / 16, depth, 16]
   std::vector<float> weight;                                      // [splats]: log2(w a)
+  FlowTables flow;
+  GateTables gate;
 
   void BindRows(Worker& worker) const;
   void BindPanels(Worker& worker) const;
@@ -27,7 +31,7 @@ struct RoutedTables {
 
 // One of each kv_head.
 // INVALID_ARGUMENT  a tensor that is missing, not f32 or of another shape than the plan wants; a center or amplitude that is not finite, a variance that is
-//                   not finite and > 0, a splat too narrow for its center: names tensor, kv_head, splat and level
+//                   not finite and > 0, a splat too narrow for its center: names tensor, kv_head, splat and level; as BuildFlowTables and BuildGateTables
 absl::StatusOr<std::vector<RoutedTables>> BuildRoutedTables(const format::Graph& graph, const SplatTensors& splats);
 
 }  // namespace hsa

@@ -59,9 +59,11 @@ struct RunOptions {
   Trace* trace = nullptr;
 };
 
-// Parameters of a plan of scheme routed (runtime/format/plan.proto, Routed): center, variance and, when the plan names one, amplitude; f32.
+// Parameters of a plan of scheme routed (runtime/format/plan.proto, Routed): center, variance and, when the plan names them, the others; f32.
 struct SplatTensors {
   TensorView center = {}, variance = {}, amplitude = {};
+  TensorView gate_weight = {}, gate_bias = {};
+  std::vector<TensorView> links = {};  // of each link in order: weight, or expand and compress
 };
 
 struct Inputs {
@@ -81,7 +83,7 @@ struct Outputs {
 
 // INVALID_ARGUMENT   shapes or types that disagree with the plan: names the tensor, what it is and what the plan wants; `error` of a run that audits
 //                    nothing to scale it by (kTheta)
-//                    of scheme routed: a variance, center or amplitude that is none: names the tensor, the splat and its level; a mode but kExact
+//                    of scheme routed: a parameter that is none: names the tensor, the splat and its level; a mode but kExact
 // RESOURCE_EXHAUSTED the memory budget is too small: names the least that works
 // CANCELLED          progress() returned false
 absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outputs& outputs, const RunOptions& options);

@@ -12,6 +12,7 @@
 #include "kernels/tile_shape.h"
 #include "oneapi/tbb/parallel_for.h"
 #include "oneapi/tbb/parallel_pipeline.h"
+#include "runtime/required_stages.h"
 #include "runtime/routed_state.h"
 #include "runtime/routed_tables.h"
 #include "runtime/run_state.h"
@@ -34,8 +35,11 @@ class RoutedRun {
         io_(job.program, g_, job.inputs, job.outputs),
         send_(job.program.Find("send")),
         settle_(job.program.Find("settle_state")),
-        receive_(job.program.Find(g_.causal ? "receive_chunk" : "receive")),
-        begin_(job.program.Find("begin_chunk")),
+        receive_(job.program.Find(ReceiveStage(job.plan.graph()))),
+        begin_(job.program.Find(HasFlow() ? "begin_flow_chunk" : "begin_chunk")),
+        flow_state_(job.program.Find("flow_state")),
+        flow_chunk_(job.program.Find("flow_chunk")),
+        gate_(job.program.Find("gate")),
         extend_(job.program.Find("extend_state")),
         progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {}
 
@@ -58,6 +62,11 @@ class RoutedRun {
 
  private:
   static int64_t PartsOf(const Geometry& g) { return std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts); }
+  bool HasFlow() const { return !tables_[0].flow.empty(); }
+  bool HasGate() const { return !tables_[0].gate.empty(); }
+  void PassOn(int64_t kv_head, RoutedState& state) {
+    if (HasFlow()) state.PassOn(workers_.local(), flow_state_, tables_[kv_head].flow);
+  }
   RoutedState EmptyState() const { return RoutedState(tables_[0].splats, g_.padded_value_dim); }
 
   // Every state first: of parts of a kv_head side by side, merged in order.
@@ -71,6 +80,7 @@ class RoutedRun {
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
       RoutedState& state = states[kv_head * parts];
       for (int64_t part = 1; part < parts; ++part) state.Merge(states[kv_head * parts + part]);
+      PassOn(kv_head, state);
       state.Settle(workers_.local(), settle_, tables_[kv_head]);
     }
     const int64_t tiles = (g_.queries + g_.tile - 1) / g_.tile;
@@ -89,6 +99,7 @@ class RoutedRun {
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads, [&](int64_t kv_head) {
       RoutedState state = EmptyState();
       Send(kv_head, 0, g_.first_position(), state);
+      PassOn(kv_head, state);
       g_.kv_heads < job_.threads ? RunPipeline(kv_head, state) : RunChunks(kv_head, state);
     });
   }
@@ -134,12 +145,13 @@ class RoutedRun {
         : kv_head(head),
           panels(run.job_.program, run.g_, run.job_.inputs),
           sent(run.tables_[head].splats * kBatchKeys),
+          own_sent(run.HasFlow() ? sent.size() : 0),
           before(run.EmptyState()) {}
 
     int64_t kv_head, first = 0, count = 0;
     TokenPanels panels;
-    std::vector<float, HugePages<float>> sent;
-    RoutedState before;  // where the chunk is received beside the state going on
+    std::vector<float, HugePages<float>> sent, own_sent;  // own: before flow
+    RoutedState before;                                   // where the chunk is received beside the state going on
   };
 
   // Chunks that are not under way. Thread-safe.
@@ -177,7 +189,13 @@ class RoutedRun {
     state.Bind(worker);
     worker.Bind("sent", chunk.sent.data(), {tables.splats, kBatchKeys});
     worker.Bind("chunk_tokens", chunk_tokens.data(), {1});
+    if (HasFlow()) {
+      state.BindOwn(worker);
+      worker.Bind("own_sent", chunk.own_sent.data(), {tables.splats, kBatchKeys});
+      tables.flow.Bind(worker);
+    }
     worker.Call(begin_);
+    if (HasFlow()) worker.Call(flow_chunk_);
     chunk.first = first, chunk.count = std::clamp<int64_t>(chunk_tokens[0], 1, most);
     bad_tokens_ += chunk.panels.Bad(chunk.count);  // the rest is read again
     state.Settle(worker, settle_, tables);
@@ -223,6 +241,7 @@ class RoutedRun {
   void Receive(Worker& worker, const Tile& tile) {
     const TraceScope scope(job_.options.trace, "receive", "tokens");
     io_.Load(worker, tile);
+    if (HasGate()) worker.Call(gate_);
     worker.Call(receive_);
     io_.Store(worker, tile);
     progress_.Advance(static_cast<double>(tile.count));
@@ -232,7 +251,7 @@ class RoutedRun {
   const Geometry& g_;
   const std::vector<RoutedTables> tables_;
   TileIo io_;
-  Program::Stage send_, settle_, receive_, begin_, extend_;
+  Program::Stage send_, settle_, receive_, begin_, flow_state_, flow_chunk_, gate_, extend_;
   ProgressMeter progress_;
   std::atomic<int64_t> bad_tokens_{0};
   Workers workers_{[this] { return Worker(job_.program); }};

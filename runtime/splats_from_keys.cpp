@@ -120,6 +120,21 @@ class SplatWriter {
   const MutableTensorView center_, variance_;
 };
 
+// Tensors of the links and the gate, as far as the plan names them.
+void AddFlow(const format::Routed& routed, int64_t heads, int64_t dim, std::vector<TensorSpec>& tensors) {
+  const auto add = [&](const std::string& name, int64_t rows, int64_t columns) {
+    if (!name.empty()) tensors.push_back({name, DType::kF32, {heads, rows, columns}});
+  };
+  for (const format::Link& link : routed.links()) {
+    const int64_t to = routed.levels(static_cast<int>(link.to())).splats(), from = routed.levels(static_cast<int>(link.from())).splats();
+    add(link.weight(), to, from);
+    add(link.expand(), to, link.rank());
+    add(link.compress(), link.rank(), from);
+  }
+  add(routed.gate_weight(), routed.levels_size(), dim);
+  add(routed.gate_bias(), routed.levels_size(), 1);
+}
+
 }  // namespace
 
 absl::Status WriteSplatsFromKeys(const Plan& plan, const TensorView& key, const std::string& path) {
@@ -133,7 +148,9 @@ absl::Status WriteSplatsFromKeys(const Plan& plan, const TensorView& key, const 
   for (const format::SplatLevel& level : routed.levels()) splats += level.splats();
   std::vector<TensorSpec> tensors = {{routed.center(), DType::kF32, {heads, splats, dim}},
                                      {routed.variance(), DType::kF32, {heads, splats, routed.isotropic() ? 1 : dim}}};
-  if (!routed.amplitude().empty()) tensors.push_back({routed.amplitude(), DType::kF32, {heads, splats, 1}});  // rows start as zeros
+  // Rows start as zeros: amplitudes of 1, no flow, levels that weigh the same.
+  if (!routed.amplitude().empty()) tensors.push_back({routed.amplitude(), DType::kF32, {heads, splats, 1}});
+  AddFlow(routed, heads, dim, tensors);
   absl::StatusOr<TensorWriter> writer = TensorWriter::Create(path, tensors);
   if (!writer.ok()) return writer.status();
   SplatWriter splat_writer(plan, key, *writer);

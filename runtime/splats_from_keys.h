@@ -9,7 +9,7 @@
 
 namespace hsa {
 
-// Writes the tensors of the splats that `plan`, of scheme routed, names (center, variance, log-amplitudes of 0) to a safetensors file. On each level the keys
+// Writes the tensors of the splats that `plan`, of scheme routed, names (center, variance, log-amplitudes of 0, links and gates of 0) to a safetensors file. On each level the keys
 // of a kv_head, 65,536 of them at most and evenly spread, are cut into as many groups of one size as it has splats, at medians along principal axes;
 // a splat is its group's mean, and its variances times D / 4: a token of the group is then at log φ ≈ -2, so that splats share their tokens.
 // The same keys give the same splats.

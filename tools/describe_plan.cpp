@@ -52,13 +52,23 @@ void PrintTable(std::ostream& out, const Rows& rows) {
   }
 }
 
+// "; links 0 > 1 ('up'), 1 > 0 ('e' x 'c'); gate 'w', 'b'"
+std::string DescribeFlow(const format::Routed& r) {
+  const std::string links = absl::StrJoin(r.links(), ", ", [](std::string* out, const format::Link& link) {
+    absl::StrAppend(out, link.from(), " > ", link.to(), " ('", link.rank() == 0 ? link.weight() : link.expand(), "'",
+                    link.rank() == 0 ? "" : absl::StrCat(" x '", link.compress(), "'"), ")");
+  });
+  return absl::StrCat(links.empty() ? "" : absl::StrCat("; links ", links),
+                      r.gate_weight().empty() ? "" : absl::StrCat("; gate '", r.gate_weight(), "', '", r.gate_bias(), "'"));
+}
+
 // "48 + 16 isotropic splats of 'center', 'variance'"
 std::string Describe(const format::Routed& r) {
   const std::string levels = absl::StrJoin(r.levels(), " + ", [](std::string* out, const format::SplatLevel& level) {
     absl::StrAppend(out, level.splats(), level.weight() == 1 ? "" : absl::StrCat(" (weight ", level.weight(), ")"));
   });
   return absl::StrCat(levels, r.isotropic() ? " isotropic" : " diagonal", " splats of '", r.center(), "', '", r.variance(), "'",
-                      r.amplitude().empty() ? "" : absl::StrCat(", '", r.amplitude(), "'"));
+                      r.amplitude().empty() ? "" : absl::StrCat(", '", r.amplitude(), "'"), DescribeFlow(r));
 }
 
 void PrintGraph(std::ostream& out, const Graph& g) {

@@ -15,11 +15,16 @@ std::string Lower(const std::string& text) { return absl::AsciiStrToLower(text);
 Json RoutedJson(const format::Routed& r) {
   Json levels = Json::array();
   for (const format::SplatLevel& level : r.levels()) levels.push_back({{"splats", level.splats()}, {"weight", level.weight()}});
-  return {{"center", r.center()},
-          {"variance", r.variance()},
-          {"amplitude", r.amplitude()},
-          {"isotropic", r.isotropic()},
-          {"levels", std::move(levels)}};
+  Json links = Json::array();
+  for (const format::Link& link : r.links())
+    links.push_back({{"from", link.from()},
+                     {"to", link.to()},
+                     {"rank", link.rank()},
+                     {"weight", link.weight()},
+                     {"expand", link.expand()},
+                     {"compress", link.compress()}});
+  return {{"center", r.center()},        {"variance", r.variance()},  {"amplitude", r.amplitude()},     {"isotropic", r.isotropic()},
+          {"levels", std::move(levels)}, {"links", std::move(links)}, {"gate_weight", r.gate_weight()}, {"gate_bias", r.gate_bias()}};
 }
 
 // Either "splats" or "routed" says of which scheme it is.

@@ -67,19 +67,43 @@ absl::StatusOr<Plan> OpenPlan(const RunCommand& command) {
 }
 
 // Parameters of splats, of a plan of scheme routed.
+absl::StatusOr<TensorView> GetSplatTensor(const TensorFile& file, const std::string& name) {
+  absl::StatusOr<TensorView> found = file.Get(name);
+  if (absl::IsNotFound(found.status()))
+    return absl::NotFoundError(absl::StrCat(std::string(found.status().message()), ", the plan reads '", name,
+                                            "' of its splats; give the file that holds it with --splats"));
+  return found;
+}
+
+// Links and the gate, as far as the plan names them.
+absl::StatusOr<SplatTensors> OpenFlow(const TensorFile& file, const format::Routed& routed, SplatTensors splats) {
+  std::vector<std::pair<std::string, TensorView*>> tensors = {{routed.gate_weight(), &splats.gate_weight},
+                                                              {routed.gate_bias(), &splats.gate_bias}};
+  splats.links.resize(2 * static_cast<size_t>(routed.links_size()));  // as many as there can be, so that none moves
+  size_t factors = 0;
+  for (const format::Link& link : routed.links())
+    for (const std::string& name : {link.weight(), link.expand(), link.compress()})
+      if (!name.empty()) tensors.emplace_back(name, &splats.links[factors++]);
+  splats.links.resize(factors);
+  for (const auto& [name, tensor] : tensors)
+    if (!name.empty()) {
+      absl::StatusOr<TensorView> found = GetSplatTensor(file, name);
+      if (!found.ok()) return found.status();
+      *tensor = *found;
+    }
+  return splats;
+}
+
 absl::StatusOr<SplatTensors> OpenSplats(const TensorFile& file, const format::Routed& routed) {
   SplatTensors splats;
   for (const auto& [name, tensor] :
        {std::pair{routed.center(), &splats.center}, {routed.variance(), &splats.variance}, {routed.amplitude(), &splats.amplitude}}) {
     if (name.empty()) continue;
-    absl::StatusOr<TensorView> found = file.Get(name);
-    if (absl::IsNotFound(found.status()))
-      return absl::NotFoundError(absl::StrCat(std::string(found.status().message()), ", the plan reads '", name,
-                                              "' of its splats; give the file that holds it with --splats"));
+    absl::StatusOr<TensorView> found = GetSplatTensor(file, name);
     if (!found.ok()) return found.status();
     *tensor = *found;
   }
-  return splats;
+  return OpenFlow(file, routed, splats);
 }
 
 absl::StatusOr<Inputs> OpenInputs(const TensorFile& file, const TensorFile& splats, const format::Graph& graph) {

@@ -14,6 +14,13 @@ llvm::Error AffinityOp::evaluate(Frame& frame) {
   return llvm::Error::success();
 }
 
+llvm::Error LinksOp::evaluate(Frame& frame) {
+  std::vector<const Tensor*> factors;
+  for (mlir::Value factor : getFactors()) factors.push_back(&frame.tensor(factor));
+  frame.set(getResult(), reference::links(factors, getLevels(), {getFrom(), getTo(), getRanks()}));
+  return llvm::Error::success();
+}
+
 llvm::Error FlowOp::evaluate(Frame& frame) {
   frame.set(getSent(), reference::flow(frame.tensor(getAffinity()), frame.tensor(getLink())));
   return llvm::Error::success();

@@ -36,6 +36,25 @@ Tensor affinity(const Tensor& tokens, const Tensor& center, const Tensor& varian
   return result;
 }
 
+Tensor links(llvm::ArrayRef<const Tensor*> factors, llvm::ArrayRef<int64_t> levels, const LinkList& list) {
+  std::vector<int64_t> first = {0};  // splat of each level, and the end
+  for (int64_t level : levels) first.push_back(first.back() + level);
+  const int64_t kvHeads = factors.front()->shape[0], splats = first.back();
+  Tensor result = Tensor::filled({kvHeads, splats, splats}, 0);
+  for (auto [from, to, rank] : llvm::zip_equal(list.from, list.to, list.ranks)) {
+    const Tensor& left = *factors.front();
+    for (int64_t g = 0; g < kvHeads; ++g)
+      for (int64_t s = 0; s < levels[to]; ++s)
+        for (int64_t t = 0; t < levels[from]; ++t) {
+          double weight = rank == 0 ? left.row(g, s)[t] : 0;
+          for (int64_t r = 0; r < rank; ++r) weight += left.row(g, s)[r] * factors[1]->row(g, r)[t];
+          result.row(g, first[to] + s)[first[from] + t] += weight;
+        }
+    factors = factors.drop_front(rank == 0 ? 1 : 2);
+  }
+  return result;
+}
+
 Tensor flow(const Tensor& affinity, const Tensor& link) {
   Tensor result = affinity;
   const int64_t splats = affinity.shape[2];

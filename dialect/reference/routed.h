@@ -9,6 +9,14 @@ namespace hsa::ir::reference {
 // log φ_s of every token: tokens [H,N,D], center [Hkv,S,D], variance [Hkv,S,D] or [Hkv,S,1] → [H,N,S].
 Tensor affinity(const Tensor& tokens, const Tensor& center, const Tensor& variance);
 
+// Where links lead, and through which rank; 0: through none.
+struct LinkList {
+  llvm::ArrayRef<int64_t> from, to, ranks;
+};
+
+// One matrix [Hkv,S,S] of all links; factors in their order, one of a link of rank 0, expand and compress of another.
+Tensor links(llvm::ArrayRef<const Tensor*> factors, llvm::ArrayRef<int64_t> levels, const LinkList& list);
+
 // log (1 + link) e^affinity: affinity [Hkv,M,S], link [Hkv,S,S] → [Hkv,M,S].
 Tensor flow(const Tensor& affinity, const Tensor& link);
 

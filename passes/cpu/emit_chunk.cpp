@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/cpu/affinity_batch.h"
 #include "passes/cpu/emitters.h"
+#include "passes/cpu/gate_batch.h"
 
 namespace hsa::ir {
 
@@ -20,11 +21,14 @@ Value countFrom(KernelEmitter& e, Value first) {
   return arith::AddIOp::create(e.b, steps, e.spread(e.toI32(first)));
 }
 
-// Raises the max of a splat to the affinity of the chunk's first token, makes its affinities relative to it, and notes the greatest of each token.
-void emitRelativeRow(KernelEmitter& e, Value row, const TileState& state, Value sent, Value excess) {
-  Value first = e.get(sent, {row, e.index(0)}), oldMax = e.get(state.max, {row});
+// Raises the max of a splat from `oldMax` to `first`, the affinity of the chunk's first token.
+using Raise = function_ref<void(Value splat, Value oldMax, Value first)>;
+
+// Raises the max of a splat, makes its affinities relative to it, and notes the greatest of each token.
+void emitRelativeRow(KernelEmitter& e, Value row, Value splat, Value splatMax, Raise raise, Value sent, Value excess) {
+  Value first = e.get(sent, {row, e.index(0)}), oldMax = e.get(splatMax, {splat});
   Value grows = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, first, oldMax);
-  e.when(grows, [&] { emitRescaleRow(e, row, oldMax, first, state); });
+  e.when(grows, [&] { raise(splat, oldMax, first); });
   Value max = e.spread(e.select(grows, first, oldMax));
   for (int64_t c = 0; c < kBatchKeys; c += e.lanes()) {
     Value relative = e.sub(e.load(sent, {row, e.index(c)}), max);
@@ -81,19 +85,19 @@ void emitExtendRow(KernelEmitter& e, Value row, Value sent, const TileState& sta
 
 }  // namespace
 
-void emitBeginChunk(KernelEmitter& e, ValueRange arguments) {
-  Value keys = arguments[0], bias = arguments[1], scale = arguments[2], shift = arguments[3], sent = arguments[7], excess = arguments[9];
+// What a chunk's tokens send relative to `splatMax`, and how many they are: the ins of begin_chunk, then its outs behind the state.
+static void emitSentOfChunk(KernelEmitter& e, ValueRange ins, Value splatMax, Raise raise, ValueRange outs) {
+  Value keys = ins[0], bias = ins[1], scale = ins[2], shift = ins[3], sent = outs[0], excess = outs[2];
   e.forEach(kBatchKeys, e.lanes(), [&](Value c) { e.store(e.f32s(kNoMax), excess, {c}); });
   e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
     auto rows = [&](Value memref) { return e.slice(memref, splat, kSplatTile); };
-    const TileState state{rows(arguments[4]), rows(arguments[5]), rows(arguments[6])};
     Value sentHere = rows(sent);
     callAffinityOfSplats(e, rows(scale), rows(shift), e.slice(keys, e.index(0), kBatchPanels), e.slice(bias, e.index(0), kBatchPanels),
                          sentHere);
-    e.forEach(kSplatTile, 1, [&](Value row) { emitRelativeRow(e, row, state, sentHere, excess); });
+    e.forEach(kSplatTile, 1, [&](Value row) { emitRelativeRow(e, row, e.addIndex(splat, row), splatMax, raise, sentHere, excess); });
   });
   Value count = emitChunkTokens(e, excess);
-  e.set(e.toI32(count), arguments[8], {e.index(0)});
+  e.set(e.toI32(count), outs[1], {e.index(0)});
   Value end = e.spread(e.toI32(count));
   e.forEach(e.params.splats, 1, [&](Value row) {
     for (int64_t c = 0; c < kBatchKeys; c += e.lanes()) {
@@ -104,16 +108,32 @@ void emitBeginChunk(KernelEmitter& e, ValueRange arguments) {
   });
 }
 
+void emitBeginChunk(KernelEmitter& e, ValueRange arguments) {
+  const TileState state{arguments[4], arguments[5], arguments[6]};
+  emitSentOfChunk(
+      e, arguments.take_front(4), state.max,
+      [&](Value splat, Value oldMax, Value first) { emitRescaleRow(e, splat, oldMax, first, state); }, arguments.drop_front(7));
+}
+
+void emitBeginFlowChunk(KernelEmitter& e, ValueRange arguments) {
+  Value ownMax = arguments[4];
+  emitSentOfChunk(
+      e, arguments.take_front(4), ownMax, [&](Value splat, Value, Value first) { e.set(first, ownMax, {splat}); }, arguments.drop_front(5));
+}
+
 void emitReceiveChunk(KernelEmitter& e, ValueRange arguments) {
   Value query = arguments[0], scale = arguments[1], shift = arguments[2], bias = arguments[3], mass = arguments[4], carried = arguments[5],
         sent = arguments[6], values = arguments[7];
-  const TileState rows{arguments[8], arguments[9], arguments[10]};
-  Value scores = arguments[11], pairs = arguments[12];
+  const GateOfLevels gate = arguments.size() > 13 ? GateOfLevels{arguments[8], arguments[9]} : GateOfLevels{};
+  const ValueRange outs = arguments.take_back(5);
+  const TileState rows{outs[0], outs[1], outs[2]};
+  Value scores = outs[3], pairs = outs[4];
   e.forEachRow([&](Value row) { e.forEach(kBatchKeys, e.lanes(), [&](Value c) { e.store(e.f32s(0), pairs, {row, c}); }); });
   e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
     Value panel = arith::DivUIOp::create(e.b, splat, e.index(kPanelKeys));
     callAffinityOfQueries(e, query, e.slice(scale, panel, kBatchPanels), e.slice(shift, panel, kBatchPanels),
                           e.slice(bias, splat, kSplatTile), scores);
+    if (gate.gate) callGateBatch(e, gate.gate, e.slice(gate.panel, panel, kBatchPanels), scores);
     callReceiveWeights(e, scores, e.slice(mass, splat, kSplatTile), rows, pairs);
     Value state = e.slice(carried, splat, kSplatTile);
     callValueBatch(e, scores, e.reshape(state, {kBatchPanels, kPanelKeys, e.params.paddedValueDim}), rows.acc);

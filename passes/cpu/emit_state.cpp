@@ -2,6 +2,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/cpu/affinity_batch.h"
 #include "passes/cpu/emitters.h"
+#include "passes/cpu/gate_batch.h"
 
 namespace hsa::ir {
 
@@ -37,12 +38,15 @@ void emitSettleState(KernelEmitter& e, ValueRange arguments) {
 // The same turned round: queries are the rows, splats what they attend to.
 void emitReceive(KernelEmitter& e, ValueRange arguments) {
   Value query = arguments[0], scale = arguments[1], shift = arguments[2], bias = arguments[3], mass = arguments[4], sent = arguments[5];
-  const TileState rows{arguments[6], arguments[7], arguments[8]};
-  Value scores = arguments[9];
+  const GateOfLevels gate = arguments.size() > 10 ? GateOfLevels{arguments[6], arguments[7]} : GateOfLevels{};
+  const ValueRange outs = arguments.take_back(4);
+  const TileState rows{outs[0], outs[1], outs[2]};
+  Value scores = outs[3];
   e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
     Value panel = arith::DivUIOp::create(e.b, splat, e.index(kPanelKeys));
     callAffinityOfQueries(e, query, e.slice(scale, panel, kBatchPanels), e.slice(shift, panel, kBatchPanels),
                           e.slice(bias, splat, kSplatTile), scores);
+    if (gate.gate) callGateBatch(e, gate.gate, e.slice(gate.panel, panel, kBatchPanels), scores);
     callReceiveWeights(e, scores, e.slice(mass, splat, kSplatTile), rows, {});
     Value values = e.slice(sent, splat, kSplatTile);
     callValueBatch(e, scores, e.reshape(values, {kBatchPanels, kPanelKeys, e.params.paddedValueDim}), rows.acc);

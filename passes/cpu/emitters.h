@@ -51,4 +51,11 @@ void emitBeginChunk(KernelEmitter& e, ValueRange arguments);
 void emitReceiveChunk(KernelEmitter& e, ValueRange arguments);
 void emitExtendState(KernelEmitter& e, ValueRange arguments);
 
+// Flow and gates: emit_flow.cpp, emit_gate.cpp, begin_flow_chunk in emit_chunk.cpp. emitReceive and emitReceiveChunk take a gate and its level_panel behind
+// their other inputs.
+void emitFlowState(KernelEmitter& e, ValueRange arguments);
+void emitBeginFlowChunk(KernelEmitter& e, ValueRange arguments);
+void emitFlowChunk(KernelEmitter& e, ValueRange arguments);
+void emitGate(KernelEmitter& e, ValueRange arguments);
+
 }  // namespace hsa::ir

@@ -32,6 +32,25 @@ SmallVector<func::FuncOp> entriesOf(ScheduleOp schedule, PlanStageOp stage) {
   return entries;
 }
 
+// Links and the gate, as far as they are there.
+void fillFlow(ScheduleOp schedule, format::Routed& routed) {
+  auto name = [](ArrayAttr names, size_t i) { return cast<StringAttr>(names[i]).getValue().str(); };
+  if (ArrayAttr gate = schedule.getGateNamesAttr()) routed.set_gate_weight(name(gate, 0)), routed.set_gate_bias(name(gate, 1));
+  size_t factor = 0;
+  for (auto [i, rank] : llvm::enumerate(schedule.getLinkRanks().value_or(ArrayRef<int64_t>()))) {
+    format::Link& link = *routed.add_links();
+    link.set_from(static_cast<uint32_t>((*schedule.getLinkFrom())[i]));
+    link.set_to(static_cast<uint32_t>((*schedule.getLinkTo())[i]));
+    link.set_rank(static_cast<uint32_t>(rank));
+    if (rank == 0) {
+      link.set_weight(name(schedule.getLinkNamesAttr(), factor++));
+      continue;
+    }
+    link.set_expand(name(schedule.getLinkNamesAttr(), factor++));
+    link.set_compress(name(schedule.getLinkNamesAttr(), factor++));
+  }
+}
+
 void fillRouted(ScheduleOp schedule, format::Routed& routed) {
   auto name = [&](unsigned i) { return cast<StringAttr>((*schedule.getSplatNames())[i]).getValue().str(); };
   routed.set_center(name(0));
@@ -43,6 +62,7 @@ void fillRouted(ScheduleOp schedule, format::Routed& routed) {
     level.set_splats(static_cast<uint32_t>(splats));
     level.set_weight(weight);
   }
+  fillFlow(schedule, routed);
 }
 
 }  // namespace

@@ -110,6 +110,30 @@ absl::Status CheckSplats(const Splats& s, const Refusal& refuse) {
   return absl::OkStatus();
 }
 
+// Links and the gate of scheme routed.
+absl::Status CheckFlow(const Routed& r, const Refusal& refuse) {
+  constexpr int kMaxLinks = 64;
+  constexpr uint32_t kMaxRank = 1024;
+  if (r.gate_weight().empty() != r.gate_bias().empty())
+    return refuse(41, absl::StrCat("graph.routed.gate_weight is '", r.gate_weight(), "' and gate_bias '", r.gate_bias(),
+                                   "', wanted both or neither"));
+  if (r.links_size() > kMaxLinks)
+    return refuse(42, absl::StrCat("graph.routed has ", r.links_size(), " links, wanted at most ", kMaxLinks));
+  const auto levels = static_cast<uint32_t>(r.levels_size());
+  for (const Link& link : r.links()) {
+    if (link.from() >= levels || link.to() >= levels || link.from() == link.to())
+      return refuse(42,
+                    absl::StrCat("graph.routed has a link from level ", link.from(), " to level ", link.to(), ", wanted two of ", levels));
+    const bool whole = !link.weight().empty() && link.expand().empty() && link.compress().empty();
+    const bool narrow = link.weight().empty() && !link.expand().empty() && !link.compress().empty();
+    if (link.rank() > kMaxRank || (link.rank() == 0 ? !whole : !narrow))
+      return refuse(43, absl::StrCat("graph.routed has a link of rank ", link.rank(), " with weight '", link.weight(), "', expand '",
+                                     link.expand(), "' and compress '", link.compress(),
+                                     "', wanted a weight for rank 0, and expand and compress for 1..", kMaxRank));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckRouted(const Graph& g, const Refusal& refuse) {
   constexpr uint64_t kMaxSplats = 65536;
   const Routed& r = g.routed();
@@ -128,7 +152,7 @@ absl::Status CheckRouted(const Graph& g, const Refusal& refuse) {
     if (!std::isfinite(level.weight()) || level.weight() <= 0)
       return refuse(40, absl::StrCat("graph.routed.levels has weight ", level.weight(), ", wanted a finite number > 0"));
   }
-  return absl::OkStatus();
+  return CheckFlow(r, refuse);
 }
 
 }  // namespace

@@ -134,6 +134,24 @@ TEST(ReferenceRoutedPropertyTest, RandomGraphs) {
   }
 }
 
+// hsa.links puts each weight, or product, where its levels meet; links that lead the same way add up.
+TEST(ReferenceRoutedTest, Links) {
+  mlir::MLIRContext context;
+  context.loadDialect<mlir::func::FuncDialect, HsaDialect>();
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(R"(
+    func.func @f(%up: tensor<1x1x2xf32>, %e: tensor<1x2x2xf32>, %c: tensor<1x2x1xf32>) -> tensor<1x3x3xf32> {
+      %l = hsa.links %up, %e, %c, %up {levels = array<i64: 2, 1>, from = array<i64: 0, 1, 0>, to = array<i64: 1, 0, 1>, ranks = array<i64: 0, 2, 0>}
+          : (tensor<1x1x2xf32>, tensor<1x2x2xf32>, tensor<1x2x1xf32>, tensor<1x1x2xf32>) -> tensor<1x3x3xf32>
+      return %l : tensor<1x3x3xf32>
+    })",
+                                                        &context);
+  ASSERT_TRUE(module);
+  auto results = reference::Interpret(module->lookupSymbol<mlir::func::FuncOp>("f"),
+                                      {{{1, 1, 2}, {3, 5}}, {{1, 2, 2}, {1, 2, 0, 4}}, {{1, 2, 1}, {10, 7}}});
+  ASSERT_TRUE(bool(results)) << llvm::toString(results.takeError());
+  EXPECT_EQ((*results)[0].values, (std::vector<double>{0, 0, 24, 0, 0, 28, 6, 10, 0}));
+}
+
 // Tokens that are not finite send nothing; a query that is not finite spoils its own row.
 TEST(ReferenceRoutedTest, NonFinite) {
   for (bool causal : {false, true}) {

@@ -26,6 +26,15 @@ func.func @stages(%q: !q, %k: !k, %v: !v, %c: tensor<2x5x8xf32>, %s: tensor<2x5x
   return %o, %p : !o, !o
 }
 
+// Links both ways between two levels, one of them through a bottleneck of rank 2.
+// CHECK-LABEL: func @links
+// CHECK:         hsa.links %{{.*}}, %{{.*}}, %{{.*}} {from = array<i64: 0, 1>, levels = array<i64: 4, 3>, ranks = array<i64: 0, 2>, to = array<i64: 1, 0>}
+func.func @links(%up: tensor<2x3x4xf32>, %expand: tensor<2x4x2xf32>, %compress: tensor<2x2x3xf32>) -> tensor<2x7x7xf32> {
+  %l = hsa.links %up, %expand, %compress {levels = array<i64: 4, 3>, from = array<i64: 0, 1>, to = array<i64: 1, 0>, ranks = array<i64: 0, 2>}
+      : (tensor<2x3x4xf32>, tensor<2x4x2xf32>, tensor<2x2x3xf32>) -> tensor<2x7x7xf32>
+  return %l : tensor<2x7x7xf32>
+}
+
 // What is wanted, with every optional operand and with none.
 // CHECK-LABEL: func @declared
 // CHECK:         hsa.routed_attention %{{.*}} splats %{{.*}}, %{{.*}} amplitude %{{.*}} link %{{.*}} gate %{{.*}}, %{{.*}} {causal, levels

@@ -424,3 +424,67 @@ func.func @routed_attention_c13(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v
       : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x1xf32>) -> tensor<4x?x6xf32>
   return
 }
+
+// -----
+
+// levels without splats.
+func.func @links_c1(%u: tensor<2x1x4xf32>) {
+  // expected-error @below {{links_c1: level 1 has 0 splats, wanted at least 1}}
+  %l = hsa.links %u {levels = array<i64: 4, 0>, from = array<i64: 0>, to = array<i64: 1>, ranks = array<i64: 0>} : (tensor<2x1x4xf32>) -> tensor<2x4x4xf32>
+  return
+}
+
+// -----
+
+// a link leads somewhere.
+func.func @links_c2_count(%u: tensor<2x1x4xf32>) {
+  // expected-error @below {{links_c2: 1 from, 0 to and 1 ranks, wanted one of each per link}}
+  %l = hsa.links %u {levels = array<i64: 4, 1>, from = array<i64: 0>, to = array<i64>, ranks = array<i64: 0>} : (tensor<2x1x4xf32>) -> tensor<2x5x5xf32>
+  return
+}
+
+// -----
+
+// and not to where it comes from.
+func.func @links_c2(%u: tensor<2x4x4xf32>) {
+  // expected-error @below {{links_c2: a link leads from level 0 to level 0, wanted two of 2}}
+  %l = hsa.links %u {levels = array<i64: 4, 1>, from = array<i64: 0>, to = array<i64: 0>, ranks = array<i64: 0>} : (tensor<2x4x4xf32>) -> tensor<2x5x5xf32>
+  return
+}
+
+// -----
+
+// a bottleneck has two factors.
+func.func @links_c3(%u: tensor<2x1x2xf32>) {
+  // expected-error @below {{links_c3: has 1 factors, wanted one for each link of rank 0 and two for the others}}
+  %l = hsa.links %u {levels = array<i64: 4, 1>, from = array<i64: 0>, to = array<i64: 1>, ranks = array<i64: 2>} : (tensor<2x1x2xf32>) -> tensor<2x5x5xf32>
+  return
+}
+
+// -----
+
+// a whole matrix has one.
+func.func @links_c3_more(%u: tensor<2x1x4xf32>) {
+  // expected-error @below {{links_c3: has 2 factors, its ranks want 1}}
+  %l = hsa.links %u, %u {levels = array<i64: 4, 1>, from = array<i64: 0>, to = array<i64: 1>, ranks = array<i64: 0>}
+      : (tensor<2x1x4xf32>, tensor<2x1x4xf32>) -> tensor<2x5x5xf32>
+  return
+}
+
+// -----
+
+// an entry for each pair of splats.
+func.func @links_c4(%u: tensor<2x1x3xf32>) {
+  // expected-error @below {{links_c4: weight is 'tensor<2x1x3xf32>' but the operands want 'tensor<2x1x4xf32>'}}
+  %l = hsa.links %u {levels = array<i64: 4, 1>, from = array<i64: 0>, to = array<i64: 1>, ranks = array<i64: 0>} : (tensor<2x1x3xf32>) -> tensor<2x5x5xf32>
+  return
+}
+
+// -----
+
+// the matrix is of all splats.
+func.func @links_c5(%u: tensor<2x1x4xf32>) {
+  // expected-error @below {{links_c5: link is 'tensor<2x4x4xf32>' but the operands want 'tensor<2x5x5xf32>'}}
+  %l = hsa.links %u {levels = array<i64: 4, 1>, from = array<i64: 0>, to = array<i64: 1>, ranks = array<i64: 0>} : (tensor<2x1x4xf32>) -> tensor<2x4x4xf32>
+  return
+}

@@ -69,3 +69,22 @@ hsa.schedule @stage_c1 attributes {query_name = "q", key_name = "k", value_name 
 hsa.schedule @schedule_c2 attributes {query_name = "q", key_name = "k", value_name = "v", output_name = "o", query_heads = 2 : i64, kv_heads = 2 : i64,
     head_dim = 32 : i64, value_dim = 32 : i64, scale = 1.0 : f64, mask = #hsa.mask<>, config = #hsa.config<>, splat_levels = array<i64: 4>} {
 }
+
+// -----
+
+// A gate has a weight and a bias.
+// expected-error @below {{schedule_c3: gate_names are 1, wanted weight and bias}}
+hsa.schedule @schedule_c3 attributes {query_name = "q", key_name = "k", value_name = "v", output_name = "o", query_heads = 2 : i64, kv_heads = 2 : i64,
+    head_dim = 32 : i64, value_dim = 32 : i64, scale = 1.0 : f64, mask = #hsa.mask<>, config = #hsa.config<>, splat_levels = array<i64: 4, 1>,
+    level_weights = array<f64: 1.0, 1.0>, splat_names = ["c", "s", ""], variance_dim = 1 : i64, gate_names = ["w"]} {
+}
+
+// -----
+
+// A bottleneck has two factors.
+// expected-error @below {{schedule_c4: 1 link_ranks want as many link_from and link_to and 2 link_names}}
+hsa.schedule @schedule_c4 attributes {query_name = "q", key_name = "k", value_name = "v", output_name = "o", query_heads = 2 : i64, kv_heads = 2 : i64,
+    head_dim = 32 : i64, value_dim = 32 : i64, scale = 1.0 : f64, mask = #hsa.mask<>, config = #hsa.config<>, splat_levels = array<i64: 4, 1>,
+    level_weights = array<f64: 1.0, 1.0>, splat_names = ["c", "s", ""], variance_dim = 1 : i64, link_names = ["up"], link_from = array<i64: 0>,
+    link_to = array<i64: 1>, link_ranks = array<i64: 3>} {
+}

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <random>
 #include <span>
 
@@ -26,6 +27,64 @@ using oracle::RoutedSpec;
 constexpr double kRelL2 = 5e-6;
 const std::vector<std::string> kNative = {"native"}, kAllIsas = {"x86-64", "x86-64-v3", "x86-64-v4"};
 
+// Where the links of a problem with links lead: both ways between neighbouring levels, and past those in between through a bottleneck.
+struct Link {
+  int64_t from, to, rank;
+};
+std::vector<Link> LinksOf(const RoutedSpec& spec) {
+  std::vector<Link> links;
+  const auto levels = static_cast<int64_t>(spec.levels.size());
+  for (int64_t level = 1; spec.link && level < levels; ++level)
+    links.push_back({level - 1, level, 0}), links.push_back({level, level - 1, 0});
+  if (spec.link && levels > 2) links.push_back({0, levels - 1, 2});
+  return links;
+}
+
+int64_t FirstOf(const RoutedSpec& spec, int64_t level) {
+  return std::accumulate(spec.levels.begin(), spec.levels.begin() + level, int64_t{0});
+}
+
+// Factors of a bottleneck: some entries are 0.
+float ExpandOf(int64_t s, int64_t r) { return 0.25f * static_cast<float>((s + 3 * r) % 4); }
+float CompressOf(int64_t r, int64_t t) { return 0.5f * static_cast<float>((t + r) % 3); }
+
+// A random problem, its bottlenecks in its link.
+RoutedProblem ProblemOf(const RoutedSpec& spec, uint64_t seed) {
+  RoutedProblem p = oracle::RandomRouted(spec, seed);
+  const int64_t S = p.splats();
+  for (const Link& link : LinksOf(spec))
+    for (int64_t row = 0; link.rank > 0 && row < spec.Hkv * spec.levels[link.to]; ++row)
+      for (int64_t t = 0; t < spec.levels[link.from]; ++t)
+        for (int64_t r = 0; r < link.rank; ++r) {
+          const int64_t g = row / spec.levels[link.to], s = row % spec.levels[link.to];
+          p.link[(g * S + FirstOf(spec, link.to) + s) * S + FirstOf(spec, link.from) + t] += ExpandOf(s, r) * CompressOf(r, t);
+        }
+  return p;
+}
+
+// The factors of all links, as the plan wants them.
+std::vector<OwnedTensor> FactorsOf(const RoutedProblem& p) {
+  const RoutedSpec& spec = p.spec;
+  std::vector<OwnedTensor> factors;
+  const auto add = [&](int64_t rows, int64_t dim, const std::function<float(int64_t, int64_t, int64_t)>& entry) {
+    std::vector<float> values;
+    for (int64_t g = 0; g < spec.Hkv; ++g)
+      for (int64_t i = 0; i < rows * dim; ++i) values.push_back(entry(g, i / dim, i % dim));
+    factors.emplace_back(spec.Hkv, rows, dim, DType::kF32, Layout::kHeadsFirst).Fill(values);
+  };
+  for (const Link& link : LinksOf(spec)) {
+    const int64_t to = spec.levels[link.to], from = spec.levels[link.from], S = p.splats();
+    if (link.rank == 0) {
+      add(to, from,
+          [&](int64_t g, int64_t s, int64_t t) { return p.link[(g * S + FirstOf(spec, link.to) + s) * S + FirstOf(spec, link.from) + t]; });
+      continue;
+    }
+    add(to, link.rank, [](int64_t, int64_t s, int64_t r) { return ExpandOf(s, r); });
+    add(link.rank, from, [](int64_t, int64_t r, int64_t t) { return CompressOf(r, t); });
+  }
+  return factors;
+}
+
 frontend::Graph GraphOf(const RoutedSpec& spec) {
   frontend::Graph graph;
   graph.set_name("routed");
@@ -46,6 +105,20 @@ frontend::Graph GraphOf(const RoutedSpec& spec) {
     if (!spec.weights.empty()) level.set_weight(spec.weights[i]);
   }
   routed.set_causal(spec.causal);
+  for (const Link& link : LinksOf(spec)) {
+    frontend::Routed::Link& to = *routed.add_links();
+    to.set_from(static_cast<uint32_t>(link.from)), to.set_to(static_cast<uint32_t>(link.to));
+    const std::string name = absl::StrCat("link_", link.from, "_", link.to);
+    input((name + "_weight").c_str(), spec.Hkv, link.rank == 0 ? spec.levels[link.from] : link.rank);
+    (link.rank == 0 ? to.mutable_weight() : to.mutable_expand())->assign(name + "_weight");
+    if (link.rank == 0) continue;
+    input((name + "_compress").c_str(), spec.Hkv, spec.levels[link.from]);
+    to.set_compress(name + "_compress");
+  }
+  if (spec.gate) {
+    input("gate_weight", spec.Hkv, spec.D), input("gate_bias", spec.Hkv, 1);
+    routed.set_gate_weight("gate_weight"), routed.set_gate_bias("gate_bias");
+  }
   return graph;
 }
 
@@ -70,7 +143,7 @@ struct Ran {
 };
 
 absl::StatusOr<Ran> TryRun(const Plan& plan, const RoutedProblem& p, const RunOptions& options = {.threads = 2},
-                           const Storage& storage = {}) {
+                           const Storage& storage = {}, const std::vector<OwnedTensor>& links = {}) {
   const RoutedSpec& s = p.spec;
   const auto owned = [](int64_t heads, int64_t tokens, int64_t dim, const std::vector<float>& values, DType dtype, Layout layout) {
     OwnedTensor tensor(heads, tokens, dim, dtype, layout);
@@ -87,6 +160,16 @@ absl::StatusOr<Ran> TryRun(const Plan& plan, const RoutedProblem& p, const RunOp
   Inputs inputs{q.view(), k.view(), v.view(), {center.view(), variance.view(), {}}};
   std::optional<OwnedTensor> amplitude;
   if (s.amplitude) inputs.splats.amplitude = amplitude.emplace(parameter(1, p.amplitude)).view();
+  const std::vector<OwnedTensor> factors = FactorsOf(p);
+  for (const OwnedTensor& factor : links.empty() ? factors : links) inputs.splats.links.push_back(factor.view());
+  std::vector<OwnedTensor> gate;
+  gate.reserve(2);
+  if (s.gate) {
+    const auto levels = static_cast<int64_t>(s.levels.size());
+    gate.emplace_back(s.Hkv, levels, s.D, DType::kF32, Layout::kHeadsFirst).Fill(p.gate_weight);
+    gate.emplace_back(s.Hkv, levels, 1, DType::kF32, Layout::kHeadsFirst).Fill(p.gate_bias);
+    inputs.splats.gate_weight = gate[0].view(), inputs.splats.gate_bias = gate[1].view();
+  }
   OwnedTensor o(s.H, s.N, s.Dv, storage.output, storage.layout);
   absl::StatusOr<RunReport> report = Run(plan, inputs, {.o = o.mutable_view()}, options);
   if (!report.ok()) return report.status();
@@ -111,6 +194,12 @@ const RoutedSpec kOdd = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9, 
 const RoutedSpec kOddCausal = {.H = 4, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9, 1}, .isotropic = true, .causal = true};
 const RoutedSpec kWideCausal = {.H = 1, .Hkv = 1, .D = 128, .Dv = 96, .levels = {130}, .causal = true};
 
+const RoutedSpec kFlow = {
+    .H = 2, .Hkv = 2, .D = 64, .Dv = 32, .levels = {80, 40, 8}, .weights = {1, 0.5, 2}, .amplitude = true, .link = true, .gate = true};
+const RoutedSpec kFlowCausal = {.H = 3, .Hkv = 1, .D = 64, .Dv = 64, .levels = {80, 40, 8}, .link = true, .causal = true};
+const RoutedSpec kGateCausal = {
+    .H = 2, .Hkv = 1, .D = 36, .Dv = 20, .levels = {50, 20, 1}, .isotropic = true, .link = true, .gate = true, .causal = true};
+
 RoutedSpec Of(RoutedSpec spec, int64_t N, int64_t M, double width = 1) {
   spec.N = N, spec.M = M, spec.width = width;
   return spec;
@@ -124,7 +213,7 @@ std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.nam
 
 class RoutedTest : public testing::TestWithParam<Case> {};
 TEST_P(RoutedTest, MatchesOracle) {
-  const RoutedProblem p = oracle::RandomRouted(GetParam().spec, /*seed=*/7);
+  const RoutedProblem p = ProblemOf(GetParam().spec, /*seed=*/7);
   const Ran ran = MustRun(PlanOf(p.spec), p);
   const double error = ErrorOf(ran.o, oracle::AttendRouted(p));
   RecordProperty("rel_l2", absl::StrCat(error));
@@ -152,13 +241,21 @@ const Case kCases[] = {
     {"causal_wide", Of(kWideCausal, 150, 150)},
     {"narrow", Of(kPlain, 64, 200, 0.1)},  // each token sees a few splats
     {"causal_narrow", Of(kCausal, 200, 200, 0.1)},
+    {"flow_nothing", Of(kFlow, 0, 0)},
+    {"flow_one_key", Of(kFlow, 1, 1)},
+    {"flow_ragged", Of(kFlow, 70, 1100)},
+    {"flow_narrow", Of(kFlow, 64, 200, 0.1)},
+    {"flow_causal", Of(kFlowCausal, 200, 257)},
+    {"flow_causal_all", Of(kFlowCausal, 130, 130)},
+    {"flow_causal_narrow", Of(kFlowCausal, 100, 130, 0.1)},
+    {"flow_causal_gate", Of(kGateCausal, 150, 170)},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, RoutedTest, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
 
 // Affinities down to 2^-6000: without their shifts every exponential is 0. A float's rounding of such a logarithm is what is left.
 TEST(RoutedTest, FarTokensAreFinite) {
-  for (const RoutedSpec& spec : {kPlain, kCausal}) {
-    const RoutedProblem p = oracle::RandomRouted(Of(spec, 200, 200, 1e-3), 3);
+  for (const RoutedSpec& spec : {kPlain, kCausal, kFlow, kFlowCausal}) {
+    const RoutedProblem p = ProblemOf(Of(spec, 200, 200, 1e-3), 3);
     const Ran ran = MustRun(PlanOf(spec), p);
     EXPECT_TRUE(std::ranges::all_of(ran.o, [](float x) { return std::isfinite(x); }));
     EXPECT_LE(ErrorOf(ran.o, oracle::AttendRouted(p)), 2e-3);
@@ -167,8 +264,8 @@ TEST(RoutedTest, FarTokensAreFinite) {
 
 // Beyond what a float can square: an average of what was sent, no NaN.
 TEST(RoutedTest, AbsurdlyFarTokensAreFinite) {
-  for (const RoutedSpec& spec : {kPlain, kCausal}) {
-    RoutedProblem p = oracle::RandomRouted(Of(spec, 100, 100), 3);
+  for (const RoutedSpec& spec : {kPlain, kCausal, kFlow, kFlowCausal}) {
+    RoutedProblem p = ProblemOf(Of(spec, 100, 100), 3);
     for (float& x : p.q) x *= 1e30f;
     for (size_t i = 0; i < p.k.size(); i += 3) p.k[i] *= 1e30f;
     const Ran ran = MustRun(PlanOf(spec), p);
@@ -178,15 +275,17 @@ TEST(RoutedTest, AbsurdlyFarTokensAreFinite) {
 
 // Tokens that come nearer and nearer end chunks early: the running maximum of a splat rises by hundreds.
 TEST(RoutedTest, ChunksEndWhereTokensComeNear) {
-  RoutedProblem p = oracle::RandomRouted(Of(kCausal, 300, 300, 0.02), 5);
-  for (int64_t j = 0; j < p.spec.M; ++j)
-    for (int64_t d = 0; d < p.spec.D; ++d) p.k[j * p.spec.D + d] *= 3 - 3 * static_cast<float>(j) / 300;
-  EXPECT_LE(ErrorOf(MustRun(PlanOf(kCausal), p).o, oracle::AttendRouted(p)), 2e-4);
+  for (const RoutedSpec& spec : {kCausal, kFlowCausal}) {
+    RoutedProblem p = ProblemOf(Of(spec, 300, 300, 0.02), 5);
+    for (int64_t j = 0; j < p.spec.M; ++j)
+      for (int64_t d = 0; d < p.spec.D; ++d) p.k[j * p.spec.D + d] *= 3 - 3 * static_cast<float>(j) / 300;
+    EXPECT_LE(ErrorOf(MustRun(PlanOf(spec), p).o, oracle::AttendRouted(p)), 2e-4);
+  }
 }
 
 TEST(RoutedTest, EveryIsa) {
-  for (const RoutedSpec& spec : {kPlain, kCausal}) {
-    const RoutedProblem p = oracle::RandomRouted(Of(spec, 130, 200), 11);
+  for (const RoutedSpec& spec : {kPlain, kCausal, kFlow, kGateCausal}) {
+    const RoutedProblem p = ProblemOf(Of(spec, 130, 200), 11);
     const std::vector<double> wanted = oracle::AttendRouted(p);
     absl::StatusOr<frontend::CompileResult> compiled = frontend::Compile(GraphOf(spec), {.cpus = kAllIsas, .cache_dir = HSA_PLAN_CACHE});
     ASSERT_TRUE(compiled.ok()) << compiled.status();
@@ -212,13 +311,14 @@ TEST(RoutedTest, ElementTypesAndLayouts) {
 
 // A query's bits depend on the tokens up to its own position only, wherever the chunks of later ones end.
 TEST(RoutedTest, CausalNeverSeesTheFuture) {
-  for (double width : {1.0, 0.02}) {
-    const RoutedProblem p = oracle::RandomRouted(Of(kCausal, 200, 200, width), 17);
-    const std::vector<float> before = MustRun(PlanOf(kCausal), p).o;
+  for (const RoutedSpec& spec :
+       {Of(kCausal, 200, 200), Of(kCausal, 200, 200, 0.02), Of(kFlowCausal, 200, 200), Of(kFlowCausal, 200, 200, 0.02)}) {
+    const RoutedProblem p = ProblemOf(spec, 17);
+    const std::vector<float> before = MustRun(PlanOf(spec), p).o;
     for (int64_t changed : {0, 1, 63, 64, 130, 199}) {
       RoutedProblem other = p;
       for (int64_t i = changed * 64; i < 200 * 64; ++i) other.k[i] *= 0.1f, other.v[i] += 1;
-      const std::vector<float> after = MustRun(PlanOf(kCausal), other).o;
+      const std::vector<float> after = MustRun(PlanOf(spec), other).o;
       for (int64_t h = 0; h < 3; ++h)
         for (int64_t i = 0; i < changed * 64; ++i) ASSERT_EQ(before[h * 200 * 64 + i], after[h * 200 * 64 + i]) << "token " << i / 64;
     }
@@ -266,8 +366,9 @@ TEST(RoutedTest, NonFiniteTokensSendNothing) {
 }
 
 TEST(RoutedTest, ThreadsChangeNoBit) {
-  for (const RoutedSpec& spec : {Of(kPlain, 40, 40000), Of(kOddCausal, 40, 40000), Of(kCausal, 2000, 2000)}) {
-    const RoutedProblem p = oracle::RandomRouted(spec, 29);
+  for (const RoutedSpec& spec :
+       {Of(kPlain, 40, 40000), Of(kOddCausal, 40, 40000), Of(kCausal, 2000, 2000), Of(kFlow, 40, 40000), Of(kFlowCausal, 2000, 2100)}) {
+    const RoutedProblem p = ProblemOf(spec, 29);
     EXPECT_EQ(MustRun(PlanOf(spec), p, {.threads = 1}).o, MustRun(PlanOf(spec), p, {.threads = 2}).o);
   }
 }
@@ -282,12 +383,13 @@ TEST(RoutedTest, RandomProblems) {
     spec.H = spec.Hkv * (1 + upTo(2)), spec.levels.clear();
     for (int64_t level = upTo(3); level >= 0; --level)
       spec.levels.push_back(1 + upTo(80)), spec.weights.push_back(0.25 * double(1 + upTo(8)));
-    spec.isotropic = upTo(1), spec.amplitude = upTo(1), spec.causal = round % 2;
+    spec.isotropic = upTo(1), spec.amplitude = upTo(1), spec.causal = round % 2, spec.link = upTo(1), spec.gate = upTo(1);
     for (int lengths = 0; lengths < 3; ++lengths) {
       const int64_t M = 1 + upTo(300), N = upTo(M);
       SCOPED_TRACE(absl::StrCat("seed ", kSeed, ", round ", round, ": H ", spec.H, ", Hkv ", spec.Hkv, ", D ", spec.D, ", Dv ", spec.Dv,
-                                ", N ", N, ", M ", M, ", levels ", absl::StrJoin(spec.levels, " "), ", causal ", spec.causal));
-      const RoutedProblem p = oracle::RandomRouted(Of(spec, N, M), random());
+                                ", N ", N, ", M ", M, ", levels ", absl::StrJoin(spec.levels, " "), ", causal ", spec.causal, ", link ",
+                                spec.link, ", gate ", spec.gate));
+      const RoutedProblem p = ProblemOf(Of(spec, N, M), random());
       EXPECT_LE(ErrorOf(MustRun(PlanOf(spec), p).o, oracle::AttendRouted(p)), kRelL2);
     }
   }
@@ -314,6 +416,23 @@ TEST(RoutedErrorsTest, Parameters) {
             "tensor 'amplitude': splat 2 of kv_head 0 (level 0) has the log-amplitude -inf, wanted a number between -10000 and 10000");
   EXPECT_EQ(message([](RoutedProblem& p) { p.variance[0] = 1e-44f, p.center[0] = 1e30f; }),
             "tensor 'variance': splat 0 of kv_head 0 (level 0) has the variance 9.80909e-45, wanted one that is wider beside its center");
+}
+
+// Links and gates, each with what is wrong and where.
+TEST(RoutedErrorsTest, Flow) {
+  const auto message = [](void (*spoil)(RoutedProblem&)) {
+    RoutedProblem p = ProblemOf(Of(kFlow, 5, 5), 31);
+    spoil(p);
+    return std::string(TryRun(PlanOf(kFlow), p).status().message());
+  };
+  EXPECT_EQ(message([](RoutedProblem& p) { p.link[81 * 128 + 3] = -1; }),
+            "tensor 'link_0_1_weight': row 1, column 3 of kv_head 0 is -1, wanted a finite number >= 0: links only pass on");
+  EXPECT_THAT(message([](RoutedProblem& p) { p.link[128 * 128 + 81] = NAN; }),
+              testing::HasSubstr("tensor 'link_1_0_weight': row 0, column 1 of kv_head 1 is nan"));
+  EXPECT_EQ(message([](RoutedProblem& p) { p.gate_weight[64] = INFINITY; }),
+            "tensor 'gate_weight': level 1 of kv_head 0 has the entry inf, wanted a finite number");
+  EXPECT_EQ(message([](RoutedProblem& p) { p.gate_bias[5] = -20000; }),
+            "tensor 'gate_bias': level 2 of kv_head 1 has the entry -20000, wanted a number between -10000 and 10000");
 }
 
 TEST(RoutedErrorsTest, ShapesAndModes) {
@@ -366,6 +485,27 @@ TEST(RoutedTest, SplatsFromKeys) {
   EXPECT_LE(ErrorOf(MustRun(PlanOf(spec), p).o, oracle::AttendRouted(p)), 2e-4);
 }
 
+// What links and gates start from: no flow, levels that weigh the same.
+TEST(RoutedTest, SplatsFromKeysHaveLinksAndAGate) {
+  const RoutedProblem p = oracle::RandomRouted(Of(kGateCausal, 60, 60), 43);
+  OwnedTensor keys(1, 60, 36, DType::kF32, Layout::kHeadsFirst);
+  keys.Fill(p.k);
+  const std::string path = testing::TempDir() + "/splats_with_links.safetensors";
+  ASSERT_TRUE(WriteSplatsFromKeys(PlanOf(kGateCausal), keys.view(), path).ok());
+  absl::StatusOr<TensorFile> file = TensorFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  for (const auto& [name, rows, dim] : {std::tuple{"link_0_1_weight", 20, 50},
+                                        {"link_0_2_weight", 1, 2},
+                                        {"link_0_2_compress", 2, 50},
+                                        {"gate_weight", 3, 36},
+                                        {"gate_bias", 3, 1}}) {
+    const absl::StatusOr<TensorView> tensor = file->Get(name);
+    ASSERT_TRUE(tensor.ok()) << tensor.status();
+    EXPECT_EQ(tensor->shape, (std::array<int64_t, 3>{1, rows, dim})) << name;
+    EXPECT_EQ(reinterpret_cast<const float*>(tensor->Row(0, rows - 1))[dim - 1], 0) << name;
+  }
+}
+
 TEST(RoutedErrorsTest, FewerKeysThanSplats) {
   OwnedTensor keys(1, 40, 64, DType::kF32, Layout::kHeadsFirst);
   keys.Fill(std::vector<float>(40 * 64, 1));
@@ -386,6 +526,35 @@ TEST(RoutedTest, Example) {
   const RoutedProblem p = oracle::RandomRouted(
       {.H = 3, .Hkv = 1, .N = 100, .M = 150, .levels = {64, 16}, .weights = {1, 0.5}, .amplitude = true, .causal = true}, 37);
   EXPECT_LE(ErrorOf(MustRun(*plan, p).o, oracle::AttendRouted(p)), kRelL2);
+}
+
+// The same with links, one of them through a bottleneck, and a gate.
+TEST(RoutedTest, FlowExample) {
+  const absl::StatusOr<frontend::Graph> graph = frontend::LoadGraph(HSA_SOURCE_DIR "/examples/routed_flow.textproto");
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  absl::StatusOr<frontend::CompileResult> compiled = frontend::Compile(*graph, {.cache_dir = HSA_PLAN_CACHE});
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  absl::StatusOr<Plan> plan = Plan::FromBytes(std::as_bytes(std::span(compiled->plan_bytes)), "routed_flow.textproto");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  RoutedProblem p =
+      oracle::RandomRouted({.H = 3, .Hkv = 1, .N = 100, .M = 150, .levels = {64, 16}, .link = true, .gate = true, .causal = true}, 37);
+  std::vector<float> up, expand, compress;
+  for (int64_t s = 0; s < 16; ++s) up.insert(up.end(), &p.link[(64 + s) * 80], &p.link[(64 + s) * 80 + 64]);
+  for (int64_t i = 0; i < 64 * 4; ++i) expand.push_back(ExpandOf(i / 4, i % 4));
+  for (int64_t i = 0; i < 4 * 16; ++i) compress.push_back(CompressOf(i / 16, i % 16));
+  for (int64_t s = 0; s < 64; ++s)
+    for (int64_t t = 0; t < 16; ++t) {
+      float& link = p.link[s * 80 + 64 + t] = 0;
+      for (int64_t r = 0; r < 4; ++r) link += expand[s * 4 + r] * compress[r * 16 + t];
+    }
+  std::vector<OwnedTensor> links;
+  links.reserve(3);
+  links.emplace_back(1, 16, 64, DType::kF32, Layout::kHeadsFirst).Fill(up);
+  links.emplace_back(1, 64, 4, DType::kF32, Layout::kHeadsFirst).Fill(expand);
+  links.emplace_back(1, 4, 16, DType::kF32, Layout::kHeadsFirst).Fill(compress);
+  const absl::StatusOr<Ran> ran = TryRun(*plan, p, {.threads = 2}, {}, links);
+  ASSERT_TRUE(ran.ok()) << ran.status();
+  EXPECT_LE(ErrorOf(ran->o, oracle::AttendRouted(p)), kRelL2);
 }
 
 }  // namespace

@@ -35,9 +35,18 @@ void MakeRouted(PlanHeader& h) {
   }
 }
 
+// The same with a link up.
+Link& AddLink(PlanHeader& h) {
+  MakeRouted(h);
+  Link& link = *h.mutable_graph()->mutable_routed()->add_links();
+  link.set_to(1);
+  link.set_weight("up");
+  return link;
+}
+
 TEST(CheckPlan, AcceptsRouted) {
   PlanHeader h = RawHeader();
-  MakeRouted(h);
+  AddLink(h);
   EXPECT_TRUE(Check(RawPlanFile(h)).ok()) << Check(RawPlanFile(h));
 }
 
@@ -259,6 +268,12 @@ const Case kCases[] = {
     {"routed_levels", 40, "graph.routed has 0 levels, wanted 1..16", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->clear_levels(); }},
     {"routed_splats", 40, "graph.routed.levels has 0 splats, wanted 1 or more and at most 65536 together", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_levels(1)->set_splats(0); }},
     {"routed_weight", 40, "graph.routed.levels has weight -1, wanted a finite number > 0", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_levels(0)->set_weight(-1); }},
+    {"routed_gate", 41, "graph.routed.gate_weight is 'w' and gate_bias '', wanted both or neither", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->set_gate_weight("w"); }},
+    {"routed_link", 42, "graph.routed has a link from level 0 to level 2, wanted two of 2", [](PlanHeader& h) { AddLink(h).set_to(2); }},
+    {"routed_link_itself", 42, "graph.routed has a link from level 0 to level 0, wanted two of 2", [](PlanHeader& h) { AddLink(h).set_to(0); }},
+    {"routed_links", 42, "graph.routed has 65 links, wanted at most 64", [](PlanHeader& h) { for (AddLink(h); h.graph().routed().links_size() < 65;) h.mutable_graph()->mutable_routed()->add_links(); }},
+    {"routed_rank", 43, "graph.routed has a link of rank 3 with weight 'up', expand '' and compress '', wanted a weight for rank 0, and expand and compress for 1..1024", [](PlanHeader& h) { AddLink(h).set_rank(3); }},
+    {"routed_no_weight", 43, "graph.routed has a link of rank 0 with weight '', expand '' and compress ''", [](PlanHeader& h) { AddLink(h).clear_weight(); }},
 };
 
 class CheckPlanConstraint : public testing::TestWithParam<Case> {};

@@ -15,9 +15,13 @@ Graph ValidGraph() {
   absl::StatusOr<Graph> graph = ParseGraphText(R"(
     name: "g"
     inputs { name: "q" heads: 4 dim: 64 } inputs { name: "k" heads: 2 dim: 64 } inputs { name: "v" heads: 2 dim: 96 }
+    inputs { name: "up" heads: 2 dim: 16 } inputs { name: "expand" heads: 2 dim: 3 } inputs { name: "compress" heads: 2 dim: 4 tokens: 3 }
+    inputs { name: "w" heads: 2 dim: 64 } inputs { name: "b" heads: 2 dim: 1 }
     inputs { name: "c" heads: 2 dim: 64 } inputs { name: "s" heads: 2 dim: 64 } inputs { name: "a" heads: 2 dim: 1 tokens: 20 }
     nodes { routed { query: "q" key: "k" value: "v" output: "o" center: "c" variance: "s" amplitude: "a"
-                     levels { name: "token" splats: 16 } levels { splats: 4 weight: 0.5 } } })",
+                     levels { name: "token" splats: 16 } levels { splats: 4 weight: 0.5 }
+                     links { from: 0 to: 1 weight: "up" } links { from: 1 to: 0 expand: "expand" compress: "compress" }
+                     gate_weight: "w" gate_bias: "b" } })",
                                                "g.textproto");
   EXPECT_TRUE(graph.ok()) << graph.status();
   return graph.value_or(Graph());
@@ -38,10 +42,10 @@ const Refusal kRefusals[] = {
     {"c10_heads", [](Graph& g) { g.mutable_inputs(2)->set_heads(4); }, "graph_c10: key 'k' has 2 heads, value 'v' has 4"},
     {"c12_dim", [](Graph& g) { g.mutable_inputs(0)->set_dim(32); }, "graph_c12: query 'q' has dim 32, key 'k' has 64"},
     {"c21_unread", [](Graph& g) { Of(g).clear_amplitude(); }, "graph_c21: no node reads input 'a'"},
-    {"c24_center_dim", [](Graph& g) { g.mutable_inputs(3)->set_dim(1); }, "graph_c24: input 'c' is [2, S, 1], wanted [2, 20, 64]: "},
-    {"c24_variance_dim", [](Graph& g) { g.mutable_inputs(4)->set_dim(8); }, "graph_c24: input 's' is [2, S, 8], wanted [2, 20, 64 or 1]: "},
-    {"c24_heads", [](Graph& g) { g.mutable_inputs(4)->set_heads(4); }, "graph_c24: input 's' is [4, S, 64], wanted [2, 20, 64 or 1]: "},
-    {"c24_tokens", [](Graph& g) { g.mutable_inputs(5)->set_tokens(19); }, "graph_c24: input 'a' is [2, 19, 1], wanted [2, 20, 1]: "},
+    {"c24_center_dim", [](Graph& g) { g.mutable_inputs(8)->set_dim(1); }, "graph_c24: input 'c' is [2, S, 1], wanted [2, 20, 64]: "},
+    {"c24_variance_dim", [](Graph& g) { g.mutable_inputs(9)->set_dim(8); }, "graph_c24: input 's' is [2, S, 8], wanted [2, 20, 64 or 1]: "},
+    {"c24_heads", [](Graph& g) { g.mutable_inputs(9)->set_heads(4); }, "graph_c24: input 's' is [4, S, 64], wanted [2, 20, 64 or 1]: "},
+    {"c24_tokens", [](Graph& g) { g.mutable_inputs(10)->set_tokens(19); }, "graph_c24: input 'a' is [2, 19, 1], wanted [2, 20, 1]: "},
     {"c25_no_level", [](Graph& g) { Of(g).clear_levels(); }, "graph_c25: routed has 0 levels, wanted 1 to 16"},
     {"c25_no_splat", [](Graph& g) { Of(g).mutable_levels(0)->clear_splats(); },
      "graph_c25: 'token' (level 0) has 0 splats, wanted 1 or more"},
@@ -49,6 +53,26 @@ const Refusal kRefusals[] = {
     {"c25_weight", [](Graph& g) { Of(g).mutable_levels(1)->set_weight(0); }, "graph_c25: level 1 has weight 0, wanted a finite number > 0"},
     {"c25_weight_nan", [](Graph& g) { Of(g).mutable_levels(0)->set_weight(std::numeric_limits<double>::quiet_NaN()); },
      "graph_c25: 'token' (level 0) has weight nan"},
+    {"c8_unknown_link", [](Graph& g) { Of(g).mutable_links(0)->set_weight("down"); },
+     "graph_c8: weight of link 0 of the attention is 'down', which is no input"},
+    {"c9_link_twice", [](Graph& g) { Of(g).mutable_links(1)->set_expand("up"); },
+     "graph_c9: expand of link 1 of the attention is 'up', which it reads already"},
+    {"c26_no_level", [](Graph& g) { Of(g).mutable_links(0)->set_to(2); },
+     "graph_c26: link 0 leads from level 0 to level 2, wanted two of 2"},
+    {"c26_itself", [](Graph& g) { Of(g).mutable_links(1)->set_to(1); }, "graph_c26: link 1 leads from level 1 to level 1, wanted two of 2"},
+    {"c26_half", [](Graph& g) { Of(g).mutable_links(1)->clear_compress(), g.mutable_inputs()->DeleteSubrange(5, 1); },
+     "graph_c26: link 1 has no weight, an expand; wanted a weight, or expand and compress"},
+    {"c26_many",
+     [](Graph& g) {
+       while (Of(g).links_size() < 65) Of(g).add_links();
+     },
+     "graph_c26: routed has 65 links, wanted at most 64"},
+    {"c27_half", [](Graph& g) { Of(g).clear_gate_bias(); }, "graph_c27: a gate has gate_weight and gate_bias, gate_bias is missing"},
+    {"c27_dim", [](Graph& g) { g.mutable_inputs(6)->set_dim(16); }, "graph_c27: input 'w' is [2, S, 16], wanted [2, 2, 64]"},
+    {"c27_bias", [](Graph& g) { g.mutable_inputs(7)->set_tokens(3); }, "graph_c27: input 'b' is [2, 3, 1], wanted [2, 2, 1]"},
+    {"c28_weight", [](Graph& g) { g.mutable_inputs(3)->set_dim(4); }, "graph_c28: input 'up' is [2, S, 4], wanted [2, 4, 16]"},
+    {"c28_expand", [](Graph& g) { g.mutable_inputs(4)->set_tokens(4); }, "graph_c28: input 'expand' is [2, 4, 3], wanted [2, 16, 3]"},
+    {"c28_compress", [](Graph& g) { g.mutable_inputs(4)->set_dim(5); }, "graph_c28: input 'compress' is [2, 3, 4], wanted [2, 5, 4]"},
 };
 
 class CheckRoutedTest : public testing::TestWithParam<Refusal> {};
@@ -64,8 +88,8 @@ TEST_P(CheckRoutedTest, Names) {
 TEST(CheckRoutedTest, AcceptsWhatTheContractAllows) {
   Graph graph = ValidGraph();
   EXPECT_TRUE(CheckGraph(graph).ok()) << CheckGraph(graph);
-  graph.mutable_inputs(4)->set_dim(1);  // isotropic
-  graph.mutable_inputs(3)->set_tokens(20);
+  graph.mutable_inputs(9)->set_dim(1);  // isotropic
+  graph.mutable_inputs(8)->set_tokens(20);
   Of(graph).set_causal(true);
   EXPECT_TRUE(CheckGraph(graph).ok()) << CheckGraph(graph);
 }

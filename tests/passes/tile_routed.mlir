@@ -1,0 +1,38 @@
+// RUN: hsa-opt %s --split-input-file --verify-diagnostics --hsa-decompose --hsa-tile | FileCheck %s
+!q = tensor<4x?x8xf32>
+!k = tensor<2x?x8xf32>
+!v = tensor<2x?x6xf32>
+!o = tensor<4x?x6xf32>
+!c = tensor<2x5x8xf32>
+!s = tensor<2x5x1xf32>
+
+// Links and a gate leave their names in the schedule, and stages of their own; a causal chunk begins before flow.
+// CHECK-LABEL: hsa.schedule @causal
+// CHECK-SAME:    gate_names = ["w", "b"]
+// CHECK-SAME:    link_from = array<i64: 0, 1>, link_names = ["up", "e", "c"], link_ranks = array<i64: 0, 2>, link_to = array<i64: 1, 0>
+// CHECK:         hsa.stage "segment" "flow_state"
+// CHECK-NOT:     "begin_chunk"
+// CHECK:         hsa.stage "segment" "begin_flow_chunk"
+// CHECK:         hsa.stage "segment" "flow_chunk"
+// CHECK:         hsa.stage "tile" "gate"
+// CHECK:         hsa.stage "tile" "receive_chunk_gated"
+func.func @causal(%q: !q {hsa.name = "q"}, %k: !k {hsa.name = "k"}, %v: !v {hsa.name = "v"}, %c: !c {hsa.name = "center"}, %s: !s {hsa.name = "variance"},
+                  %up: tensor<2x1x4xf32> {hsa.name = "up"}, %e: tensor<2x4x2xf32> {hsa.name = "e"}, %d: tensor<2x2x1xf32> {hsa.name = "c"},
+                  %w: tensor<2x2x8xf32> {hsa.name = "w"}, %b: tensor<2x2x1xf32> {hsa.name = "b"}) -> !o {
+  %l = hsa.links %up, %e, %d {levels = array<i64: 4, 1>, from = array<i64: 0, 1>, to = array<i64: 1, 0>, ranks = array<i64: 0, 2>}
+      : (tensor<2x1x4xf32>, tensor<2x4x2xf32>, tensor<2x2x1xf32>) -> tensor<2x5x5xf32>
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s link %l gate %w, %b {causal, levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>}
+      : (!q, !k, !v, !c, !s, tensor<2x5x5xf32>, tensor<2x2x8xf32>, tensor<2x2x1xf32>) -> !o
+  return %o : !o
+}
+
+// -----
+
+// A plan reads the weights of links one by one.
+func.func @whole(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x1xf32>, %l: tensor<2x5x5xf32>)
+    -> tensor<4x?x6xf32> {
+  // expected-error @below {{has an hsa.flow whose link is not made by hsa.links; a plan reads the weight of each link}}
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s link %l {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>}
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x1xf32>, tensor<2x5x5xf32>) -> tensor<4x?x6xf32>
+  return %o : tensor<4x?x6xf32>
+}
