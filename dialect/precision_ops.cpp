@@ -14,7 +14,8 @@ LogicalResult QuantizeOp::verify() {
   if (failed(checkType(*this, "quantize_c1", "narrow", getNarrow().getType(), getImpliedTypes()[0]))) return failure();
   const Type wide = getWide().getType().getElementType(), narrow = getNarrow().getType().getElementType();
   if (narrow != wide && narrow.isF32())
-    return emitOpError("quantize_c2: narrow is ") << narrow << " but wide is " << wide << ", wanted bf16, f16 or " << wide;
+    return emitOpError("quantize_c2: narrow is ") << narrow << " but wide is " << wide << ", wanted bf16, f16, i8 or " << wide;
+  if (getCentered() && !narrow.isInteger(8)) return emitOpError("quantize_c3: narrow is ") << narrow << " and centered, wanted i8";
   return success();
 }
 

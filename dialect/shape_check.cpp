@@ -50,7 +50,9 @@ LogicalResult checkQueryKeyValue(Operation* op, RankedTensorType query, RankedTe
   const int64_t kvHeads = known(key.getDimSize(0), value.getDimSize(0));
   if (!mayDivide(kvHeads, query.getDimSize(0)))
     return op->emitOpError() << name << "_c4: " << kvHeads << " kv_heads do not divide " << query.getDimSize(0) << " query heads";
-  if (query.getElementType() != key.getElementType() || key.getElementType() != value.getElementType())
+  // Scores may be of integers that values are not of.
+  const bool together = key.getElementType() == value.getElementType() || key.getElementType().isInteger(8);
+  if (query.getElementType() != key.getElementType() || !together)
     return op->emitOpError() << name << "_c5: query, key, value are of " << query.getElementType() << ", " << key.getElementType() << ", "
                              << value.getElementType() << "; wanted one element type";
   return success();

@@ -66,12 +66,12 @@ def Hsa_AttendExactOp : Hsa_StageOp<"attend_exact", [Pure, AttrSizedOperandSegme
     whole sequence.
     Shapes: query [H,N,D], key [Hkv,M,D], value [Hkv,M,Dv], partial of H × N × Dv.
     Constraints: attend_exact_c1 query and key agree on D;  attend_exact_c2 key and value agree on Hkv;  attend_exact_c3 key and value agree on M;
-    attend_exact_c4 Hkv divides H;  attend_exact_c5 one element type;
+    attend_exact_c4 Hkv divides H;  attend_exact_c5 one element type, but for values of i8 queries and keys;
     attend_exact_c6 partial is H x N x Dv;  attend_exact_c7 scale is finite;  attend_exact_c8 the near field is of a whole sequence;
     attend_exact_c9 the near field needs a config;  attend_exact_c10 first and total come together.
     Source: docs/spec.md "Exact", "Partial", "Units, near field and index". Tests: tests/dialect/attend_exact.mlir
   }];
-  let arguments = (ins Hsa_InputTensor:$query, Hsa_InputTensor:$key, Hsa_InputTensor:$value, Optional<Index>:$first,
+  let arguments = (ins Hsa_NarrowTensor:$query, Hsa_NarrowTensor:$key, Hsa_InputTensor:$value, Optional<Index>:$first,
                        Optional<Index>:$total, Hsa_FieldEnumAttr:$field, Hsa_MaskAttr:$mask, F64Attr:$scale,
                        OptionalAttr<Hsa_ConfigAttr>:$config);
   let results = (outs Hsa_PartialType:$partial);

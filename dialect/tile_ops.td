@@ -58,6 +58,19 @@ def Hsa_TileAttendLeafPairsOp : Hsa_TileOp<"attend_leaf_pairs", 9, 10> {
   let description = "ins pair_query [TQ,D32], leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], work_in, counts [2], visible_lo, visible_hi, tile_rows; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,K], pair_keys [L,D32/2,32], pair_values [L/2,Dv,32], pair_pos [L,16], pair_bad [L] (zeros: the keys of the index are finite), pair_range [2]. Source: docs/spec.md, Precision.";
 }
 
+def Hsa_TileByteQueryOp : Hsa_TileOp<"byte_query", 2, 2> {
+  let summary = "the queries, turned, in 8 bits";
+  let description = "ins query [TQ,D], tile_rows; outs byte_query [TQ,D/4]: 128 + n of four dimensions side by side, query_scale [TQ]: s over the size of the turn; NaN for a row that is not finite. Source: hsa.quantize.";
+}
+def Hsa_TilePackBytesOp : Hsa_TileOp<"pack_bytes", 1, 5> {
+  let summary = "panels of keys, turned and about the mean of the batch before, in 8 bits";
+  let description = "ins panel_k [P,D,16]; outs byte_k [P,D/4,16]: n of four dimensions side by side, byte_scale [P,16]: s, byte_sum [P,16]: -128 Σ n, byte_center [P/4+1,D]: the first is given, the last is for the next call, key_batch (scratch). Source: hsa.quantize.";
+}
+def Hsa_TileAttendBytesOp : Hsa_TileOp<"attend_bytes", 15, 5> {
+  let summary = "attend_panels with scores q·center + s_q s_k Σ n_q n_k, but for the first batch of the segment, which is panel_k";
+  let description = "ins query, panel_k [4,D,16], byte_query, query_scale, byte_k, byte_scale, byte_sum, center_panel [P/64,D,16] in fours, panel_v, panel_pos, panel_bad, panel_range, visible_lo, visible_hi, tile_rows; outs max, sum, acc, scores and centers [TQ,64] (scratch). Source: hsa.quantize.";
+}
+
 // ---- nodes
 def Hsa_TileStartMassOp : Hsa_TileOp<"start_mass", 3, 4> {
   let summary = "Z = near mass, Σ r² = 0";

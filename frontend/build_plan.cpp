@@ -54,7 +54,16 @@ class Lowering {
   OwningOpRef<ModuleOp> module_;
 };
 
-ir::Precision toIr(Precision precision) { return precision == Precision::kBf16 ? ir::Precision::kBf16 : ir::Precision::kF32; }
+ir::Precision toIr(Precision precision) {
+  switch (precision) {
+    case Precision::kBf16:
+      return ir::Precision::kBf16;
+    case Precision::kInt8:
+      return ir::Precision::kInt8;
+    default:
+      return ir::Precision::kF32;
+  }
+}
 
 std::string print(ModuleOp module) {
   std::string text;

@@ -88,7 +88,7 @@ std::string CacheKey(std::string_view source, const std::vector<std::string>& cp
   std::string text;
   Add(text, CompilerVersion());
   Add(text, source);
-  Add(text, precision == Precision::kBf16 ? "bf16" : "f32");
+  Add(text, PrecisionName(precision));
   for (const std::string& cpu : cpus) {
     Add(text, cpu);
     if (cpu != "native") continue;

@@ -25,6 +25,7 @@ enum class PairUnit {
 };
 inline constexpr std::string_view kDotFeatures = "avx512bf16";
 inline constexpr std::string_view kTileFeatures = "amx-tile,amx-bf16";
+inline constexpr std::string_view kByteFeatures = "avx512vnni";  // of what multiplies integers of 8 bits, four to a sum
 
 struct TileShape {
   std::string_view isa;

@@ -50,6 +50,12 @@ void buildEntry(OpBuilder& b, Location loc, const StageSpec& stage, StringRef na
   func::ReturnOp::create(b, loc, op->getResults());
 }
 
+// Of the stages beside those in f32: what the schedule's precision wants of a processor.
+StringRef featuresOf(ScheduleOp schedule) {
+  if (!schedule.getPrecision()) return "";
+  return schedule.getPrecision()->isInteger(8) ? kByteFeatures : kTileFeatures;
+}
+
 }  // namespace
 
 void buildStages(ScheduleOp schedule) {
@@ -64,7 +70,7 @@ void buildStages(ScheduleOp schedule) {
   const std::vector<StageSpec> routed = routedStages(
       {.causal = schedule.getMask().getCausal(), .flow = schedule.getLinkRanks().has_value(), .gate = bool(schedule.getGateNames())});
   for (const StageSpec& stage : schedule.getSplatLevels() ? ArrayRef(routed) : softmaxStages()) {
-    if (!stage.features.empty() && !schedule.getPrecision()) continue;  // arithmetic in f32 needs no processor of its own
+    if (!stage.features.empty() && StringRef(stage.features) != featuresOf(schedule)) continue;
     SmallVector<const Term*> ins, outs;
     for (std::string_view name : stage.ins) ins.push_back(termOf(name));
     for (std::string_view name : stage.outs) outs.push_back(termOf(name));

@@ -33,6 +33,9 @@ Emitter emitterOf(Operation& op) {
       {"hsa.tile_attend_leaves", emitAttendLeaves},
       {"hsa.tile_attend_pairs", emitAttendPairs},
       {"hsa.tile_attend_leaf_pairs", emitAttendLeafPairs},
+      {"hsa.tile_byte_query", emitByteQuery},
+      {"hsa.tile_pack_bytes", emitPackBytes},
+      {"hsa.tile_attend_bytes", emitAttendBytes},
       {"hsa.tile_start_mass", emitStartMass},
       {"hsa.tile_root_mass", emitRootMass},
       {"hsa.tile_log_mass", emitLogMass},
@@ -118,7 +121,8 @@ struct LowerToCpuPass : impl::LowerToCpuPassBase<LowerToCpuPass> {
       auto variant = ModuleOp::create(b, module.getLoc(), cpu);
       variant->setAttr("hsa.cpu", b.getStringAttr(cpu));
       for (func::FuncOp entry : entries) {
-        if (entry->hasAttr("hsa.features") && !target->multipliesPairs()) continue;
+        auto features = entry->getAttrOfType<StringAttr>("hsa.features");
+        if (features && !target->runs(features.getValue())) continue;
         if (failed(lowerEntry(entry, variant, target->tile, params))) return signalPassFailure();
       }
     }

@@ -32,11 +32,12 @@ def FusePass : Pass<"hsa-fuse", "::mlir::func::FuncOp"> {
 def QuantizePass : Pass<"hsa-quantize", "::mlir::func::FuncOp"> {
   let summary = "keys that are read exactly over narrower operands: hsa.quantize before each attend_exact";
   let description = [{
-    Products of query and key, and of weight and value, are then taken in that type and summed in f32, where the processor has instructions for them;
-    elsewhere in f32. Stages of splats follow: hsa-tile gives the schedule this precision. An error names a precision that is not known.
+    bf16: products of query and key, and of weight and value, are then taken in that type and summed in f32, where the processor has instructions for them;
+    elsewhere in f32. Stages of splats follow: hsa-tile gives the schedule this precision. int8: the scores of exact attention alone, of integers of 8 bits
+    about a mean; values and splats stay as they are. An error names a precision that is not known.
     Tests: tests/passes/quantize.mlir
   }];
-  let options = [Option<"precision", "precision", "std::string", "\"bf16\"", "element type of the products: bf16">];
+  let options = [Option<"precision", "precision", "std::string", "\"bf16\"", "of the products: bf16 or int8">];
 }
 
 def VerifyLayerPass : Pass<"hsa-verify-layer"> {

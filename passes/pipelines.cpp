@@ -21,7 +21,8 @@ void buildStagesPipeline(OpPassManager& pm, Precision precision) {
   pm.addNestedPass<func::FuncOp>(createInferShapesPass());
   pm.addPass(createDecomposePass());
   pm.addNestedPass<func::FuncOp>(createFusePass());
-  if (precision == Precision::kBf16) pm.addNestedPass<func::FuncOp>(createQuantizePass());
+  if (precision != Precision::kF32)
+    pm.addNestedPass<func::FuncOp>(createQuantizePass({.precision = precision == Precision::kBf16 ? "bf16" : "int8"}));
   pm.addPass(createVerifyLayerPass({.layer = 1}));
 }
 
@@ -43,7 +44,8 @@ namespace {
 struct PrecisionOptions : PassPipelineOptions<PrecisionOptions> {
   Option<Precision> precision{
       *this, "precision", llvm::cl::desc("of the products of exact attention"), llvm::cl::init(Precision::kF32),
-      llvm::cl::values(clEnumValN(Precision::kF32, "f32", "f32"), clEnumValN(Precision::kBf16, "bf16", "bf16 with sums in f32"))};
+      llvm::cl::values(clEnumValN(Precision::kF32, "f32", "f32"), clEnumValN(Precision::kBf16, "bf16", "bf16 with sums in f32"),
+                       clEnumValN(Precision::kInt8, "int8", "scores of integers of 8 bits"))};
 };
 struct CpuOptions : PrecisionOptions {
   ListOption<std::string> mcpu{*this, "mcpu", llvm::cl::desc("processors as LLVM names them, or native; one variant each")};

@@ -9,7 +9,7 @@
 
 namespace hsa::ir {
 
-enum class Precision { kF32, kBf16 };  // of the products of exact attention
+enum class Precision { kF32, kBf16, kInt8 };  // of the products of exact attention
 
 struct CpuPipelineOptions {
   std::vector<std::string> cpus = {"native"};  // one variant each

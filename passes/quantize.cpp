@@ -12,27 +12,42 @@ namespace hsa::ir {
 
 namespace {
 
+enum class Center { kNone, kMean };
+
 // `wide` in elements of `type`.
-Value narrow(ImplicitLocOpBuilder& b, Value wide, Type type) {
+Value narrow(ImplicitLocOpBuilder& b, Value wide, Type type, Center center = Center::kNone) {
   auto tensor = cast<RankedTensorType>(wide.getType());
   if (tensor.getElementType() == type) return wide;
-  return QuantizeOp::create(b, RankedTensorType::get(tensor.getShape(), type), wide);
+  return QuantizeOp::create(b, RankedTensorType::get(tensor.getShape(), type), wide, center == Center::kMean);
+}
+
+// Operands of integers would lose too much of the values: only what the scores are made of.
+void narrowScores(AttendExactOp attend) {
+  ImplicitLocOpBuilder b(attend.getLoc(), attend);
+  const Type type = b.getI8Type();
+  attend.getQueryMutable().assign(narrow(b, attend.getQuery(), type));
+  attend.getKeyMutable().assign(narrow(b, attend.getKey(), type, Center::kMean));
+}
+
+void narrowAll(AttendExactOp attend) {
+  ImplicitLocOpBuilder b(attend.getLoc(), attend);
+  const Type type = b.getBF16Type();
+  attend.getQueryMutable().assign(narrow(b, attend.getQuery(), type));
+  attend.getKeyMutable().assign(narrow(b, attend.getKey(), type));
+  attend.getValueMutable().assign(narrow(b, attend.getValue(), type));
 }
 
 struct QuantizePass : impl::QuantizePassBase<QuantizePass> {
   using QuantizePassBase::QuantizePassBase;
 
   void runOnOperation() override {
-    if (precision != "bf16") {
-      getOperation().emitError("hsa-quantize: precision is '") << precision << "', wanted bf16";
+    if (precision != "bf16" && precision != "int8") {
+      getOperation().emitError("hsa-quantize: precision is '") << precision << "', wanted bf16 or int8";
       return signalPassFailure();
     }
-    const Type type = BFloat16Type::get(&getContext());
     getOperation().walk([&](AttendExactOp attend) {
-      ImplicitLocOpBuilder b(attend.getLoc(), attend);
-      attend.getQueryMutable().assign(narrow(b, attend.getQuery(), type));
-      attend.getKeyMutable().assign(narrow(b, attend.getKey(), type));
-      attend.getValueMutable().assign(narrow(b, attend.getValue(), type));
+      if (precision == "bf16") return narrowAll(attend);
+      if (attend.getField() == Field::All) narrowScores(attend);  // the near field goes with the splats, which stay as they are
     });
   }
 };

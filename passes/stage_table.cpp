@@ -23,6 +23,8 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"panel_bad", port, i32, {any}},          {"panel_range", port, i32, {2}},
       {"leaf_k", port, input, {any, d, panel}}, {"leaf_v", port, input, {any, panel, dv}}, {"leaf_pos", port, i32, {any, panel}},
       {"visible_lo", port, i32, {tq}},          {"visible_hi", port, i32, {tq}},
+      {"byte_k", port, i32, {any, d / 4, panel}}, {"byte_scale", port, f32, {any, panel}}, {"byte_sum", port, i32, {any, panel}},
+      {"byte_center", port, f32, {any, d}}, {"center_panel", port, f32, {any, d, panel}},
       {"pair_k", port, bf16, {any, p.pairDim() / 2, 32}}, {"pair_v", port, bf16, {any, dv, 32}},
       // nodes of a level and of the finer level
       {"node_mean", port, f32, {any, d, nodes}},  {"node_value", port, f32, {any, nodes, dv}}, {"node_var", port, f32, {any, b, nodes}},
@@ -53,6 +55,8 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"scores", buffer, f32, {tq, kBatchKeys}}, {"key_batch", buffer, f32, {batch, d, panel}}, {"value_batch", buffer, f32, {batch, panel, dv}},
       {"pos_batch", buffer, i32, {batch, panel}}, {"var_batch", buffer, f32, {batch, b, panel}}, {"scalar_batch", buffer, f32, {4, kBatchKeys}},
       {"residual", buffer, f32, {kBatchKeys}}, {"batch_r2", buffer, f32, {tq, kBatchKeys}},
+      // queries that meet keys in bytes
+      {"byte_query", buffer, i32, {tq, d / 4}}, {"query_scale", buffer, f32, {tq}}, {"centers", buffer, f32, {tq, kBatchKeys}},
       // scratch of rows that meet keys in AMX tiles
       // (a line longer than they need: rows then fall on different sets of the cache)
       {"pair_query", buffer, bf16, {tq, p.pairDim()}}, {"pair_scores", buffer, f32, {p.pairRows(), p.pairKeys() + 16}},
@@ -68,7 +72,6 @@ std::vector<Term> vocabulary(const KernelParams& p) {
 }
 
 llvm::ArrayRef<StageSpec> softmaxStages() {
-  constexpr std::string_view kAmx = "amx-tile,amx-bf16";
   // clang-format off: a table
   static const std::vector<StageSpec> stages = {
       {"widen_rows", "rows", true, {"raw_rows"}, {"widened", "bad_rows"}},
@@ -78,7 +81,8 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
       {"principal_axis", "segment", false, {"metric_x"}, {"projection", "axis"}},
       {"pack_leaves", "segment", true, {"k_raw", "v_raw", "order"}, {"leaf_k", "leaf_v"}},
       {"pack_panels", "segment", false, {"k_rows", "v_rows", "order"}, {"panel_k", "panel_v"}},
-      {"pack_pairs", "segment", false, {"k_rows", "v_rows"}, {"pair_k", "pair_v"}, kAmx},
+      {"pack_pairs", "segment", false, {"k_rows", "v_rows"}, {"pair_k", "pair_v"}, kTileFeatures},
+      {"pack_bytes", "segment", false, {"panel_k"}, {"byte_k", "byte_scale", "byte_sum", "byte_center", "key_batch"}, kByteFeatures},
       // the nodes of one head about its reference
       {"add_rows", "rows", false, {"q_rows", "bad_rows"}, {"reference"}},
       {"leaf_moments", "segment", true, {"leaf_k", "leaf_v", "leaf_pos", "reference"},
@@ -89,15 +93,19 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
       {"load_query", "tile", false, {"q_rows"}, {"query", "max", "sum", "acc"}},
       {"attend_panels", "tile", false, {"query", "panel_k", "panel_v", "panel_pos", "panel_bad", "panel_range", "visible_lo", "visible_hi", "tile_rows"},
        {"max", "sum", "acc", "scores"}},
-      {"pair_query", "tile", false, {"query", "tile_rows"}, {"pair_query"}, kAmx},
+      {"pair_query", "tile", false, {"query", "tile_rows"}, {"pair_query"}, kTileFeatures},
       {"attend_pairs", "tile", false, {"query", "pair_query", "pair_k", "pair_v", "panel_pos", "panel_bad", "panel_range", "visible_lo", "visible_hi", "tile_rows"},
-       {"max", "sum", "acc", "pair_scores", "weights", "key_batch", "value_batch", "scores"}, kAmx},
+       {"max", "sum", "acc", "pair_scores", "weights", "key_batch", "value_batch", "scores"}, kTileFeatures},
+      {"byte_query", "tile", false, {"query", "tile_rows"}, {"byte_query", "query_scale"}, kByteFeatures},
+      {"attend_bytes", "tile", false,
+       {"query", "panel_k", "byte_query", "query_scale", "byte_k", "byte_scale", "byte_sum", "center_panel", "panel_v", "panel_pos", "panel_bad", "panel_range", "visible_lo", "visible_hi", "tile_rows"},
+       {"max", "sum", "acc", "scores", "centers"}, kByteFeatures},
       {"query_bands", "tile", false, {"query", "reference", "tile_rows"}, {"query_bands", "query_apart"}},
       {"start_mass", "tile", false, {"max", "sum", "tile_rows"}, {"mass_max", "mass_sum", "mass_acc", "closed_r2"}},
       {"root_mass", "level", false, {"query", "query_bands", "node_mean", "node_var", "node_scalar", "level_params", "work_in", "counts", "tile_rows"},
        {"mass_max", "mass_sum", "mass_acc", "scores", "key_batch", "var_batch", "scalar_batch"}},
       {"root_mass_pairs", "level", false, {"pair_query", "query_bands", "node_mean", "node_var", "node_scalar", "level_params", "work_in", "counts", "tile_rows"},
-       {"mass_max", "mass_sum", "mass_acc", "scores", "key_batch", "var_batch", "scalar_batch", "node_high", "node_low"}, kAmx},
+       {"mass_max", "mass_sum", "mass_acc", "scores", "key_batch", "var_batch", "scalar_batch", "node_high", "node_low"}, kTileFeatures},
       {"log_mass", "tile", false, {"mass_max", "mass_sum", "tile_rows"}, {"log_z", "max", "sum", "acc"}},
       {"score_level", "level", false,
        {"query", "query_bands", "node_mean", "node_value", "node_var", "node_scalar", "level_params", "work_in", "log_z", "theta", "query_apart", "tilt", "tile_rows"},
@@ -105,11 +113,11 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
       {"score_level_pairs", "level", false,
        {"pair_query", "query_bands", "node_mean", "node_value", "node_var", "node_scalar", "level_params", "work_in", "log_z", "theta", "query_apart", "tilt", "tile_rows"},
        {"work_out", "counts", "sum", "acc", "scores", "key_batch", "value_batch", "var_batch", "scalar_batch", "residual", "tilt_rows", "closed_r2", "batch_r2",
-        "node_high", "node_low", "pair_apart", "node_weights", "node_values"}, kAmx},
+        "node_high", "node_low", "pair_apart", "node_weights", "node_values"}, kTileFeatures},
       {"attend_leaves", "tile", true, {"query", "leaf_k", "leaf_v", "leaf_pos", "work_in", "counts", "visible_lo", "visible_hi", "tile_rows"},
        {"max", "sum", "acc", "scores", "key_batch", "value_batch", "pos_batch"}},
       {"attend_leaf_pairs", "tile", true, {"pair_query", "leaf_k", "leaf_v", "leaf_pos", "work_in", "counts", "visible_lo", "visible_hi", "tile_rows"},
-       {"max", "sum", "acc", "pair_scores", "weights", "pair_keys", "pair_values", "pair_pos", "pair_bad", "pair_range"}, kAmx},
+       {"max", "sum", "acc", "pair_scores", "weights", "pair_keys", "pair_values", "pair_pos", "pair_bad", "pair_range"}, kTileFeatures},
       {"finish", "tile", false, {"max", "sum", "acc", "tile_rows"}, {"o_rows", "lse_row"}},
       {"store_rows", "rows", true, {"o_rows"}, {"rows_out"}},
   };

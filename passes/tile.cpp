@@ -30,7 +30,7 @@ TypeAttr precisionOf(func::FuncOp exact) {
   TypeAttr precision;
   if (exact)
     exact.walk([&](AttendExactOp attend) {
-      const Type type = attend.getKey().getType().getElementType();
+      const Type type = cast<RankedTensorType>(attend.getKey().getType()).getElementType();
       if (!type.isF32()) precision = TypeAttr::get(type);
     });
   return precision;

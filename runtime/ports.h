@@ -25,19 +25,24 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "v_rows",    // values of a unit
 
     // Packed keys and values that are read exactly
-    "order",        // row of each slot, -1 for an empty slot
-    "panel_k",      // keys in panels of 16, dimension by dimension
-    "panel_v",      // values in panels of 16 rows
-    "panel_pos",    // position of each key, greatest i32 for an empty slot
-    "panel_bad",    // not 0 for a panel with a non-finite value
-    "panel_range",  // first panel and end of the panels that a tile reads
-    "pair_k",       // keys in panels of 16 in bf16, two dimensions side by side
-    "pair_v",       // values in panels of 32 in bf16, two keys side by side
-    "leaf_k",       // keys of the leaves, in the element type of the input
-    "leaf_v",       // values of the leaves
-    "leaf_pos",     // position of each leaf key
-    "visible_lo",   // first visible position of each query of a tile
-    "visible_hi",   // last visible position of each query of a tile
+    "order",         // row of each slot, -1 for an empty slot
+    "panel_k",       // keys in panels of 16, dimension by dimension
+    "panel_v",       // values in panels of 16 rows
+    "panel_pos",     // position of each key, greatest i32 for an empty slot
+    "panel_bad",     // not 0 for a panel with a non-finite value
+    "panel_range",   // first panel and end of the panels that a tile reads
+    "pair_k",        // keys in panels of 16 in bf16, two dimensions side by side
+    "pair_v",        // values in panels of 32 in bf16, two keys side by side
+    "byte_k",        // keys in panels of 16, turned and about a center, four dimensions side by side in 8 bits each
+    "byte_scale",    // of each key
+    "byte_sum",      // -128 times the sum of its bytes
+    "byte_center",   // center of each batch of 64 keys
+    "center_panel",  // centers in panels of 16
+    "leaf_k",        // keys of the leaves, in the element type of the input
+    "leaf_v",        // values of the leaves
+    "leaf_pos",      // position of each leaf key
+    "visible_lo",    // first visible position of each query of a tile
+    "visible_hi",    // last visible position of each query of a tile
 
     // Ordering a unit
     "metric",      // L: LLᵀ = I + D E/tr E, E = mean qqᵀ of earlier queries

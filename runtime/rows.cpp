@@ -29,10 +29,15 @@ void RowReader::Read(Worker& worker, const TensorView& tensor, int64_t head, int
 }
 
 void KeyPanels::Bind(Worker& worker, const Geometry& g) const {
-  worker.Bind("panel_k", k.data(), {panels, g.padded_head_dim, kPanelKeys});
+  worker.Bind("panel_k", k.data(), {byte_k.empty() ? panels : kBatchPanels, g.padded_head_dim, kPanelKeys});  // of bytes: the first batch
   worker.Bind("panel_v", v.data(), {panels, kPanelKeys, g.padded_value_dim});
   worker.Bind("pair_k", pair_k.data(), {panels, g.paired_head_dim / 2, kPairPanelKeys});
   worker.Bind("pair_v", pair_v.data(), {panels / 2, g.padded_value_dim, kPairPanelKeys});
+  worker.Bind("byte_k", byte_k.data(), {panels, g.padded_head_dim / 4, kPanelKeys});
+  worker.Bind("byte_scale", byte_scale.data(), {panels, kPanelKeys});
+  worker.Bind("byte_sum", byte_sum.data(), {panels, kPanelKeys});
+  worker.Bind("center_panel", center.data(),
+              {static_cast<int64_t>(center.size()) / (g.padded_head_dim * kPanelKeys), g.padded_head_dim, kPanelKeys});
   worker.Bind("panel_pos", pos.data(), {panels, kPanelKeys});
   worker.Bind("panel_bad", bad.data(), {panels});
 }

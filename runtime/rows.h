@@ -46,13 +46,17 @@ class RowReader {
 struct KeyPanels {
   std::vector<float, UnfilledPages<float>> k, v;                  // f32: PanelPacker
   std::vector<uint16_t, UnfilledPages<uint16_t>> pair_k, pair_v;  // or bf16 in pairs: PairPacker
+  std::vector<int32_t, UnfilledPages<int32_t>> byte_k, byte_sum;  // or integers of 8 bits: BytePacker, with v
+  std::vector<float, UnfilledPages<float>> byte_scale, center;
   std::vector<int32_t> pos, bad;
   int64_t panels = 0;
 
   bool paired() const { return !pair_k.empty(); }
   void Bind(Worker& worker, const Geometry& geometry) const;
   int64_t bytes() const {
-    return static_cast<int64_t>((k.capacity() + v.capacity() + pos.capacity() + bad.capacity()) * 4 +
+    return static_cast<int64_t>((k.capacity() + v.capacity() + byte_k.capacity() + byte_sum.capacity() + byte_scale.capacity() +
+                                 center.capacity() + pos.capacity() + bad.capacity()) *
+                                    4 +
                                 (pair_k.capacity() + pair_v.capacity()) * 2);
   }
 };

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "oneapi/tbb/global_control.h"
 #include "oneapi/tbb/task_arena.h"
+#include "runtime/bytes.h"
 #include "runtime/choose_path.h"
 #include "runtime/coverage.h"
 #include "runtime/memory_usage.h"
@@ -92,12 +93,28 @@ absl::Status CheckRouted(const Outputs& outputs, const RunOptions& options) {
   return absl::OkStatus();
 }
 
-// Products in bf16 were asked for, and cannot be had.
+// What the plan was compiled for and the run does without; empty where it does not.
+std::string Foregone(const Job& job) {
+  if (const std::string reason = WhyNoPairs(job); !reason.empty()) return absl::StrCat("the plan asks for bf16: ", reason);
+  if (const std::string reason = WhyNoBytes(job); !reason.empty()) return absl::StrCat("the plan asks for int8: ", reason);
+  return "";
+}
+
+// Products in another precision were asked for, and cannot be had.
 absl::Status CheckProducts(const Job& job) {
-  if (job.options.products != Products::kBf16 || ReadsPairs(job)) return absl::OkStatus();
-  const std::string reason = WhyNoPairs(job);
-  return absl::FailedPreconditionError(absl::StrCat(
-      "--precision bf16: ", reason.empty() ? "the plan was compiled for f32; compile the graph with --precision bf16" : reason));
+  const Products products = job.options.products;
+  if ((products != Products::kBf16 && products != Products::kInt8) || (products == Products::kBf16 ? ReadsPairs(job) : ReadsBytes(job)))
+    return absl::OkStatus();
+  const std::string name = products == Products::kBf16 ? "bf16" : "int8", reason = Foregone(job);
+  return absl::FailedPreconditionError(
+      absl::StrCat("--precision ", name, ": ",
+                   reason.empty() ? absl::StrCat("the plan was not compiled for it; compile the graph with --precision ", name) : reason));
+}
+
+// What keys are multiplied with beside f32: behind the variant in a report.
+std::string UnitText(const Job& job) {
+  if (ReadsPairs(job)) return absl::StrCat(" with ", std::string(PairUnitName(job)));
+  return ReadsBytes(job) ? absl::StrCat(" with ", std::string(kByteFeatures)) : "";
 }
 
 }  // namespace
@@ -123,10 +140,8 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
   job.geometry.lone_tiles = choice.path == Path::kDecode;
   RunReport report;
   report.choice = {PathName(choice.path), choice.because, choice.visible_keys, choice.crossover_keys};
-  report.variant = absl::StrCat(plan.variant().isa(), " (", plan.variant().name(), ")",
-                                ReadsPairs(job) ? absl::StrCat(" with ", std::string(PairUnitName(job))) : "");
-  if (const std::string reason = WhyNoPairs(job); !reason.empty())
-    report.warnings.push_back(absl::StrCat("attention runs in f32, the plan asks for bf16: ", reason));
+  report.variant = absl::StrCat(plan.variant().isa(), " (", plan.variant().name(), ")", UnitText(job));
+  if (const std::string reason = Foregone(job); !reason.empty()) report.warnings.push_back(absl::StrCat("attention runs in f32, ", reason));
   if (routed) report.scheme = "routed";
   report.mode = ModeText(job);
   if (exact) {

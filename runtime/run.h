@@ -31,11 +31,12 @@ struct Tolerance {
   double confidence = 0.95;  // 1 − δ, in (0, 1)
 };
 
-// How the products of a plan compiled for bf16 are taken. Other plans have f32 alone.
+// How the products of a plan compiled for bf16 or int8 are taken. Other plans have f32 alone.
 enum class Products {
-  kWhereFaster,  // in bf16 on AMX; on AVX512-BF16 where that was measured to be faster than f32
+  kWhereFaster,  // in bf16 on AMX; on AVX512-BF16 where that was measured to be faster than f32; scores of 8 bits in exact mode where there is AVX512-VNNI
   kF32,
   kBf16,  // FAILED_PRECONDITION where this process cannot
+  kInt8,  // the same, of a plan compiled for scores of 8 bits
 };
 
 struct RunOptions {

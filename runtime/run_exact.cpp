@@ -7,6 +7,7 @@
 #include "kernels/machine.h"
 #include "kernels/tile_shape.h"
 #include "oneapi/tbb/parallel_for.h"
+#include "runtime/bytes.h"
 #include "runtime/pairs.h"
 #include "runtime/run_state.h"
 #include "runtime/segment_cache.h"
@@ -19,17 +20,22 @@ namespace {
 
 // Query and partial result of one tile, outside of the worker's arena: a segment is read once for all tiles of a task.
 struct TileMemory {
-  std::vector<float, UnfilledPages<float>> query, pair_query, max, sum, acc;  // from a cache line on: rows of AMX tiles are lines
+  std::vector<float, UnfilledPages<float>> query, pair_query, byte_query, query_scale, max, sum,
+      acc;  // from a cache line on: rows of AMX tiles are lines
 
   explicit TileMemory(const Worker& worker)
       : query(worker.BufferFloats("query")),
         pair_query(worker.BufferFloats("pair_query")),
+        byte_query(worker.BufferFloats("byte_query")),
+        query_scale(worker.BufferFloats("query_scale")),
         max(worker.BufferFloats("max")),
         sum(worker.BufferFloats("sum")),
         acc(worker.BufferFloats("acc")) {}
   void Point(Worker& worker) {
     worker.Point("query", query.data());
     worker.Point("pair_query", pair_query.data());
+    worker.Point("byte_query", byte_query.data());
+    worker.Point("query_scale", query_scale.data());
     worker.Point("max", max.data());
     worker.Point("sum", sum.data());
     worker.Point("acc", acc.data());
@@ -54,6 +60,16 @@ int64_t PartsOf(int64_t segments) {
   return std::clamp<int64_t>(segments, 1, kMostParts);
 }
 
+// In which form keys are read.
+enum class KeyForm { kPanels, kPairs, kBytes };
+
+KeyForm FormOf(const Job& job) { return ReadsPairs(job) ? KeyForm::kPairs : ReadsBytes(job) ? KeyForm::kBytes : KeyForm::kPanels; }
+
+int64_t BytesOfKeys(const Geometry& g, KeyForm form, int64_t keys) {
+  if (form == KeyForm::kPairs) return KeyPairBytes(g, keys);
+  return form == KeyForm::kBytes ? KeyByteBytes(g, keys) : KeyPanelBytes(g, keys);
+}
+
 class ExactRun {
  public:
   ExactRun(const Job& job, int64_t segment, int64_t capacity)
@@ -63,16 +79,21 @@ class ExactRun {
         io_(job.program, g_, job.inputs, job.outputs),
         packer_(job.program, g_, job.inputs.key.dtype),
         pair_packer_(job.program, g_, job.inputs.key.dtype),
-        pairs_(ReadsPairs(job)),
-        pair_query_(job.program.Find("pair_query")),
-        attend_(job.program.Find(pairs_ ? "attend_pairs" : "attend_panels")),
+        byte_packer_(job.program, g_, job.inputs.key.dtype),
+        form_(FormOf(job)),
+        narrow_query_(job.program.Find(form_ == KeyForm::kBytes ? "byte_query" : "pair_query")),
+        attend_(job.program.Find(form_ == KeyForm::kPairs   ? "attend_pairs"
+                                 : form_ == KeyForm::kBytes ? "attend_bytes"
+                                                            : "attend_panels")),
         cache_(capacity,
                [this](Worker& worker, SegmentCache::Id id, KeyPanels& out) {
                  const TraceScope scope(job_.options.trace, "pack", "keys");
                  const int64_t first = id.segment * segment_;
                  const int64_t count = std::min(segment_, g_.keys - first);
-                 if (pairs_)
+                 if (form_ == KeyForm::kPairs)
                    pair_packer_.PackRange(worker, job_.inputs.key, job_.inputs.value, id.kv_head, first, count, out);
+                 else if (form_ == KeyForm::kBytes)
+                   byte_packer_.PackRange(worker, job_.inputs.key, job_.inputs.value, id.kv_head, first, count, out);
                  else
                    packer_.PackRange(worker, job_.inputs.key, job_.inputs.value, id.kv_head, first, count, out);
                }),
@@ -166,7 +187,7 @@ class ExactRun {
     for (const Tile& tile : task.tiles) {
       task.memory.emplace_back(worker).Point(worker);
       io_.Load(worker, tile);
-      if (pairs_) worker.Call(pair_query_);
+      if (form_ != KeyForm::kPanels) worker.Call(narrow_query_);
       const TileBounds& bounds = task.bounds.emplace_back(TileBounds::Of(g_, tile));
       task.lo = std::min<int64_t>(task.lo, bounds.least_lo);
       task.hi = std::max<int64_t>(task.hi, bounds.most_hi);
@@ -204,14 +225,15 @@ class ExactRun {
   // as leave the rest of it to what the tiles hold.
   int64_t ChunkPanels() const {
     constexpr int64_t kPairChunk = 256 << 10, kUsualCache = 1 << 20;
-    const int64_t cache = ThisMachine().l2_bytes, chunk = pairs_ ? kPairChunk : (cache > 0 ? cache : kUsualCache) / 2;
-    const int64_t keys = pairs_ ? kPairSegmentKeys : kBatchKeys, bytes = pairs_ ? KeyPairBytes(g_, keys) : KeyPanelBytes(g_, keys);
+    const bool pairs = form_ == KeyForm::kPairs;
+    const int64_t cache = ThisMachine().l2_bytes, chunk = pairs ? kPairChunk : (cache > 0 ? cache : kUsualCache) / 2;
+    const int64_t keys = pairs ? kPairSegmentKeys : kBatchKeys, bytes = BytesOfKeys(g_, form_, kPairSegmentKeys) * keys / kPairSegmentKeys;
     return std::max<int64_t>(chunk / bytes, 1) * keys / kPanelKeys;
   }
 
   // Panels [first, end) of the segment that starts at first_key, for tile `i` of the task.
   void Attend(Worker& worker, Task& task, size_t i, int64_t first_key, int64_t first, int64_t end) {
-    const int64_t batch = pairs_ ? kPairSegmentKeys : kBatchKeys;
+    const int64_t batch = form_ == KeyForm::kPairs ? kPairSegmentKeys : kBatchKeys;
     const int64_t visible = std::max<int64_t>(task.bounds[i].most_hi + 1 - first_key, 0);  // keys of the segment that some query may see
     const int64_t last = std::min(end, (visible + batch - 1) / batch * batch / kPanelKeys);
     if (last <= first) return;
@@ -235,8 +257,9 @@ class ExactRun {
   TileIo io_;
   PanelPacker packer_;
   PairPacker pair_packer_;
-  bool pairs_;
-  Program::Stage pair_query_, attend_;
+  BytePacker byte_packer_;
+  KeyForm form_;
+  Program::Stage narrow_query_, attend_;
   SegmentCache cache_;
   ProgressMeter progress_;
   Stopwatch near_;
@@ -254,7 +277,8 @@ absl::Status RunExact(const Job& job, RunReport& report) {
   const int64_t segments = (g.keys + segment - 1) / segment * g.kv_heads;
   // Besides its pinned segment a thread has the segment's rows as f32, the partial results of a task and the worker's arena; parts that are read in
   // turn keep theirs to the end.
-  const int64_t resident = ReadsPairs(job) ? KeyPairBytes(g, segment) : KeyPanelBytes(g, segment);
+  const KeyForm form = FormOf(job);
+  const int64_t resident = BytesOfKeys(g, form, segment);
   const int64_t rows = segment * (g.padded_head_dim + g.padded_value_dim + 2) * 4;
   const int64_t tile = g.tile * ((g.padded_head_dim + g.padded_value_dim + 17) * 4 + (ReadsPairs(job) ? g.paired_head_dim * 2 : 0));
   const int64_t per_thread =

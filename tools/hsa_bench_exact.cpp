@@ -61,10 +61,12 @@ void ExactKernel(benchmark::State& state, Shape shape) {
 
 void RegisterExact() {
   // The second: inputs, products and outputs in bf16.
-  for (const auto& [name, precision] : {std::pair("ExactRun", frontend::Precision::kF32), {"ExactRunBf16", frontend::Precision::kBf16}})
+  for (const auto& [name, precision] : {std::pair("ExactRun", frontend::Precision::kF32),
+                                        {"ExactRunBf16", frontend::Precision::kBf16},
+                                        {"ExactRunInt8", frontend::Precision::kInt8}})
     for (int64_t dim : {64, 128})
       for (bool causal : {true, false})
-        for (int64_t tokens = 512; tokens <= (precision == frontend::Precision::kF32 ? 32768 : 65536); tokens *= 2)
+        for (int64_t tokens = 512; tokens <= (precision == frontend::Precision::kBf16 ? 65536 : 32768); tokens *= 2)
           for (int threads : {1, 2})
             benchmark::RegisterBenchmark(
                 absl::StrCat(name, "/d:", dim, "/n:", tokens, "/causal:", causal ? 1 : 0, "/threads:", threads).c_str(), ExactRun,

@@ -46,7 +46,8 @@ void Declare(CLI::App& app, CompileCommand& command, Text& text) {
   app.add_option("--mcpu", text.mcpu, "processors, one variant of the code each: native, or LLVM's names, with commas between them")
       ->type_name("NAME[,NAME]");
   app.add_option("--precision", text.precision,
-                 "of the products of exact attention: f32 (default), or bf16 where the processor has AMX or AVX512-BF16")
+                 "of the products of exact attention: f32 (default), bf16 where the processor has AMX or AVX512-BF16, or int8 where it has "
+                 "AVX512-VNNI")
       ->type_name("TYPE");
   app.add_option("--emit", text.emit, "hsa, stages, structured, llvm, asm, obj or plan (default)")->type_name("LAYER");
   app.add_option("--sm", text.sm, "not in this version")->group("");
@@ -67,8 +68,8 @@ absl::Status Usage(const Words&... words) {
 absl::Status CheckTarget(const Text& text) {
   if (text.target == "cuda" || !text.sm.empty()) return Usage("--target=cuda is not in this version; give --target=cpu");
   if (text.target != "cpu") return Usage("--target is '", text.target, "', wanted cpu");
-  if (text.precision == "int8") return Usage("--precision=int8 is not in this version; give --precision=f32 or bf16");
-  if (text.precision != "f32" && text.precision != "bf16") return Usage("--precision is '", text.precision, "', wanted f32 or bf16");
+  if (std::ranges::find(frontend::kPrecisionNames, text.precision) == frontend::kPrecisionNames.end())
+    return Usage("--precision is '", text.precision, "', wanted f32, bf16 or int8");
   return absl::OkStatus();
 }
 
@@ -126,7 +127,8 @@ absl::StatusOr<CompileCommand> ParseCompileOptions(int argc, char** argv) {
   absl::StatusOr<std::vector<std::string>> cpus = frontend::ParseCpus(text.mcpu);
   if (!cpus.ok()) return Usage("--mcpu: ", std::string(cpus.status().message()));
   command.options.cpus = *std::move(cpus);
-  command.options.precision = text.precision == "bf16" ? frontend::Precision::kBf16 : frontend::Precision::kF32;
+  command.options.precision =
+      static_cast<frontend::Precision>(std::ranges::find(frontend::kPrecisionNames, text.precision) - frontend::kPrecisionNames.begin());
   if (absl::Status cache = ReadCache(text, command); !cache.ok()) return cache;
   if (command.warm) {
     if (absl::Status warm = CheckWarm(text, command); !warm.ok()) return warm;

@@ -48,7 +48,8 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
   app.add_option("--scratch", command.options.scratch_dir, "folder for what does not fit (default: the system's temporary one)")
       ->type_name("DIR");
   app.add_option("--out-dtype", text.out_dtype, "f32 or bf16 (default f32)")->type_name("TYPE");
-  app.add_option("--precision", text.precision, "of the products of a plan compiled for bf16: f32 or bf16 (default: the faster one here)")
+  app.add_option("--precision", text.precision,
+                 "of the products of a plan compiled for bf16 or int8: that or f32 (default: the faster one here)")
       ->type_name("TYPE");
   app.add_flag("--lse", command.lse, "also write lse, the logarithm of each row's sum");
   app.add_flag("--error", command.error, "also write error, the relative L2 error that each row is expected to have");
@@ -134,9 +135,10 @@ absl::Status SetNumbers(const Text& text, RunCommand& command) {
   if (!text.out_dtype.empty() && text.out_dtype != "f32" && text.out_dtype != "bf16")
     return Unwanted("--out-dtype", text.out_dtype, "f32 or bf16");
   command.out_dtype = text.out_dtype == "bf16" ? DType::kBF16 : DType::kF32;
-  if (!text.precision.empty() && text.precision != "f32" && text.precision != "bf16")
-    return Unwanted("--precision", text.precision, "f32 or bf16");
-  if (!text.precision.empty()) options.products = text.precision == "bf16" ? Products::kBf16 : Products::kF32;
+  const std::map<std::string, Products> products = {
+      {"", Products::kWhereFaster}, {"f32", Products::kF32}, {"bf16", Products::kBf16}, {"int8", Products::kInt8}};
+  if (!products.contains(text.precision)) return Unwanted("--precision", text.precision, "f32, bf16 or int8");
+  options.products = products.at(text.precision);
   return absl::OkStatus();
 }
 

@@ -1,18 +1,85 @@
 // What the ops that change the precision of a tensor compute.
+#include <cmath>
+#include <limits>
+#include <span>
+
 #include "dialect/hsa_ops.h"
 #include "dialect/reference/frame.h"
 
 namespace hsa::ir {
 
+namespace {
+
+using reference::Tensor;
+
+// x ← W x for one row of whole blocks of 16; W W = `size` I.
+int64_t turn(std::vector<double>& x) {
+  constexpr int64_t kBlock = 16;
+  const auto dims = static_cast<int64_t>(x.size());
+  int64_t size = kBlock;
+  while (dims % (2 * size) == 0) size *= 2;
+  for (int64_t half = 1; half < size; half *= 2)
+    for (int64_t i = 0; i < dims; ++i)
+      if (i / half % 2 == 0) {
+        const double a = x[i], b = x[i + half];
+        x[i] = a + b, x[i + half] = a - b;
+      }
+  return size;
+}
+
+// What is left of a row when it is kept in integers of 8 bits.
+std::vector<double> coded(std::vector<double> row) {
+  row.resize((row.size() + 15) / 16 * 16);
+  const int64_t size = turn(row);
+  double most = 0;
+  for (double x : row) most = std::max(most, std::abs(x));
+  const double step = most / 127;
+  for (double& x : row) x = step > 0 ? std::nearbyint(x / step) * step : 0;
+  turn(row);
+  for (double& x : row) x /= static_cast<double>(size);
+  return row;
+}
+
+// Rows of one head in integers of 8 bits, about the mean of the 64 before where they are centered.
+void codeRows(std::span<double> rows, int64_t dims, bool centered) {
+  constexpr int64_t kRows = 64;
+  const auto count = static_cast<int64_t>(rows.size()) / dims;
+  const auto finite = [&](int64_t i) { return llvm::all_of(rows.subspan(i * dims, dims), [](double x) { return std::isfinite(x); }); };
+  std::vector<double> center(dims);
+  for (int64_t first = 0; first < count; first += kRows) {
+    const int64_t end = std::min(first + kRows, count);
+    std::vector<double> next(dims);
+    for (int64_t i = first; i < end; ++i) {
+      std::span<double> row = rows.subspan(i * dims, dims);
+      std::vector<double> rest(dims, std::numeric_limits<double>::quiet_NaN());
+      for (int64_t d = 0; finite(i) && d < dims; ++d) rest[d] = row[d] - center[d], next[d] += row[d] / kRows;
+      if (centered && first == 0) continue;
+      if (finite(i)) rest = coded(rest);
+      for (int64_t d = 0; d < dims; ++d) row[d] = center[d] + rest[d];
+    }
+    if (centered) center = next;
+  }
+}
+
+double nearest(double value, const llvm::fltSemantics& semantics) {
+  bool inexact = false;
+  llvm::APFloat rounded(value);
+  rounded.convert(semantics, llvm::APFloat::rmNearestTiesToEven, &inexact);
+  rounded.convert(llvm::APFloat::IEEEdouble(), llvm::APFloat::rmNearestTiesToEven, &inexact);
+  return rounded.convertToDouble();
+}
+
+}  // namespace
+
 llvm::Error QuantizeOp::evaluate(reference::Frame& frame) {
-  reference::Tensor narrow = frame.tensor(getWide());
-  const llvm::fltSemantics& semantics = llvm::cast<mlir::FloatType>(getNarrow().getType().getElementType()).getFloatSemantics();
-  for (double& value : narrow.values) {
-    bool inexact = false;
-    llvm::APFloat rounded(value);
-    rounded.convert(semantics, llvm::APFloat::rmNearestTiesToEven, &inexact);
-    rounded.convert(llvm::APFloat::IEEEdouble(), llvm::APFloat::rmNearestTiesToEven, &inexact);
-    value = rounded.convertToDouble();
+  Tensor narrow = frame.tensor(getWide());
+  const mlir::Type type = getNarrow().getType().getElementType();
+  if (type.isInteger(8)) {
+    const int64_t rows = narrow.shape[1], dims = narrow.shape[2];
+    for (int64_t head = 0; head < narrow.shape[0]; ++head)
+      codeRows(std::span(narrow.values).subspan(head * rows * dims, rows * dims), dims, getCentered());
+  } else {
+    for (double& value : narrow.values) value = nearest(value, llvm::cast<mlir::FloatType>(type).getFloatSemantics());
   }
   frame.set(getNarrow(), std::move(narrow));
   return llvm::Error::success();

@@ -179,26 +179,33 @@ Bounds boundsOfRows(KernelEmitter& e, Value rows) {
   return emitBounds(e, vectors);
 }
 
-void emitAttendBatch(KernelEmitter& e, ValueRange arguments, bool mayBeBad) {
-  Value query = arguments[0], keys = arguments[1], values = arguments[2], positions = arguments[3];
-  Value lo = arguments[4], hi = arguments[5], scores = arguments[9];
-  TileState state{arguments[6], arguments[7], arguments[8]};
+void emitAttendBatch(KernelEmitter& e, ValueRange arguments) {
+  const KeyBatch batch{arguments[1], arguments[2], arguments[3], arguments.size() > 10 ? arguments[10] : Value()};
+  meetBatch(e, {batch.values, batch.positions, batch.bad}, {arguments[4], arguments[5]}, {arguments[6], arguments[7], arguments[8]},
+            arguments[9], [&] { callScoreBatch(e, arguments[0], batch.keys, arguments[9], e.params.paddedHeadDim); });
+}
+
+}  // namespace
+
+void meetBatch(KernelEmitter& e, const MetValues& met, const Visible& visible, const TileState& state, Value scores,
+               function_ref<void()> score) {
   SmallVector<Value> vectors;
   for (int64_t key = 0; key < kBatchKeys; key += e.lanes())
-    vectors.push_back(e.load(positions, {e.index(key / kPanelKeys), e.index(key % kPanelKeys)}));
-  const Bounds position = emitBounds(e, vectors), los = boundsOfRows(e, lo), his = boundsOfRows(e, hi);
+    vectors.push_back(e.load(met.positions, {e.index(key / kPanelKeys), e.index(key % kPanelKeys)}));
+  const Bounds position = emitBounds(e, vectors), los = boundsOfRows(e, visible.lo), his = boundsOfRows(e, visible.hi);
   const Sight sight = emitSight(e, position, los, his);
   Value masked = sight.masked;
   e.when(sight.some, [&] {
-    callScoreBatch(e, query, keys, scores, e.params.paddedHeadDim);
+    score();
     e.when(masked, [&] {
       e.call("mask_batch", {scoresType(e), positionsType(e), rowType(e, e.b.getI32Type()), rowType(e, e.b.getI32Type())},
-             {scores, positions, lo, hi}, [](KernelEmitter& in, ValueRange a) { emitMaskBatch(in, a[0], a[1], a[2], a[3]); });
+             {scores, met.positions, visible.lo, visible.hi},
+             [](KernelEmitter& in, ValueRange a) { emitMaskBatch(in, a[0], a[1], a[2], a[3]); });
     });
     callSoftmaxBatch(e, scores, state);
-    if (!mayBeBad) return callValueBatch(e, scores, values, state.acc);
+    if (!met.bad) return callValueBatch(e, scores, met.values, state.acc);
     Value flags = e.i32(0);
-    for (int64_t p = 0; p < kBatchPanels; ++p) flags = arith::OrIOp::create(e.b, flags, e.get(arguments[10], {e.index(p)}));
+    for (int64_t p = 0; p < kBatchPanels; ++p) flags = arith::OrIOp::create(e.b, flags, e.get(met.bad, {e.index(p)}));
     Value bad = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, flags, e.i32(0));
     Value careful = arith::AndIOp::create(e.b, masked, bad);
     auto branch = scf::IfOp::create(e.b, careful, /*withElseRegion=*/true);
@@ -207,14 +214,12 @@ void emitAttendBatch(KernelEmitter& e, ValueRange arguments, bool mayBeBad) {
     e.call("value_batch_masked",
            {scoresType(e), valuesType(e), positionsType(e), rowType(e, e.b.getI32Type()), rowType(e, e.b.getI32Type()),
             tileType(e, e.params.paddedValueDim)},
-           {scores, values, positions, lo, hi, state.acc},
+           {scores, met.values, met.positions, visible.lo, visible.hi, state.acc},
            [](KernelEmitter& in, ValueRange a) { emitValueBatchMasked(in, a[0], a[1], a[2], a[3], a[4], a[5]); });
     e.b.setInsertionPoint(branch.elseBlock()->getTerminator());
-    callValueBatch(e, scores, values, state.acc);
+    callValueBatch(e, scores, met.values, state.acc);
   });
 }
-
-}  // namespace
 
 void emitRescaleRow(KernelEmitter& e, Value row, Value oldMax, Value peak, const TileState& state) {
   Value factor = e.exp2(e.sub(e.spread(oldMax), e.spread(peak)));
@@ -295,8 +300,7 @@ void callAttendBatch(KernelEmitter& e, Value query, const KeyBatch& batch, const
     types.push_back(e.blockType({kBatchPanels}, i32));
     arguments.push_back(batch.bad);
   }
-  e.call(batch.bad ? "attend_batch_any" : "attend_batch_finite", types, arguments,
-         [&](KernelEmitter& in, ValueRange a) { emitAttendBatch(in, a, static_cast<bool>(batch.bad)); });
+  e.call(batch.bad ? "attend_batch_any" : "attend_batch_finite", types, arguments, emitAttendBatch);
 }
 
 void gatherLeaf(KernelEmitter& e, Value leaves, Value leaf, Value batch, Value slot, int64_t rows, int64_t columns) {

@@ -52,6 +52,15 @@ struct Visible {
   Value lo, hi;  // [TQ] i32
 };
 
+// What scores, however they are made, become: values, positions and bad panels of a batch.
+struct MetValues {
+  Value values, positions, bad;  // as of KeyBatch
+};
+// `score` writes the products of queries and keys; they become weights, under the mask where some query does not see the whole batch, and those meet the
+// values. Nothing at all when no query sees any of it.
+void meetBatch(KernelEmitter& e, const MetValues& met, const Visible& visible, const TileState& state, Value scores,
+               llvm::function_ref<void()> score);
+
 // scores → weights → values, with the mask only where some query does not see the whole batch; nothing at all when none sees any of it.
 void callAttendBatch(KernelEmitter& e, Value query, const KeyBatch& batch, const Visible& visible, const TileState& state, Value scores);
 

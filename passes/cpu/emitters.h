@@ -17,6 +17,9 @@ void emitAttendLeaves(KernelEmitter& e, ValueRange arguments);
 // Keys and values in pairs of bf16: emit_pairs.cpp, emit_attend_pairs.cpp, emit_leaf_pairs.cpp
 void emitPackPairs(KernelEmitter& e, ValueRange arguments);
 void emitPairQuery(KernelEmitter& e, ValueRange arguments);
+void emitByteQuery(KernelEmitter& e, ValueRange arguments);
+void emitPackBytes(KernelEmitter& e, ValueRange arguments);
+void emitAttendBytes(KernelEmitter& e, ValueRange arguments);
 void emitAttendPairs(KernelEmitter& e, ValueRange arguments);
 void emitAttendLeafPairs(KernelEmitter& e, ValueRange arguments);
 

@@ -62,7 +62,10 @@ llvm::Expected<std::string> exportVariant(ModuleOp module, const Target& target,
   out.set_tile(std::to_string(target.tile.rows) + "x" + std::to_string(target.tile.lanes * target.tile.vectors));
   llvm::SmallVector<llvm::StringRef> features;
   llvm::StringRef(target.tile.features).split(features, ',');
-  if (target.tile.pairs == PairUnit::kDot && llvm::any_of(module.getOps<func::FuncOp>(), [](auto f) { return f->hasAttr("hsa.features"); }))
+  if (target.tile.pairs == PairUnit::kDot && llvm::any_of(module.getOps<func::FuncOp>(), [](auto f) {
+        auto wanted = f->template getAttrOfType<StringAttr>("hsa.features");
+        return wanted && wanted.getValue() == StringRef(kDotFeatures);
+      }))
     features.push_back(kDotFeatures);  // of the variant: no system refuses it, as some refuse tiles
   for (llvm::StringRef feature : features) out.add_features(feature.str());
   for (const ImageEntry& entry : image->entries) {

@@ -77,7 +77,7 @@ llvm::Expected<Target> resolveTarget(llvm::StringRef cpu) {
     info = subtarget(level.triple, name, features);
     const TileShape* tile = tileOf(level.isa);
     if (hasAll(*info, tile->features)) {
-      Target target{cpu.str(), level.triple, name, level.baseCpu, *tile};
+      Target target{cpu.str(), level.triple, name, level.baseCpu, *tile, tile->lanes == 16 && hasAll(*info, kByteFeatures)};
       if (tile->lanes == 16) target.tile.pairs = pairUnitOf(*info);
       return target;
     }

@@ -17,8 +17,10 @@ struct Target {
   std::string baseCpu;  // the one whose instructions may be used: a feature level, not a model
   TileShape tile;       // chosen by features, never by name
 
-  // Whether it has code for what multiplies pairs of bf16.
-  bool multipliesPairs() const { return tile.pairs != PairUnit::kNone; }
+  bool bytes;  // it multiplies integers of 8 bits: kByteFeatures
+
+  // Whether it has code for an entry that wants these features, of its own or of what does the same: kTileFeatures, kByteFeatures.
+  bool runs(llvm::StringRef features) const { return features == llvm::StringRef(kByteFeatures) ? bytes : tile.pairs != PairUnit::kNone; }
 };
 
 // `native` is this machine. An error names the processor and says what is accepted.

@@ -195,8 +195,8 @@ refuses flag_unknown_run 2 'bogus' -- "${run[@]}" --in good.safetensors --bogus
 refuses flag_unknown_compile 2 'bogus' -- "$compile" "$examples/causal_gqa.textproto" -o out/x.hsaplan --bogus
 refuses flag_unknown_inspect 2 'bogus' -- "$inspect" good.hsaplan --bogus
 refuses flag_none_run 2 -- "$bin/hsa-run"
-refuses flag_precision 2 "--precision is 'int3', wanted f32 or bf16" -- "${run[@]}" --in good.safetensors --precision int3
-refuses flag_precision_of_plan 1 'the plan was compiled for f32; compile the graph with --precision bf16' -- "${run[@]}" --in good.safetensors --precision bf16
+refuses flag_precision 2 "--precision is 'int3', wanted f32, bf16 or int8" -- "${run[@]}" --in good.safetensors --precision int3
+refuses flag_precision_of_plan 1 'the plan was not compiled for it; compile the graph with --precision bf16' -- "${run[@]}" --in good.safetensors --precision bf16
 refuses flag_none_compile 2 -- "$compile"
 refuses flag_none_inspect 2 -- "$inspect"
 refuses flag_no_input 2 '--in' -- "${run[@]}"

@@ -27,7 +27,15 @@ func.func @quantize_c1(%k: tensor<2x?x64xf32>) -> tensor<2x?x32xbf16> {
 // -----
 
 func.func @quantize_c2(%k: tensor<2x?x64xbf16>) -> tensor<2x?x64xf32> {
-  // expected-error @+1 {{quantize_c2: narrow is 'f32' but wide is 'bf16', wanted bf16, f16 or 'bf16'}}
+  // expected-error @+1 {{quantize_c2: narrow is 'f32' but wide is 'bf16', wanted bf16, f16, i8 or 'bf16'}}
   %n = hsa.quantize %k : (tensor<2x?x64xbf16>) -> tensor<2x?x64xf32>
   return %n : tensor<2x?x64xf32>
+}
+
+// -----
+
+func.func @quantize_c3(%k: tensor<2x?x64xf32>) -> tensor<2x?x64xbf16> {
+  // expected-error @+1 {{quantize_c3: narrow is 'bf16' and centered, wanted i8}}
+  %n = hsa.quantize %k {centered} : (tensor<2x?x64xf32>) -> tensor<2x?x64xbf16>
+  return %n : tensor<2x?x64xbf16>
 }

@@ -95,6 +95,30 @@ TEST(ReferenceExactTest, QuantizeRounds) {
   EXPECT_TRUE(std::isnan((*results)[0].values[5]));
 }
 
+// 65 rows of 16 dimensions. The first 64, all ones, stay as they are and are the center of the last, which is one step off it in one dimension: turned, every
+// number is that step or its negative, so nothing is lost. A row that is not finite stands for NaN.
+TEST(ReferenceExactTest, QuantizeToBytes) {
+  mlir::MLIRContext context;
+  context.loadDialect<mlir::func::FuncDialect, HsaDialect>();
+  auto module =
+      mlir::parseSourceString<mlir::ModuleOp>(R"(func.func @f(%x: tensor<1x66x16xf32>) -> (tensor<1x66x16xi8>, tensor<1x66x16xi8>) {
+    %k = hsa.quantize %x {centered} : (tensor<1x66x16xf32>) -> tensor<1x66x16xi8>
+    %q = hsa.quantize %x : (tensor<1x66x16xf32>) -> tensor<1x66x16xi8>
+    return %k, %q : tensor<1x66x16xi8>, tensor<1x66x16xi8>
+  })",
+                                              &context);
+  std::vector<double> x(66 * 16, 1.0);
+  x[64 * 16 + 5] = 1.25, x[65 * 16 + 2] = INFINITY;
+  auto results = reference::Interpret(module->lookupSymbol<mlir::func::FuncOp>("f"), {{{1, 66, 16}, x}});
+  ASSERT_TRUE(bool(results)) << llvm::toString(results.takeError());
+  for (size_t i = 0; i < 65 * 16; ++i) EXPECT_NEAR((*results)[0].values[i], x[i], 1e-12) << "element " << i;
+  for (size_t i = 65 * 16; i < 66 * 16; ++i) EXPECT_TRUE(std::isnan((*results)[0].values[i])) << "element " << i;
+  // About 0 the greatest turned number of the row is 16.25, one of 127 steps; the others, ±0.25, are two steps: 0.256.
+  const double step = 16.25 / 127,
+               wanted = (127 * step - 2 * step) / 16;  // of a dimension that meets the greatest with +, a quarter with -
+  EXPECT_NEAR((*results)[1].values[64 * 16 + 4], wanted, 1e-12);
+}
+
 TEST(InterpretTest, SaysWhatIsWrong) {
   const oracle::Problem p = oracle::RandomProblem({.D = 32, .Dv = 32}, 7);
   mlir::MLIRContext context;
