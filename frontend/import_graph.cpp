@@ -83,6 +83,10 @@ void importAttention(ImplicitLocOpBuilder& b, const Graph& graph) {
   func::ReturnOp::create(b, op->getResults());
 }
 
+ir::SparseAttr sparseOf(Builder& b, const Routed::Sparse& sparse) {
+  return ir::SparseAttr::get(b.getContext(), sparse.top(), sparse.has_threshold() ? b.getF64FloatAttr(sparse.threshold()) : FloatAttr());
+}
+
 void importRouted(ImplicitLocOpBuilder& b, Graph graph) {
   const Routed& routed = graph.nodes(0).routed();
   SmallVector<int64_t> levels;
@@ -103,7 +107,8 @@ void importRouted(ImplicitLocOpBuilder& b, Graph graph) {
   auto op = ir::RoutedAttentionOp::create(b, shapes.output, values[routed.query()], values[routed.key()], values[routed.value()],
                                           values[routed.center()], values[routed.variance()], amplitude, /*link=*/Value(),
                                           /*gate_weight=*/Value(), /*gate_bias=*/Value(), b.getDenseI64ArrayAttr(levels),
-                                          b.getDenseF64ArrayAttr(weights), routed.causal() ? b.getUnitAttr() : UnitAttr());
+                                          b.getDenseF64ArrayAttr(weights), routed.causal() ? b.getUnitAttr() : UnitAttr(),
+                                          routed.has_sparse() ? sparseOf(b, routed.sparse()) : ir::SparseAttr());
   func::ReturnOp::create(b, op->getResults());
 }
 

@@ -12,4 +12,9 @@ inline constexpr double kMostExcess =
     80;  // by which a token of a causal chunk may exceed the running maximum: 2^80 · 64 tokens · 2^8 is finite
 inline constexpr int kSplatTile = 64;  // splats that are computed together; their number is rounded up to it
 
+inline constexpr int kMostSplatLevels = 16;
+inline constexpr double kNotNear = -9e29;  // an affinity below it is none: a slot of a list that no splat has taken
+inline constexpr int kMostNear = 64;       // splats of a level that a token may keep
+constexpr int nearListSlots(int top) { return (top + 15) / 16 * 16; }  // of a list: whole vectors of any processor
+
 }  // namespace hsa

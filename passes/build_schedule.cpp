@@ -50,6 +50,12 @@ void buildEntry(OpBuilder& b, Location loc, const StageSpec& stage, StringRef na
   func::ReturnOp::create(b, loc, op->getResults());
 }
 
+ArrayRef<StageSpec> stagesOf(ScheduleOp schedule) {
+  const bool causal = schedule.getMask().getCausal();
+  if (schedule.getSparse()) return sparseStages(causal);
+  return schedule.getSplatLevels() ? routedStages(causal) : softmaxStages();
+}
+
 }  // namespace
 
 void buildStages(ScheduleOp schedule) {
@@ -61,7 +67,7 @@ void buildStages(ScheduleOp schedule) {
   OpBuilder functions(schedule), stages(context);
   functions.setInsertionPointAfter(schedule);
   stages.setInsertionPointToStart(&schedule.getBody().emplaceBlock());
-  for (const StageSpec& stage : schedule.getSplatLevels() ? routedStages(schedule.getMask().getCausal()) : softmaxStages()) {
+  for (const StageSpec& stage : stagesOf(schedule)) {
     if (!stage.features.empty() && !schedule.getPrecision()) continue;  // arithmetic in f32 needs no processor of its own
     SmallVector<const Term*> ins, outs;
     for (std::string_view name : stage.ins) ins.push_back(termOf(name));

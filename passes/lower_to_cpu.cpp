@@ -56,6 +56,11 @@ Emitter emitterOf(Operation& op) {
       {"hsa.tile_begin_chunk", emitBeginChunk},
       {"hsa.tile_receive_chunk", emitReceiveChunk},
       {"hsa.tile_extend_state", emitExtendState},
+      {"hsa.tile_nearest_splats", emitNearestSplats},
+      {"hsa.tile_count_near", emitCountNear},
+      {"hsa.tile_send_sparse", emitSendSparse},
+      {"hsa.tile_receive_sparse", emitReceiveSparse},
+      {"hsa.tile_receive_prefix", emitReceivePrefix},
   };
   return emitters.lookup(op.getName().getStringRef());
 }

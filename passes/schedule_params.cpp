@@ -22,6 +22,7 @@ KernelParams kernelParams(ScheduleOp schedule) {
     int64_t splats = 0;
     for (int64_t level : *levels) splats += level;
     params.splats = (splats + kSplatTile - 1) / kSplatTile * kSplatTile;
+    if (auto keep = schedule.getSparse()) params.nearTop = keep->getTop();
     params.scale = std::numbers::ln2;  // affinities are in log2 units already
   }
   return params;

@@ -38,5 +38,6 @@ std::vector<Term> vocabulary(const KernelParams& params);
 // Stages in order of execution inside their space.
 llvm::ArrayRef<StageSpec> softmaxStages();
 llvm::ArrayRef<StageSpec> routedStages(bool causal);
+llvm::ArrayRef<StageSpec> sparseStages(bool causal);  // of scheme routed
 
 }  // namespace hsa::ir

@@ -16,8 +16,16 @@ struct Routed {
   Value value = {}, amplitude = {}, gate = {};
   DenseI64ArrayAttr levels = {};
   DenseF64ArrayAttr weights = {};
+  SparseAttr keep = {};
   bool causal = false;
 };
+
+// The hsa.affinity behind a value, and what is kept of it.
+std::pair<AffinityOp, SparseAttr> affinityOf(Value affinity) {
+  auto sparsify = affinity.getDefiningOp<SparsifyOp>();
+  if (!sparsify) return {affinity.getDefiningOp<AffinityOp>(), SparseAttr()};
+  return {sparsify.getAffinity().getDefiningOp<AffinityOp>(), sparsify.getKeep()};
+}
 
 FailureOr<Routed> routedOf(Operation* op) {
   Routed routed{.receive = op};
@@ -38,7 +46,10 @@ FailureOr<Routed> routedOf(Operation* op) {
   if (routed.gate || sent.getDefiningOp<FlowOp>())
     return op->emitOpError("comes with ") << (routed.gate ? "hsa.gate" : "hsa.flow")
                                           << ", which this version interprets and does not compile; leave it out";
-  routed.received = received.getDefiningOp<AffinityOp>(), routed.sent = sent.getDefiningOp<AffinityOp>();
+  SparseAttr sentKeep;
+  std::tie(routed.received, routed.keep) = affinityOf(received), std::tie(routed.sent, sentKeep) = affinityOf(sent);
+  if (routed.keep != sentKeep)
+    return op->emitOpError("keeps other affinities of its queries than of its keys, which this version interprets and does not compile");
   if (!routed.received || !routed.sent || routed.received.getCenter() != routed.sent.getCenter() ||
       routed.received.getVariance() != routed.sent.getVariance())
     return op->emitOpError("wants an hsa.affinity of its queries and one of its keys, to the same splats");
@@ -68,7 +79,7 @@ LogicalResult tileRouted(func::FuncOp function, Operation* receive, TensorNamer 
       name(routed.value, "v"), name(receive->getResult(0), "o"), i64(dims[0]), i64(dims[1]), i64(dims[2]), i64(dims[3]),
       b.getF64FloatAttr(1), MaskAttr::get(b.getContext(), routed.causal, /*slidingWindow=*/0, /*sinkTokens=*/0),
       ConfigAttr::getDefault(b.getContext()), fixed(query.getDimSize(1)), fixed(known(key.getDimSize(1), value.getDimSize(1))), TypeAttr(),
-      routed.levels, routed.weights, b.getStrArrayAttr({center, spread, amplitude}), i64(dims[4]));
+      routed.levels, routed.weights, b.getStrArrayAttr({center, spread, amplitude}), i64(dims[4]), routed.keep);
   function.erase();
   buildStages(schedule);
   return success();

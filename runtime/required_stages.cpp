@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <string_view>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -18,11 +19,20 @@ constexpr Names kSoftmax = {"gram",          "metric_rows", "principal_axis", "p
 constexpr Names kRouted = {"send", "settle_state", "receive"};
 constexpr Names kRoutedCausal = {"send", "settle_state", "begin_chunk", "receive_chunk", "extend_state"};
 
+constexpr Names kSparse = {"widen_rows", "nearest_splats", "count_near", "send_sparse", "receive_sparse", "store_rows"};
+constexpr Names kSparseCausal = {"widen_rows", "nearest_splats", "count_near", "send_sparse", "receive_prefix", "store_rows"};
+
+std::vector<Names> RequiredOf(const format::Graph& graph) {
+  const bool causal = graph.mask().causal();
+  if (!graph.has_routed()) return {kBoth, kSoftmax};
+  if (graph.routed().has_sparse()) return {causal ? kSparseCausal : kSparse};
+  return {kBoth, causal ? kRoutedCausal : kRouted};
+}
+
 }  // namespace
 
 absl::Status CheckRequiredStages(const format::PlanHeader& header) {
-  const format::Graph& graph = header.graph();
-  for (const Names& names : {kBoth, !graph.has_routed() ? kSoftmax : graph.mask().causal() ? kRoutedCausal : kRouted})
+  for (const Names& names : RequiredOf(header.graph()))
     for (std::string_view name : names)
       if (std::ranges::none_of(header.stages(), [&](const format::Stage& stage) { return stage.name() == name; }))
         return absl::FailedPreconditionError(absl::StrCat("the plan, written by ", header.producer(), ", has no stage '", std::string(name),

@@ -55,6 +55,7 @@ class TableBuilder {
     for (auto* table : {&tables_.scale, &tables_.shift, &tables_.panel_scale, &tables_.panel_shift})
       table->resize(tables_.splats * tables_.depth);
     tables_.weight.assign(tables_.splats, static_cast<float>(kNoSplat));
+    tables_.amplitude.assign(tables_.splats, 0);
   }
 
   absl::StatusOr<RoutedTables> Build() {
@@ -69,6 +70,7 @@ class TableBuilder {
     if (!(std::abs(log_amplitude) <= kMostLogAmplitude))
       return Refuse(routed_.amplitude(), s, "has the log-amplitude", log_amplitude, "a number between -10000 and 10000");
     tables_.weight[s] = static_cast<float>(std::log2(routed_.levels(LevelOf(routed_, s)).weight()) + log_amplitude * std::numbers::log2e);
+    tables_.amplitude[s] = static_cast<float>(log_amplitude * std::numbers::log2e);
     for (int64_t d = 0; d < graph_.head_dim(); ++d) {
       const double center = Entry(tensors_.center, head_, s, d), variance = Entry(tensors_.variance, head_, s, routed_.isotropic() ? 0 : d);
       if (!std::isfinite(center)) return Refuse(routed_.center(), s, "has the coordinate", center, "a finite number");

@@ -19,7 +19,8 @@ Json RoutedJson(const format::Routed& r) {
           {"variance", r.variance()},
           {"amplitude", r.amplitude()},
           {"isotropic", r.isotropic()},
-          {"levels", std::move(levels)}};
+          {"levels", std::move(levels)},
+          {"sparse", r.has_sparse() ? Json{{"top", r.sparse().top()}, {"threshold", r.sparse().threshold()}} : Json(nullptr)}};
 }
 
 // Either "splats" or "routed" says of which scheme it is.

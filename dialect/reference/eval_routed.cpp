@@ -2,6 +2,7 @@
 #include "dialect/hsa_ops.h"
 #include "dialect/reference/frame.h"
 #include "dialect/reference/routed.h"
+#include "dialect/reference/sparse.h"
 
 namespace hsa::ir {
 
@@ -11,6 +12,13 @@ using reference::Tensor;
 
 llvm::Error AffinityOp::evaluate(Frame& frame) {
   frame.set(getResult(), reference::affinity(frame.tensor(getTokens()), frame.tensor(getCenter()), frame.tensor(getVariance())));
+  return llvm::Error::success();
+}
+
+llvm::Error SparsifyOp::evaluate(Frame& frame) {
+  const reference::Keep keep(getKeep(), getLevels(), getAmplitude() ? &frame.tensor(getAmplitude()) : nullptr,
+                             frame.tensor(getKey()).shape[1], getCausal());
+  frame.set(getKept(), reference::sparsify(frame.tensor(getAffinity()), keep));
   return llvm::Error::success();
 }
 

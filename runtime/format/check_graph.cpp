@@ -128,7 +128,7 @@ absl::Status CheckRouted(const Graph& g, const Refusal& refuse) {
     if (!std::isfinite(level.weight()) || level.weight() <= 0)
       return refuse(40, absl::StrCat("graph.routed.levels has weight ", level.weight(), ", wanted a finite number > 0"));
   }
-  return absl::OkStatus();
+  return r.has_sparse() ? CheckSparse(r.sparse(), refuse) : absl::OkStatus();
 }
 
 }  // namespace

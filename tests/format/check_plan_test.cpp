@@ -258,6 +258,9 @@ const Case kCases[] = {
     {"routed_window", 39, "graph.mask.sliding_window is 9 in scheme routed, wanted 0", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_mask()->set_sliding_window(9); }},
     {"routed_levels", 40, "graph.routed has 0 levels, wanted 1..16", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->clear_levels(); }},
     {"routed_splats", 40, "graph.routed.levels has 0 splats, wanted 1 or more and at most 65536 together", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_levels(1)->set_splats(0); }},
+    {"sparse_top", 45, "graph.routed.sparse.top is 0, wanted 1..64", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_sparse(); }},
+    {"sparse_top_many", 45, "graph.routed.sparse.top is 65, wanted 1..64", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_sparse()->set_top(65); }},
+    {"sparse_threshold", 46, "graph.routed.sparse.threshold is 1, wanted less than 1, 0 for none", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_sparse()->set_top(8); h.mutable_graph()->mutable_routed()->mutable_sparse()->set_threshold(1); }},
     {"routed_weight", 40, "graph.routed.levels has weight -1, wanted a finite number > 0", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_levels(0)->set_weight(-1); }},
 };
 

@@ -49,6 +49,9 @@ const Refusal kRefusals[] = {
     {"c25_weight", [](Graph& g) { Of(g).mutable_levels(1)->set_weight(0); }, "graph_c25: level 1 has weight 0, wanted a finite number > 0"},
     {"c25_weight_nan", [](Graph& g) { Of(g).mutable_levels(0)->set_weight(std::numeric_limits<double>::quiet_NaN()); },
      "graph_c25: 'token' (level 0) has weight nan"},
+    {"c30_top", [](Graph& g) { Of(g).mutable_sparse()->set_top(0); }, "graph_c30: sparse has top 0, wanted 1 to 64 splats of a level; "},
+    {"c30_top_many", [](Graph& g) { Of(g).mutable_sparse()->set_top(65); }, "graph_c30: sparse has top 65, wanted 1 to 64"},
+    {"c31_threshold", [](Graph& g) { Of(g).mutable_sparse()->set_threshold(1); }, "graph_c31: sparse has threshold 1, wanted more than 0"},
 };
 
 class CheckRoutedTest : public testing::TestWithParam<Refusal> {};
@@ -67,12 +70,17 @@ TEST(CheckRoutedTest, AcceptsWhatTheContractAllows) {
   graph.mutable_inputs(4)->set_dim(1);  // isotropic
   graph.mutable_inputs(3)->set_tokens(20);
   Of(graph).set_causal(true);
+  Of(graph).mutable_sparse()->set_threshold(0.01);
   EXPECT_TRUE(CheckGraph(graph).ok()) << CheckGraph(graph);
 }
 
 // Two spellings of one graph share a cache entry.
 TEST(CheckRoutedTest, DefaultsAreWrittenOut) {
-  const Graph full = WithDefaults(ValidGraph());
+  Graph graph = ValidGraph();
+  Of(graph).mutable_sparse();
+  const Graph full = WithDefaults(graph);
+  EXPECT_EQ(full.nodes(0).routed().sparse().top(), 8u);
+  EXPECT_TRUE(full.nodes(0).routed().sparse().has_top());
   EXPECT_TRUE(full.nodes(0).routed().has_causal());
   EXPECT_TRUE(full.nodes(0).routed().levels(0).has_weight());
   EXPECT_EQ(full.outputs(0), "o");
