@@ -50,6 +50,13 @@ void buildEntry(OpBuilder& b, Location loc, const StageSpec& stage, StringRef na
   func::ReturnOp::create(b, loc, op->getResults());
 }
 
+std::vector<StageSpec> stagesOf(ScheduleOp schedule) {
+  const bool causal = schedule.getMask().getCausal();
+  if (schedule.getSparse()) return sparseStages(causal);
+  if (!schedule.getSplatLevels()) return softmaxStages().vec();
+  return routedStages({.causal = causal, .flow = schedule.getLinkRanks().has_value(), .gate = bool(schedule.getGateNames())});
+}
+
 }  // namespace
 
 void buildStages(ScheduleOp schedule) {
@@ -61,9 +68,7 @@ void buildStages(ScheduleOp schedule) {
   OpBuilder functions(schedule), stages(context);
   functions.setInsertionPointAfter(schedule);
   stages.setInsertionPointToStart(&schedule.getBody().emplaceBlock());
-  const std::vector<StageSpec> routed = routedStages(
-      {.causal = schedule.getMask().getCausal(), .flow = schedule.getLinkRanks().has_value(), .gate = bool(schedule.getGateNames())});
-  for (const StageSpec& stage : schedule.getSplatLevels() ? ArrayRef(routed) : softmaxStages()) {
+  for (const StageSpec& stage : stagesOf(schedule)) {
     if (!stage.features.empty() && !schedule.getPrecision()) continue;  // arithmetic in f32 needs no processor of its own
     SmallVector<const Term*> ins, outs;
     for (std::string_view name : stage.ins) ins.push_back(termOf(name));

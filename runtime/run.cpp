@@ -71,7 +71,8 @@ std::string ModeText(const Job& job) {
   if (job.plan.graph().has_routed())
     return absl::StrCat(job.geometry.causal ? "causal, " : "", "splats ",
                         absl::StrJoin(job.plan.graph().routed().levels(), " + ",
-                                      [](std::string* out, const format::SplatLevel& level) { absl::StrAppend(out, level.splats()); }));
+                                      [](std::string* out, const format::SplatLevel& level) { absl::StrAppend(out, level.splats()); }),
+                        job.plan.graph().routed().has_sparse() ? absl::StrCat(", top ", job.plan.graph().routed().sparse().top()) : "");
   if (job.options.mode == Mode::kExact) return "exact";
   if (job.options.mode == Mode::kTolerance)
     return absl::StrCat("tolerance ", job.options.tolerance.error, " at ", job.options.tolerance.confidence, ", order ", order);
@@ -153,7 +154,7 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
         case Path::kDecode:
           return RunDecode(job, report);
         case Path::kRouted:
-          return RunRouted(job, report);
+          return plan.graph().routed().has_sparse() ? RunSparse(job, report) : RunRouted(job, report);
       }
     });
     if (!done.ok()) return done;
