@@ -12,6 +12,7 @@
 #include "kernels/tile_shape.h"
 #include "oneapi/tbb/parallel_for.h"
 #include "oneapi/tbb/parallel_pipeline.h"
+#include "runtime/routed_snapshot.h"
 #include "runtime/routed_state.h"
 #include "runtime/routed_tables.h"
 #include "runtime/run_state.h"
@@ -27,20 +28,26 @@ constexpr int64_t kPartTokens = 16384, kMostParts = 16;
 
 class RoutedRun {
  public:
-  RoutedRun(const Job& job, std::vector<RoutedTables> tables)
+  // Begins with the sum of `before`, of each kv_head.
+  RoutedRun(const Job& job, std::vector<RoutedTables> tables, const std::vector<RoutedSnapshot>& before)
       : job_(job),
         g_(job.geometry),
         tables_(std::move(tables)),
+        states_(StatesOf(g_), EmptyState()),
         io_(job.program, g_, job.inputs, job.outputs),
         send_(job.program.Find("send")),
         settle_(job.program.Find("settle_state")),
         receive_(job.program.Find(g_.causal ? "receive_chunk" : "receive")),
         begin_(job.program.Find("begin_chunk")),
         extend_(job.program.Find("extend_state")),
-        progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {}
+        progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {
+    RoutedState scratch = EmptyState();
+    for (const RoutedSnapshot& snapshot : before)
+      for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) snapshot.MergeInto(kv_head, states_[kv_head * PartsOf(g_)], scratch);
+  }
 
   // States that are there at once.
-  static int64_t StatesOf(const Geometry& g) { return g.kv_heads * (g.causal ? 1 : PartsOf(g)); }
+  static int64_t StatesOf(const Geometry& g) { return g.kv_heads * PartsOf(g); }
 
   absl::Status Execute(RunReport& report) {
     g_.causal ? RunPrefixes() : RunWhole();
@@ -56,21 +63,29 @@ class RoutedRun {
     return job_.outputs.rows_ready ? job_.outputs.rows_ready(0, g_.queries) : absl::OkStatus();
   }
 
+  // Of each kv_head, once all tokens were sent.
+  std::vector<const RoutedState*> States() const {
+    std::vector<const RoutedState*> states;
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) states.push_back(&states_[kv_head * PartsOf(g_)]);
+    return states;
+  }
+
  private:
-  static int64_t PartsOf(const Geometry& g) { return std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts); }
+  static int64_t PartsOf(const Geometry& g) {
+    return g.causal ? 1 : std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts);
+  }
   RoutedState EmptyState() const { return RoutedState(tables_[0].splats, g_.padded_value_dim); }
 
   // Every state first: of parts of a kv_head side by side, merged in order.
   void RunWhole() {
     const int64_t parts = PartsOf(g_);
-    std::vector<RoutedState> states(g_.kv_heads * parts, EmptyState());
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads * parts, [&](int64_t i) {
       const int64_t part = i % parts;
-      Send(i / parts, g_.keys * part / parts, g_.keys * (part + 1) / parts, states[i]);
+      Send(i / parts, g_.keys * part / parts, g_.keys * (part + 1) / parts, states_[i]);
     });
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
-      RoutedState& state = states[kv_head * parts];
-      for (int64_t part = 1; part < parts; ++part) state.Merge(states[kv_head * parts + part]);
+      RoutedState& state = states_[kv_head * parts];
+      for (int64_t part = 1; part < parts; ++part) state.Merge(states_[kv_head * parts + part]);
       state.Settle(workers_.local(), settle_, tables_[kv_head]);
     }
     const int64_t tiles = (g_.queries + g_.tile - 1) / g_.tile;
@@ -78,8 +93,8 @@ class RoutedRun {
       if (progress_.cancelled()) return;
       const int64_t head = i / tiles, kv_head = head / g_.group(), first = g_.first_position() + i % tiles * g_.tile;
       Worker& worker = workers_.local();
-      states[kv_head * parts].Bind(worker);
-      states[kv_head * parts].BindSettled(worker);
+      states_[kv_head * parts].Bind(worker);
+      states_[kv_head * parts].BindSettled(worker);
       tables_[kv_head].BindPanels(worker);
       Receive(worker, Tile::Range(head, first, std::min(first + g_.tile, g_.keys)));
     });
@@ -87,7 +102,7 @@ class RoutedRun {
 
   void RunPrefixes() {
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads, [&](int64_t kv_head) {
-      RoutedState state = EmptyState();
+      RoutedState& state = states_[kv_head];
       Send(kv_head, 0, g_.first_position(), state);
       g_.kv_heads < job_.threads ? RunPipeline(kv_head, state) : RunChunks(kv_head, state);
     });
@@ -231,6 +246,7 @@ class RoutedRun {
   const Job& job_;
   const Geometry& g_;
   const std::vector<RoutedTables> tables_;
+  std::vector<RoutedState> states_;  // of each part of each kv_head; that of its first part is that of all once they are merged
   TileIo io_;
   Program::Stage send_, settle_, receive_, begin_, extend_;
   ProgressMeter progress_;
@@ -252,15 +268,42 @@ static int64_t MemoryOf(const Job& job, int64_t splats) {
   return g.kv_heads * tables + states + job.threads * thread;
 }
 
+// Opens the files of the states that the run begins with: of one set of splats, which becomes that of the run where it has none of its own.
+static absl::StatusOr<std::vector<RoutedSnapshot>> OpenStates(const Job& job, SplatTensors& splats) {
+  std::vector<RoutedSnapshot> states;
+  for (const std::string& path : job.options.load_states) {
+    absl::StatusOr<RoutedSnapshot> state = RoutedSnapshot::Open(path, job.plan.graph());
+    if (!state.ok()) return state.status();
+    states.push_back(*std::move(state));
+    if (splats.center.data == nullptr) splats = states.back().splats();
+  }
+  return states;
+}
+
+// Tokens of each kv_head in the states at the end of a run.
+static int64_t TokensSent(const Job& job, const std::vector<RoutedSnapshot>& before) {
+  int64_t tokens = job.geometry.keys;
+  for (const RoutedSnapshot& state : before) tokens += state.tokens();
+  return tokens;
+}
+
 absl::Status RunRouted(const Job& job, RunReport& report) {
-  absl::StatusOr<std::vector<RoutedTables>> tables = BuildRoutedTables(job.plan.graph(), job.inputs.splats);
+  SplatTensors splats = job.inputs.splats;
+  absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenStates(job, splats);
+  if (!before.ok()) return before.status();
+  absl::StatusOr<std::vector<RoutedTables>> tables = BuildRoutedTables(job.plan.graph(), splats);
   if (!tables.ok()) return tables.status();
+  for (const RoutedSnapshot& state : *before)
+    if (absl::Status same = state.CheckSameSplats(splats); !same.ok()) return same;
   const int64_t least = MemoryOf(job, tables->front().splats), budget = job.options.memory_budget_bytes;
   if (budget > 0 && budget < least)
     return absl::ResourceExhaustedError(absl::StrCat("--memory-budget: ", budget, " bytes are too few for ", tables->front().splats,
                                                      " splats of ", job.geometry.kv_heads, " kv_heads on ", job.threads,
                                                      " threads; the least that works is ", least));
-  return RoutedRun(job, *std::move(tables)).Execute(report);
+  RoutedRun run(job, *std::move(tables), *before);
+  if (absl::Status done = run.Execute(report); !done.ok()) return done;
+  if (job.options.save_state.empty()) return absl::OkStatus();
+  return SaveSnapshot(job.options.save_state, {job.plan.graph(), splats, run.States(), TokensSent(job, *before)});
 }
 
 }  // namespace hsa
