@@ -101,6 +101,12 @@ absl::Status CheckProducts(const Job& job) {
       "--precision bf16: ", reason.empty() ? "the plan was compiled for f32; compile the graph with --precision bf16" : reason));
 }
 
+absl::Status CheckSoftmax(const RunOptions& options) {
+  if (options.load_states.empty() && options.save_state.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "--state, --state-out: the plan is of scheme softmax, which has no states; leave them out, or give --index and --save-index");
+}
+
 }  // namespace
 
 absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outputs& outputs, const RunOptions& asked) {
@@ -111,8 +117,7 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
     return absl::InvalidArgumentError(
         "error: a run at a given theta audits no query to scale its estimates by; ask for a tolerance or a budget");
   const bool routed = plan.graph().has_routed();
-  if (routed)
-    if (absl::Status checked = CheckRouted(outputs, options); !checked.ok()) return checked;
+  if (absl::Status checked = routed ? CheckRouted(outputs, options) : CheckSoftmax(options); !checked.ok()) return checked;
   const auto start = std::chrono::steady_clock::now();
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, threads);
@@ -142,7 +147,7 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
     report.tolerance.asked = options.tolerance.error, report.tolerance.confidence = options.tolerance.confidence;
     report.dense_blocks = g.heads * static_cast<int64_t>(BlocksOf(g).size());
   }
-  if (g.queries > 0) {
+  if (g.queries > 0 || !options.save_state.empty()) {
     // An arena of its own: as many threads as asked for, whatever the caller's pool does.
     oneapi::tbb::task_arena arena(threads);
     const absl::Status done = arena.execute([&] {

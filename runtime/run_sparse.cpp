@@ -13,6 +13,7 @@
 #include "oneapi/tbb/parallel_for.h"
 #include "oneapi/tbb/parallel_pipeline.h"
 #include "runtime/near_lists.h"
+#include "runtime/routed_snapshot.h"
 #include "runtime/routed_state.h"
 #include "runtime/run_state.h"
 #include "runtime/tile.h"
@@ -25,7 +26,7 @@ constexpr int64_t kPackTokens = 1024;  // on their way at once: their lists stay
 constexpr int64_t kPartTokens = 16384, kMostParts = 16;
 constexpr double kThresholdTokens = 8192;  // up to so many the threshold is as given
 
-int64_t PartsOf(const Geometry& g) { return std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts); }
+int64_t PartsOf(const Geometry& g) { return g.causal ? 1 : std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts); }
 
 // Rows of tokens with room behind them for whole tiles.
 struct TokenRows {
@@ -47,11 +48,15 @@ struct Pack {
 
 class SparseRun {
  public:
-  SparseRun(const Job& job, const std::vector<RoutedTables>& tables)
+  // Goes on behind the tokens of `before`.
+  SparseRun(const Job& job, const std::vector<RoutedTables>& tables, const std::vector<RoutedSnapshot>& before)
       : job_(job),
         g_(job.geometry),
         routed_(job.plan.graph().routed()),
         tables_(tables),
+        before_(before),
+        tokens_before_(TokensOf(before)),
+        states_(g_.kv_heads * PartsOf(g_), EmptyState()),
         keys_(job.program, job.inputs.key.dtype),
         nearest_(job.program.Find("nearest_splats")),
         count_(job.program.Find("count_near")),
@@ -76,21 +81,33 @@ class SparseRun {
     return job_.outputs.rows_ready ? job_.outputs.rows_ready(0, g_.queries) : absl::OkStatus();
   }
 
+  // Of each kv_head, once all tokens were sent.
+  std::vector<const RoutedState*> States() const {
+    std::vector<const RoutedState*> states;
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) states.push_back(&states_[kv_head * PartsOf(g_)]);
+    return states;
+  }
+
  private:
   RoutedState EmptyState() const { return RoutedState(tables_[0].splats, g_.padded_value_dim); }
+  void JoinBefore(int64_t kv_head, RoutedState& state) const {
+    RoutedState scratch = EmptyState();
+    for (const RoutedSnapshot& snapshot : before_) snapshot.MergeInto(kv_head, state, scratch);
+  }
   std::unique_ptr<Pack> NewPack(int64_t kv_head) const {
     return std::make_unique<Pack>(kv_head, routed_.levels_size(), routed_.sparse().top());
   }
 
   void RunWhole() {
     const int64_t parts = PartsOf(g_);
-    std::vector<RoutedState> states(g_.kv_heads * parts, EmptyState());
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads * parts, [&](int64_t i) {
       const int64_t part = i % parts;
-      Send(i / parts, g_.keys * part / parts, g_.keys * (part + 1) / parts, states[i]);
+      Send(i / parts, g_.keys * part / parts, g_.keys * (part + 1) / parts, states_[i]);
     });
-    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head)
-      for (int64_t part = 1; part < parts; ++part) states[kv_head * parts].Merge(states[kv_head * parts + part]);
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
+      for (int64_t part = 1; part < parts; ++part) states_[kv_head * parts].Merge(states_[kv_head * parts + part]);
+      JoinBefore(kv_head, states_[kv_head * parts]);
+    }
     const int64_t packs = (g_.queries + kPackTokens - 1) / kPackTokens;
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads * packs, [&](int64_t i) {
       if (progress_.cancelled()) return;
@@ -98,7 +115,7 @@ class SparseRun {
       pack->first = g_.first_position() + i % packs * kPackTokens;
       pack->count = std::min(kPackTokens, g_.keys - pack->first);
       FindQueries(*pack);
-      Receive(*pack, states[pack->kv_head * parts]);
+      Receive(*pack, states_[pack->kv_head * parts]);
       Store(*pack);
     });
   }
@@ -106,7 +123,8 @@ class SparseRun {
   // Packs find their splats on any thread, go through the state in their order, and are stored on any thread again.
   void RunPrefixes() {
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads, [&](int64_t kv_head) {
-      RoutedState state = EmptyState();
+      RoutedState& state = states_[kv_head];
+      JoinBefore(kv_head, state);
       Send(kv_head, 0, g_.first_position(), state);
       int64_t next = g_.first_position();
       const auto take = [&](oneapi::tbb::flow_control& control) -> Pack* {
@@ -143,7 +161,7 @@ class SparseRun {
 
   // log2 τ of the token at a position.
   float LogThreshold(int64_t position) const {
-    const double length = static_cast<double>(g_.causal ? position + 1 : g_.keys) / kThresholdTokens;
+    const double length = static_cast<double>(tokens_before_ + (g_.causal ? position + 1 : g_.keys)) / kThresholdTokens;
     const double threshold = routed_.sparse().threshold() * std::sqrt(std::max(1.0, length));
     return static_cast<float>(threshold > 0 ? std::log2(std::min(1.0, threshold)) : kNotNear);
   }
@@ -241,6 +259,9 @@ class SparseRun {
   const Geometry& g_;
   const format::Routed& routed_;
   const std::vector<RoutedTables>& tables_;
+  const std::vector<RoutedSnapshot>& before_;
+  int64_t tokens_before_;
+  std::vector<RoutedState> states_;  // of each part of each kv_head; that of its first part is that of all once they are merged
   std::vector<SparseTables> sparse_;
   RowReader keys_;
   Program::Stage nearest_, count_, send_, receive_, store_;
@@ -263,14 +284,22 @@ int64_t MemoryOf(const Job& job, int64_t splats) {
 }  // namespace
 
 absl::Status RunSparse(const Job& job, RunReport& report) {
-  const absl::StatusOr<std::vector<RoutedTables>> tables = BuildRoutedTables(job.plan.graph(), job.inputs.splats);
+  SplatTensors splats = job.inputs.splats;
+  const absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenSnapshots(job.options.load_states, job.plan.graph(), splats);
+  if (!before.ok()) return before.status();
+  const absl::StatusOr<std::vector<RoutedTables>> tables = BuildRoutedTables(job.plan.graph(), splats);
   if (!tables.ok()) return tables.status();
+  for (const RoutedSnapshot& snapshot : *before)
+    if (absl::Status same = snapshot.CheckSameSplats(splats); !same.ok()) return same;
   const int64_t least = MemoryOf(job, tables->front().splats), budget = job.options.memory_budget_bytes;
   if (budget > 0 && budget < least)
     return absl::ResourceExhaustedError(absl::StrCat("--memory-budget: ", budget, " bytes are too few for ", tables->front().splats,
                                                      " splats of ", job.geometry.kv_heads, " kv_heads on ", job.threads,
                                                      " threads; the least that works is ", least));
-  return SparseRun(job, *tables).Execute(report);
+  SparseRun run(job, *tables, *before);
+  if (absl::Status done = run.Execute(report); !done.ok()) return done;
+  if (job.options.save_state.empty()) return absl::OkStatus();
+  return SaveSnapshot(job.options.save_state, {job.plan.graph(), splats, run.States(), job.geometry.keys + TokensOf(*before)});
 }
 
 }  // namespace hsa
