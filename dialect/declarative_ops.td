@@ -39,6 +39,7 @@ def Hsa_RoutedAttentionOp : Hsa_StageOp<"routed_attention", [Pure, AttrSizedOper
     routed_attention_c7 center is [Hkv,S,D];  routed_attention_c8 variance is [Hkv,S,D] or [Hkv,S,1];  routed_attention_c9 amplitude is [Hkv,S,1];
     routed_attention_c10 link is [Hkv,S,S];  routed_attention_c11 the gate has weight [Hkv,L,D] and bias [Hkv,L,1], both or neither;
     routed_attention_c12 levels have at least one splat each, S together;  routed_attention_c13 one weight per level, finite and > 0.
+    With `sparse` each token sends to, and receives from, the splats only that are near it.
     Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir
 
     ```mlir
@@ -48,7 +49,8 @@ def Hsa_RoutedAttentionOp : Hsa_StageOp<"routed_attention", [Pure, AttrSizedOper
   }];
   let arguments = (ins Hsa_InputTensor:$query, Hsa_InputTensor:$key, Hsa_InputTensor:$value, Hsa_F32Tensor3:$center, Hsa_F32Tensor3:$variance,
                        Optional<Hsa_F32Tensor3>:$amplitude, Optional<Hsa_F32Tensor3>:$link, Optional<Hsa_F32Tensor3>:$gate_weight,
-                       Optional<Hsa_F32Tensor3>:$gate_bias, DenseI64ArrayAttr:$levels, DenseF64ArrayAttr:$weights, UnitAttr:$causal);
+                       Optional<Hsa_F32Tensor3>:$gate_bias, DenseI64ArrayAttr:$levels, DenseF64ArrayAttr:$weights, UnitAttr:$causal,
+                       OptionalAttr<Hsa_SparseAttr>:$sparse);
   let results = (outs Hsa_F32Tensor3:$output);
   let assemblyFormat = [{
     $query `,` $key `,` $value `splats` $center `,` $variance (`amplitude` $amplitude^)? (`link` $link^)?

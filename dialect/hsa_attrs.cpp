@@ -63,6 +63,13 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, i
   return success();
 }
 
+LogicalResult SparseAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t top, FloatAttr threshold) {
+  if (top < 1 || top > 64) return emitError() << "sparse_c1: top is " << top << ", wanted 1 to 64";
+  if (threshold && !(threshold.getValueAsDouble() > 0 && threshold.getValueAsDouble() < 1))
+    return emitError() << "sparse_c2: threshold is " << threshold.getValueAsDouble() << ", wanted more than 0, less than 1";
+  return success();
+}
+
 ConfigAttr ConfigAttr::getDefault(MLIRContext* context) {
   return get(context, /*order=*/2, /*theta=*/FloatAttr(), /*nearSinkTokens=*/4, /*windowTokens=*/1024, /*tileQueries=*/64,
              /*leafTokens=*/16, /*miniSegmentTokens=*/1024, /*segmentTokens=*/8192, /*bands=*/8, /*tolerance=*/FloatAttr(),

@@ -85,4 +85,34 @@ def Hsa_FieldEnumAttr : EnumAttr<Hsa_Dialect, Hsa_FieldAttr, "field"> {
   }];
 }
 
+def Hsa_SparseAttr : Hsa_Attr<"Sparse", "sparse"> {
+  let summary = "which affinities of a token are kept on each level";
+  let description = [{
+    Of each level the `top` splats with the largest a_s φ_s(x) are kept, ties by lowest splat, and of them those with
+    a_s φ_s(x) ≥ τ_p max_s a_s φ_s(x),  τ_p = min(1, τ (L_p / 8192)^½) for L_p > 8192, τ below,  τ = `threshold` (left out: 0)
+    L_p is the number of tokens that count for the token: p + 1 at position p where the attention is causal, else all of them.
+    Constraints: sparse_c1 top is 1 to 64;  sparse_c2 threshold is in (0, 1).
+    Source: docs/spec.md "Sparse". Tests: tests/dialect/sparse.mlir
+  }];
+  let parameters = (ins "int64_t":$top, OptionalParameter<"::mlir::FloatAttr">:$threshold);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Hsa_AffinityLayout : I32EnumAttr<"AffinityLayout", "how the affinities that are kept lie in memory", [
+    I32EnumAttrCase<"Ell", 0, "ell">,
+    I32EnumAttrCase<"Csr", 1, "csr">]> {
+  let cppNamespace = "::hsa::ir";
+  let genSpecializedAttr = 0;
+}
+def Hsa_AffinityAttr : EnumAttr<Hsa_Dialect, Hsa_AffinityLayout, "affinity"> {
+  let summary = "the encoding of a tensor of affinities that is not dense";
+  let description = [{
+    `tensor<2x?x64xf32, #hsa.affinity<ell>>`: what is not kept is −∞ and not stored.
+    `ell`  every token keeps the same number: a splat and a value each
+    `csr`  tokens keep different numbers: the same, and a count per token. A tensor without an encoding is dense.
+  }];
+  let assemblyFormat = "`<` $value `>`";
+}
+
 #endif

@@ -5,7 +5,10 @@
 
 namespace hsa::ir {
 
-// Levels have at least one splat each and `splats` together; one weight per level, finite and > 0.
+// Levels have at least one splat each and `splats` together.
+mlir::LogicalResult checkLevelSizes(mlir::Operation* op, llvm::StringRef constraint, llvm::ArrayRef<int64_t> levels, int64_t splats);
+
+// The same, and one weight per level, finite and > 0.
 mlir::LogicalResult checkLevels(mlir::Operation* op, llvm::StringRef levelsConstraint, llvm::StringRef weightsConstraint,
                                 llvm::ArrayRef<int64_t> levels, llvm::ArrayRef<double> weights, int64_t splats);
 

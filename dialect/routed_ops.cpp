@@ -17,15 +17,20 @@ RankedTensorType f32Tensor(MLIRContext* context, ArrayRef<int64_t> shape) {
 
 }  // namespace
 
-LogicalResult checkLevels(Operation* op, StringRef levelsConstraint, StringRef weightsConstraint, ArrayRef<int64_t> levels,
-                          ArrayRef<double> weights, int64_t splats) {
+LogicalResult checkLevelSizes(Operation* op, StringRef constraint, ArrayRef<int64_t> levels, int64_t splats) {
   int64_t sum = 0;
   for (auto [number, level] : llvm::enumerate(levels)) {
-    if (level < 1) return op->emitOpError() << levelsConstraint << ": level " << number << " has " << level << " splats, wanted at least 1";
+    if (level < 1) return op->emitOpError() << constraint << ": level " << number << " has " << level << " splats, wanted at least 1";
     sum += level;
   }
   if (!mayEqual(sum, splats))
-    return op->emitOpError() << levelsConstraint << ": levels have " << sum << " splats together, the splats are " << splats;
+    return op->emitOpError() << constraint << ": levels have " << sum << " splats together, the splats are " << splats;
+  return success();
+}
+
+LogicalResult checkLevels(Operation* op, StringRef levelsConstraint, StringRef weightsConstraint, ArrayRef<int64_t> levels,
+                          ArrayRef<double> weights, int64_t splats) {
+  if (failed(checkLevelSizes(op, levelsConstraint, levels, splats))) return failure();
   if (weights.size() != levels.size())
     return op->emitOpError() << weightsConstraint << ": " << levels.size() << " levels but " << weights.size() << " weights";
   for (auto [number, weight] : llvm::enumerate(weights))

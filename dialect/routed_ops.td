@@ -39,6 +39,23 @@ def Hsa_LinksOp : Hsa_StageOp<"links", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Hsa_SparsifyOp : Hsa_StageOp<"sparsify", [Pure]> {
+  let summary = "of each token, the affinities that are kept on each level";
+  let description = [{
+    kept[h,i,s] = affinity[h,i,s] where `keep` keeps splat s of its level for the token, else −∞; a row with a NaN stays as it is
+    What is compared is affinity + amplitude (log a_s, 0 where left out). The tokens are the last of the M keys; `key` says how many keys there are.
+    Shapes: affinity [H,N,S], key [Hkv,M,D], amplitude [Hkv,S,1], kept [H,N,S] with the encoding `#hsa.affinity<ell>`, or `<csr>` where `keep` has a threshold.
+    Constraints: sparsify_c1 levels have at least one splat each, S together;  sparsify_c2 amplitude is [Hkv,S,1];
+    sparsify_c3 Hkv divides H;  sparsify_c4 kept is as affinity, with the encoding of `keep`.
+    Source: docs/spec.md "Sparse". Tests: tests/dialect/sparse.mlir
+  }];
+  let arguments = (ins Hsa_F32Tensor3:$affinity, Hsa_InputTensor:$key, Optional<Hsa_F32Tensor3>:$amplitude, DenseI64ArrayAttr:$levels,
+                       Hsa_SparseAttr:$keep, UnitAttr:$causal);
+  let results = (outs Hsa_F32Tensor3:$kept);
+  let assemblyFormat = "$affinity `of` $key (`amplitude` $amplitude^)? attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 def Hsa_FlowOp : Hsa_StageOp<"flow", [Pure]> {
   let summary = "what each token sends to each splat once splats have passed it on";
   let description = [{

@@ -197,6 +197,28 @@ def Hsa_TileReceiveChunkGatedOp : Hsa_TileOp<"receive_chunk_gated", 10, 5> {
   let description = "ins as hsa.tile_receive_chunk, then gate [TQ,16], level_panel [S/16,16,16]; outs as hsa.tile_receive_chunk. Source: docs/spec.md, Routed.";
 }
 
+// ---- scheme routed, sparse: lists of the splats that a token keeps, W slots wide, greatest first; rows of lists go level by level, in a level token by token
+def Hsa_TileNearestSplatsOp : Hsa_TileOp<"nearest_splats", 6, 3> {
+  let summary = "the lists of a tile of tokens take in the splats of a level, or of a node of its tree, that are near enough";
+  let description = "ins q_rows [?,D]: 64 rows of tokens, level_scale, level_shift [P,D,16], level_bias [P·16]: log2 a, level_ids [P·16]: numbers of the splats, tile_rows; outs near_score [?,W]: log2 a φ, near_splat [?,W], scores (scratch). Source: docs/spec.md, Sparse.";
+}
+def Hsa_TileCountNearOp : Hsa_TileOp<"count_near", 2, 1> {
+  let summary = "how many of its splats each token keeps";
+  let description = "ins near_score [L·n,W], near_least [n]: log2 τ of each token; outs near_count [L·n]. Source: docs/spec.md, Sparse.";
+}
+def Hsa_TileSendSparseOp : Hsa_TileOp<"send_sparse", 5, 3> {
+  let summary = "state ∪= what each token sends to the splats that it keeps";
+  let description = "ins near_score [L·n,W], near_splat, near_count, splat_amplitude [S]: log2 a, v_rows [n,Dv]; outs state_max [S], state_sum [S,16], state_acc [S,Dv]. Source: docs/spec.md, Sparse.";
+}
+def Hsa_TileReceiveSparseOp : Hsa_TileOp<"receive_sparse", 7, 2> {
+  let summary = "o = what each token receives from the splats that it keeps, 0 where they were sent nothing";
+  let description = "ins query_score [L·n,W], query_splat, query_count, level_weight [L]: log2 w, state_max, state_sum, state_acc; outs sparse_rows [n,Dv], near_weight [16,W] (scratch). Source: docs/spec.md, Sparse.";
+}
+def Hsa_TileReceivePrefixOp : Hsa_TileOp<"receive_prefix", 9, 5> {
+  let summary = "token by token: it sends, then the queries at its position receive";
+  let description = "ins near_score [L·n,W], near_splat, near_count, splat_amplitude, v_rows [n,Dv], query_score [L·G·n,W] of G heads, query_splat, query_count, level_weight; outs state_max, state_sum, state_acc, sparse_rows [G·n,Dv], near_weight [16,W] (scratch). Source: docs/spec.md, Sparse.";
+}
+
 // ---- what a plan runs
 def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, IsolatedFromAbove]> {
   let summary = "the stages of one attention, in order, with everything that specialises their code";
@@ -204,7 +226,7 @@ def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, Isol
     Becomes the header of a plan: graph signature and stages. The entries that the stages name are functions beside it.
     `query_tokens` and `key_tokens` are N and M where the graph fixes them, for the run to compare with. `precision` is the element type of
     the products of exact attention where hsa-quantize has narrowed them. Of the scheme routed, `splat_levels` are the splats of each level, `level_weights`
-    their weights, `splat_names` the tensors center, variance and amplitude ("" for none), and `variance_dim` is 1 (isotropic) or D; scale and config then mean nothing.
+    their weights, `splat_names` the tensors center, variance and amplitude ("" for none), and `variance_dim` is 1 (isotropic) or D; scale and config then mean nothing; `sparse` is what a token keeps.
     `gate_names` are the tensors of the gate, weight and bias; `link_names` the factors of the links as in hsa.links, `link_from`, `link_to` and `link_ranks` what it says of them.
     Constraints: schedule_c1 kv_heads divides query_heads;  schedule_c2 splat_levels, level_weights, splat_names (three) and variance_dim come together;
     schedule_c3 gate_names are two;  schedule_c4 link_names, link_from, link_to and link_ranks come together, one name for a rank of 0 and two for another.
@@ -217,7 +239,7 @@ def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, Isol
                        OptionalAttr<DenseF64ArrayAttr>:$level_weights, OptionalAttr<StrArrayAttr>:$splat_names,
                        OptionalAttr<I64Attr>:$variance_dim, OptionalAttr<StrArrayAttr>:$gate_names, OptionalAttr<StrArrayAttr>:$link_names,
                        OptionalAttr<DenseI64ArrayAttr>:$link_from, OptionalAttr<DenseI64ArrayAttr>:$link_to,
-                       OptionalAttr<DenseI64ArrayAttr>:$link_ranks);
+                       OptionalAttr<DenseI64ArrayAttr>:$link_ranks, OptionalAttr<Hsa_SparseAttr>:$sparse);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasVerifier = 1;

@@ -283,6 +283,7 @@ struct NamedNode {
 void WriteDefaults(Routed& routed) {
   routed.set_causal(routed.causal());
   for (Routed::Level& level : *routed.mutable_levels()) level.set_weight(level.weight());
+  if (routed.has_sparse()) routed.mutable_sparse()->set_top(routed.sparse().top());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "frontend/check_sparse.h"
 #include "frontend/spelling.h"
 
 namespace hsa::frontend {
@@ -54,7 +55,7 @@ absl::Status CheckSplatParameters(const Routed& routed, const Tensor& key, const
                   splats, ", ", amplitude ? "1" : absl::StrCat(key.dim(), center ? "" : " or 1"),
                   "]: an entry for each splat of each head of key ", Quoted(key.name()));
   }
-  return absl::OkStatus();
+  return routed.has_sparse() ? CheckSparse(routed) : absl::OkStatus();
 }
 
 }  // namespace hsa::frontend

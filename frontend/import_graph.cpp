@@ -116,6 +116,10 @@ Value importLinks(ImplicitLocOpBuilder& b, const Routed& routed, ArrayRef<int64_
                              b.getDenseI64ArrayAttr(from), b.getDenseI64ArrayAttr(to), b.getDenseI64ArrayAttr(ranks));
 }
 
+ir::SparseAttr sparseOf(Builder& b, const Routed::Sparse& sparse) {
+  return ir::SparseAttr::get(b.getContext(), sparse.top(), sparse.has_threshold() ? b.getF64FloatAttr(sparse.threshold()) : FloatAttr());
+}
+
 void importRouted(ImplicitLocOpBuilder& b, Graph graph) {
   const Routed& routed = graph.nodes(0).routed();
   SmallVector<int64_t> levels;
@@ -137,10 +141,10 @@ void importRouted(ImplicitLocOpBuilder& b, Graph graph) {
   const Value link = routed.links().empty() ? Value() : importLinks(b, routed, levels, values);
   const Value gateWeight = routed.has_gate_weight() ? values[routed.gate_weight()] : Value();
   const Value gateBias = routed.has_gate_bias() ? values[routed.gate_bias()] : Value();
-  auto op = ir::RoutedAttentionOp::create(b, shapes.output, values[routed.query()], values[routed.key()], values[routed.value()],
-                                          values[routed.center()], values[routed.variance()], amplitude, link, gateWeight, gateBias,
-                                          b.getDenseI64ArrayAttr(levels), b.getDenseF64ArrayAttr(weights),
-                                          routed.causal() ? b.getUnitAttr() : UnitAttr());
+  auto op = ir::RoutedAttentionOp::create(
+      b, shapes.output, values[routed.query()], values[routed.key()], values[routed.value()], values[routed.center()],
+      values[routed.variance()], amplitude, link, gateWeight, gateBias, b.getDenseI64ArrayAttr(levels), b.getDenseF64ArrayAttr(weights),
+      routed.causal() ? b.getUnitAttr() : UnitAttr(), routed.has_sparse() ? sparseOf(b, routed.sparse()) : ir::SparseAttr());
   func::ReturnOp::create(b, op->getResults());
 }
 

@@ -14,4 +14,9 @@ inline constexpr double kNoLink = -1e33;  // log2 of a link that is not there: b
 inline constexpr int kMostLevels = 16;    // levels of a graph: entries of a gate
 inline constexpr int kSplatTile = 64;     // splats that are computed together; their number is rounded up to it
 
+inline constexpr int kMostSplatLevels = 16;
+inline constexpr double kNotNear = -9e29;  // an affinity below it is none: a slot of a list that no splat has taken
+inline constexpr int kMostNear = 64;       // splats of a level that a token may keep
+constexpr int nearListSlots(int top) { return (top + 15) / 16 * 16; }  // of a list: whole vectors of any processor
+
 }  // namespace hsa

@@ -56,6 +56,13 @@ StringRef featuresOf(ScheduleOp schedule) {
   return schedule.getPrecision()->isInteger(8) ? kByteFeatures : kTileFeatures;
 }
 
+std::vector<StageSpec> stagesOf(ScheduleOp schedule) {
+  const bool causal = schedule.getMask().getCausal();
+  if (schedule.getSparse()) return sparseStages(causal);
+  if (!schedule.getSplatLevels()) return softmaxStages().vec();
+  return routedStages({.causal = causal, .flow = schedule.getLinkRanks().has_value(), .gate = bool(schedule.getGateNames())});
+}
+
 }  // namespace
 
 void buildStages(ScheduleOp schedule) {
@@ -67,9 +74,7 @@ void buildStages(ScheduleOp schedule) {
   OpBuilder functions(schedule), stages(context);
   functions.setInsertionPointAfter(schedule);
   stages.setInsertionPointToStart(&schedule.getBody().emplaceBlock());
-  const std::vector<StageSpec> routed = routedStages(
-      {.causal = schedule.getMask().getCausal(), .flow = schedule.getLinkRanks().has_value(), .gate = bool(schedule.getGateNames())});
-  for (const StageSpec& stage : schedule.getSplatLevels() ? ArrayRef(routed) : softmaxStages()) {
+  for (const StageSpec& stage : stagesOf(schedule)) {
     if (!stage.features.empty() && StringRef(stage.features) != featuresOf(schedule)) continue;
     SmallVector<const Term*> ins, outs;
     for (std::string_view name : stage.ins) ins.push_back(termOf(name));

@@ -3,6 +3,7 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/patterns.h"
+#include "passes/sparsify.h"
 
 #include <cmath>
 
@@ -119,7 +120,11 @@ struct DecomposeRouted : OpRewritePattern<RoutedAttentionOp> {
     };
     Value received = AffinityOp::create(b, affinities(query), routed.getQuery(), routed.getCenter(), routed.getVariance());
     Value sent = AffinityOp::create(b, affinities(key), routed.getKey(), routed.getCenter(), routed.getVariance());
-    if (routed.getLink()) sent = FlowOp::create(b, sent.getType(), sent, routed.getLink());
+    if (routed.getSparse()) {
+      const Sparsity sparsity{routed.getSparseAttr(), routed.getLevelsAttr(), routed.getKey(), routed.getAmplitude(), routed.getCausal()};
+      received = sparsify(b, received, sparsity), sent = sparsify(b, sent, sparsity);
+    }
+    if (routed.getLink()) sent = FlowOp::create(b, affinities(key), sent, routed.getLink());
     Value gate;
     if (routed.getGateWeight()) {
       const int64_t levels = static_cast<int64_t>(routed.getLevels().size());

@@ -40,6 +40,16 @@ def QuantizePass : Pass<"hsa-quantize", "::mlir::func::FuncOp"> {
   let options = [Option<"precision", "precision", "std::string", "\"bf16\"", "of the products: bf16 or int8">];
 }
 
+def SparsifyPass : Pass<"hsa-sparsify", "::mlir::func::FuncOp"> {
+  let summary = "each token keeps the splats that are near it: hsa.sparsify behind each hsa.affinity";
+  let description = [{
+    Of attention of scheme routed at layer 1, for queries and keys alike; hsa-decompose does the same where hsa.routed_attention says `sparse`.
+    An error names the attention whose affinities are not there, or not dense. Tests: tests/passes/sparsify.mlir
+  }];
+  let options = [Option<"top", "top", "int64_t", "8", "splats that a token keeps on each level: 1 to 64">,
+                 Option<"threshold", "threshold", "double", "0", "share of the greatest of its level that is kept at least, 0 for any">];
+}
+
 def VerifyLayerPass : Pass<"hsa-verify-layer"> {
   let summary = "no op of a finished layer is left";
   let description = [{

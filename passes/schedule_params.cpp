@@ -23,6 +23,7 @@ KernelParams kernelParams(ScheduleOp schedule) {
     for (int64_t level : *levels) splats += level;
     params.levels = static_cast<int64_t>(levels->size());
     params.splats = (splats + kSplatTile - 1) / kSplatTile * kSplatTile;
+    if (auto keep = schedule.getSparse()) params.nearTop = keep->getTop();
     params.scale = std::numbers::ln2;  // affinities are in log2 units already
   }
   return params;

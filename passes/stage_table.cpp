@@ -51,6 +51,12 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"own_max", port, f32, {p.splats}}, {"own_sum", port, f32, {p.splats, 16}}, {"own_acc", port, f32, {p.splats, dv}}, {"own_sent", port, f32, {p.splats, kBatchKeys}},
       {"gate_weight", port, f32, {d, kMostLevels}}, {"gate_bias", port, f32, {kMostLevels}}, {"level_panel", port, f32, {p.splats / panel, kMostLevels, panel}}, {"gate", buffer, f32, {tq, kMostLevels}},
       {"sent", port, f32, {p.splats, kBatchKeys}}, {"chunk_tokens", port, i32, {1}}, {"excess", buffer, f32, {kBatchKeys}}, {"pair_mass", buffer, f32, {tq, kBatchKeys}},
+      // scheme routed, sparse: splats of a level or a node, lists of those that are near a token
+      {"level_scale", port, f32, {any, d, panel}}, {"level_shift", port, f32, {any, d, panel}}, {"level_bias", port, f32, {any}}, {"level_ids", port, i32, {any}},
+      {"near_score", port, f32, {any, p.nearSlots()}}, {"near_splat", port, i32, {any, p.nearSlots()}}, {"near_least", port, f32, {any}}, {"near_count", port, i32, {any}},
+      {"query_score", port, f32, {any, p.nearSlots()}}, {"query_splat", port, i32, {any, p.nearSlots()}}, {"query_count", port, i32, {any}},
+      {"splat_amplitude", port, f32, {p.splats}}, {"level_weight", port, f32, {any}}, {"sparse_rows", port, f32, {any, dv}},
+      {"near_weight", buffer, f32, {kMostSplatLevels, p.nearSlots()}},
       // scratch of one batch
       {"scores", buffer, f32, {tq, kBatchKeys}}, {"key_batch", buffer, f32, {batch, d, panel}}, {"value_batch", buffer, f32, {batch, panel, dv}},
       {"pos_batch", buffer, i32, {batch, panel}}, {"var_batch", buffer, f32, {batch, b, panel}}, {"scalar_batch", buffer, f32, {4, kBatchKeys}},
@@ -162,6 +168,26 @@ std::vector<StageSpec> routedStages(const RoutedKind& kind) {
   if (kind.causal) stages.push_back({"extend_state", "segment", false, {"sent", "panel_v"}, {"state_max", "state_sum", "state_acc"}});
   // clang-format on
   return stages;
+}
+
+// Tokens find their splats first, whatever the mask; the state takes them in, or gives, splat by splat.
+llvm::ArrayRef<StageSpec> sparseStages(bool causal) {
+  // clang-format off: a table
+  static const StageSpec widen{"widen_rows", "rows", true, {"raw_rows"}, {"widened", "bad_rows"}},
+      axis{"principal_axis", "segment", false, {"metric_x"}, {"projection", "axis"}},
+      nearest{"nearest_splats", "tile", false, {"q_rows", "level_scale", "level_shift", "level_bias", "level_ids", "tile_rows"}, {"near_score", "near_splat", "scores"}},
+      count{"count_near", "tile", false, {"near_score", "near_least"}, {"near_count"}},
+      send{"send_sparse", "segment", false, {"near_score", "near_splat", "near_count", "splat_amplitude", "v_rows"}, {"state_max", "state_sum", "state_acc"}},
+      receive{"receive_sparse", "tile", false, {"query_score", "query_splat", "query_count", "level_weight", "state_max", "state_sum", "state_acc"},
+              {"sparse_rows", "near_weight"}},
+      prefix{"receive_prefix", "segment", false,
+             {"near_score", "near_splat", "near_count", "splat_amplitude", "v_rows", "query_score", "query_splat", "query_count", "level_weight"},
+             {"state_max", "state_sum", "state_acc", "sparse_rows", "near_weight"}},
+      store{"store_rows", "rows", true, {"o_rows"}, {"rows_out"}};
+  // clang-format on
+  static const std::vector<StageSpec> all = {widen, axis, nearest, count, send, receive, store};
+  static const std::vector<StageSpec> prefixes = {widen, axis, nearest, count, send, prefix, store};
+  return causal ? prefixes : all;
 }
 
 }  // namespace hsa::ir

@@ -41,5 +41,6 @@ struct RoutedKind {
   bool causal, flow, gate;
 };
 std::vector<StageSpec> routedStages(const RoutedKind& kind);
+llvm::ArrayRef<StageSpec> sparseStages(bool causal);  // of scheme routed
 
 }  // namespace hsa::ir

@@ -17,8 +17,16 @@ struct Routed {
   Value value = {}, amplitude = {}, gate = {};
   DenseI64ArrayAttr levels = {};
   DenseF64ArrayAttr weights = {};
+  SparseAttr keep = {};
   bool causal = false;
 };
+
+// The hsa.affinity behind a value, and what is kept of it.
+std::pair<AffinityOp, SparseAttr> affinityOf(Value affinity) {
+  auto sparsify = affinity.getDefiningOp<SparsifyOp>();
+  if (!sparsify) return {affinity.getDefiningOp<AffinityOp>(), SparseAttr()};
+  return {sparsify.getAffinity().getDefiningOp<AffinityOp>(), sparsify.getKeep()};
+}
 
 FailureOr<Routed> routedOf(Operation* op) {
   Routed routed{.receive = op};
@@ -43,7 +51,13 @@ FailureOr<Routed> routedOf(Operation* op) {
   }
   if (routed.gate && !routed.gate.getDefiningOp<GateOp>())
     return op->emitOpError("has a gate that no hsa.gate of this function makes; a plan reads its weight and bias");
-  routed.received = received.getDefiningOp<AffinityOp>(), routed.sent = sent.getDefiningOp<AffinityOp>();
+  SparseAttr sentKeep;
+  std::tie(routed.received, routed.keep) = affinityOf(received), std::tie(routed.sent, sentKeep) = affinityOf(sent);
+  if (routed.keep != sentKeep)
+    return op->emitOpError("keeps other affinities of its queries than of its keys, which this version interprets and does not compile");
+  if (routed.keep && (routed.gate || routed.links))
+    return op->emitOpError("is sparse and comes with ")
+           << (routed.gate ? "hsa.gate" : "hsa.flow") << ", which this version interprets and does not compile; leave one of them out";
   if (!routed.received || !routed.sent || routed.received.getCenter() != routed.sent.getCenter() ||
       routed.received.getVariance() != routed.sent.getVariance())
     return op->emitOpError("wants an hsa.affinity of its queries and one of its keys, to the same splats");
@@ -83,7 +97,7 @@ LogicalResult tileRouted(func::FuncOp function, Operation* receive, TensorNamer 
       routed.levels, routed.weights, b.getStrArrayAttr({center, spread, amplitude}), i64(dims[4]),
       gate ? names({gate.getWeight(), gate.getBias()}) : ArrayAttr(), links ? names(links.getFactors()) : ArrayAttr(),
       links ? links.getFromAttr() : DenseI64ArrayAttr(), links ? links.getToAttr() : DenseI64ArrayAttr(),
-      links ? links.getRanksAttr() : DenseI64ArrayAttr());
+      links ? links.getRanksAttr() : DenseI64ArrayAttr(), routed.keep);
   function.erase();
   buildStages(schedule);
   return success();

@@ -97,6 +97,22 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "gate_bias",    // log2 e b_g
     "level_panel",  // 1 where a splat is of a level
 
+    // Scheme routed, sparse: a level of splats, or a node of its tree, and the splats that each token keeps
+    "level_scale",  // as panel_scale
+    "level_shift",  // as panel_shift
+    "level_bias",   // log2 a, or less than any affinity for a slot without a splat
+    "level_ids",    // number of the splat in each slot
+    "near_score",   // log2 a φ of the splats that are near each key, greatest first
+    "near_splat",   // their numbers
+    "near_least",   // log2 of the share of the greatest that is kept
+    "near_count",   // how many are kept
+    "query_score",  // the same of queries
+    "query_splat",
+    "query_count",
+    "splat_amplitude",  // log2 a of each splat
+    "level_weight",     // log2 w of each level
+    "sparse_rows",      // output rows in f32
+
     // Results of a tile
     "o_rows",   // output rows in f32
     "lse_row",  // natural log of the sum of each row

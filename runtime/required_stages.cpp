@@ -28,6 +28,16 @@ std::vector<std::string_view> RoutedStages(const format::Graph& graph) {
   return names;
 }
 
+constexpr Names kSparse = {"widen_rows", "nearest_splats", "count_near", "send_sparse", "receive_sparse", "store_rows"};
+constexpr Names kSparseCausal = {"widen_rows", "nearest_splats", "count_near", "send_sparse", "receive_prefix", "store_rows"};
+
+std::vector<std::string_view> RequiredOf(const format::Graph& graph) {
+  if (graph.routed().has_sparse()) return graph.mask().causal() ? kSparseCausal : kSparse;
+  std::vector<std::string_view> names = graph.has_routed() ? RoutedStages(graph) : std::vector<std::string_view>(kSoftmax);
+  names.insert(names.begin(), kBoth);
+  return names;
+}
+
 }  // namespace
 
 std::string_view ReceiveStage(const format::Graph& graph) {
@@ -37,10 +47,7 @@ std::string_view ReceiveStage(const format::Graph& graph) {
 }
 
 absl::Status CheckRequiredStages(const format::PlanHeader& header) {
-  const format::Graph& graph = header.graph();
-  std::vector<std::string_view> wanted = graph.has_routed() ? RoutedStages(graph) : std::vector<std::string_view>(kSoftmax);
-  wanted.insert(wanted.begin(), kBoth);
-  for (std::string_view name : wanted)
+  for (std::string_view name : RequiredOf(header.graph()))
     if (std::ranges::none_of(header.stages(), [&](const format::Stage& stage) { return stage.name() == name; }))
       return absl::FailedPreconditionError(absl::StrCat("the plan, written by ", header.producer(), ", has no stage '", std::string(name),
                                                         "', which this version calls; compile the graph again"));

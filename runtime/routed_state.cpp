@@ -1,5 +1,8 @@
 #include "runtime/routed_state.h"
 
+#include <algorithm>
+#include <numeric>
+
 #include "kernels/affinity.h"
 #include "kernels/tile_shape.h"
 
@@ -16,6 +19,19 @@ RoutedState::RoutedState(int64_t splats, int64_t value_dim)
 
 int64_t RoutedState::Bytes(int64_t splats, int64_t value_dim) {
   return splats * (value_dim + kSumLanes + 3) * static_cast<int64_t>(sizeof(float));
+}
+
+void RoutedState::Put(int64_t splat, const Row& row) {
+  max_[splat] = row.max;
+  std::fill_n(&sum_[splat * kSumLanes], kSumLanes, 0.0f);
+  sum_[splat * kSumLanes] = row.sum;
+  std::copy(row.acc.begin(), row.acc.end(), &acc_[splat * value_dim_]);
+}
+
+std::pair<float, float> RoutedState::Get(int64_t splat, std::span<float> acc) const {
+  std::copy_n(&acc_[splat * value_dim_], acc.size(), acc.begin());
+  const float* lanes = &sum_[splat * kSumLanes];
+  return {max_[splat], static_cast<float>(std::accumulate(lanes, lanes + kSumLanes, 0.0))};
 }
 
 void RoutedState::Bind(Worker& worker) const {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "runtime/huge_pages.h"
@@ -28,6 +30,14 @@ class RoutedState {
   // What receivers need of the state as it is: computed by `settle`, bound to receive_bias and receive_mass.
   void Settle(Worker& worker, const Program::Stage& settle, const RoutedTables& tables);
   void BindSettled(Worker& worker) const;
+
+  // A row of the partial result as docs/spec.md says it: (max, sum, acc) of a splat, acc [value_dim] without what fills it up.
+  struct Row {
+    float max, sum;
+    std::span<const float> acc;
+  };
+  void Put(int64_t splat, const Row& row);
+  std::pair<float, float> Get(int64_t splat, std::span<float> acc) const;  // max and sum; acc goes to the caller's memory
 
   static int64_t Bytes(int64_t splats, int64_t value_dim);
 

@@ -38,6 +38,7 @@ class TableBuilder {
     for (auto* table : {&tables_.scale, &tables_.shift, &tables_.panel_scale, &tables_.panel_shift})
       table->resize(tables_.splats * tables_.depth);
     tables_.weight.assign(tables_.splats, static_cast<float>(kNoSplat));
+    tables_.amplitude.assign(tables_.splats, 0);
   }
 
   absl::StatusOr<RoutedTables> Build() {
@@ -52,6 +53,7 @@ class TableBuilder {
     if (!(std::abs(log_amplitude) <= kMostLogAmplitude))
       return Refuse(routed_.amplitude(), s, "has the log-amplitude", log_amplitude, "a number between -10000 and 10000");
     tables_.weight[s] = static_cast<float>(std::log2(routed_.levels(LevelOf(routed_, s)).weight()) + log_amplitude * std::numbers::log2e);
+    tables_.amplitude[s] = static_cast<float>(log_amplitude * std::numbers::log2e);
     for (int64_t d = 0; d < graph_.head_dim(); ++d) {
       const double center = EntryOf(tensors_.center, head_, s, d),
                    variance = EntryOf(tensors_.variance, head_, s, routed_.isotropic() ? 0 : d);

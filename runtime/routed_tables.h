@@ -22,6 +22,7 @@ struct RoutedTables {
   std::vector<float, HugePages<float>> scale, shift;              // [splats, depth]
   std::vector<float, HugePages<float>> panel_scale, panel_shift;  // [splats / 16, depth, 16]
   std::vector<float> weight;                                      // [splats]: log2(w a)
+  std::vector<float> amplitude;                                   // [splats]: log2 a
   FlowTables flow;
   GateTables gate;
 

@@ -72,7 +72,8 @@ std::string ModeText(const Job& job) {
   if (job.plan.graph().has_routed())
     return absl::StrCat(job.geometry.causal ? "causal, " : "", "splats ",
                         absl::StrJoin(job.plan.graph().routed().levels(), " + ",
-                                      [](std::string* out, const format::SplatLevel& level) { absl::StrAppend(out, level.splats()); }));
+                                      [](std::string* out, const format::SplatLevel& level) { absl::StrAppend(out, level.splats()); }),
+                        job.plan.graph().routed().has_sparse() ? absl::StrCat(", top ", job.plan.graph().routed().sparse().top()) : "");
   if (job.options.mode == Mode::kExact) return "exact";
   if (job.options.mode == Mode::kTolerance)
     return absl::StrCat("tolerance ", job.options.tolerance.error, " at ", job.options.tolerance.confidence, ", order ", order);
@@ -117,6 +118,12 @@ std::string UnitText(const Job& job) {
   return ReadsBytes(job) ? absl::StrCat(" with ", std::string(kByteFeatures)) : "";
 }
 
+absl::Status CheckSoftmax(const RunOptions& options) {
+  if (options.load_states.empty() && options.save_state.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "--state, --state-out: the plan is of scheme softmax, which has no states; leave them out, or give --index and --save-index");
+}
+
 }  // namespace
 
 absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outputs& outputs, const RunOptions& asked) {
@@ -127,8 +134,7 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
     return absl::InvalidArgumentError(
         "error: a run at a given theta audits no query to scale its estimates by; ask for a tolerance or a budget");
   const bool routed = plan.graph().has_routed();
-  if (routed)
-    if (absl::Status checked = CheckRouted(outputs, options); !checked.ok()) return checked;
+  if (absl::Status checked = routed ? CheckRouted(outputs, options) : CheckSoftmax(options); !checked.ok()) return checked;
   const auto start = std::chrono::steady_clock::now();
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, threads);
@@ -156,7 +162,7 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
     report.tolerance.asked = options.tolerance.error, report.tolerance.confidence = options.tolerance.confidence;
     report.dense_blocks = g.heads * static_cast<int64_t>(BlocksOf(g).size());
   }
-  if (g.queries > 0) {
+  if (g.queries > 0 || !options.save_state.empty()) {
     // An arena of its own: as many threads as asked for, whatever the caller's pool does.
     oneapi::tbb::task_arena arena(threads);
     const absl::Status done = arena.execute([&] {
@@ -168,7 +174,7 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
         case Path::kDecode:
           return RunDecode(job, report);
         case Path::kRouted:
-          return RunRouted(job, report);
+          return plan.graph().routed().has_sparse() ? RunSparse(job, report) : RunRouted(job, report);
       }
     });
     if (!done.ok()) return done;

@@ -48,14 +48,17 @@ struct RunOptions {
   // exact attention multiplies in bf16 on AMX.
   std::optional<double> crossover_keys = {};
   Products products = Products::kWhereFaster;
-  uint64_t seed = 0;                               // of every sample that the run draws
-  int64_t segment_tokens = 0;                      // keys streamed at a time in exact mode; 0: the plan's segment
-  int threads = 0;                                 // 0: all that the machine has
-  int64_t memory_budget_bytes = 0;                 // of anonymous memory; 0: none
-  std::string scratch_dir = {};                    // where the index goes when it does not fit; empty: the system's temporary directory
-  std::string save_index = {};                     // write the index here after the run
-  std::string load_index = {};                     // use this index instead of building one
-  bool check_index = false;                        // compare every byte of it and all keys, whatever the run will read
+  uint64_t seed = 0;                // of every sample that the run draws
+  int64_t segment_tokens = 0;       // keys streamed at a time in exact mode; 0: the plan's segment
+  int threads = 0;                  // 0: all that the machine has
+  int64_t memory_budget_bytes = 0;  // of anonymous memory; 0: none
+  std::string scratch_dir = {};     // where the index goes when it does not fit; empty: the system's temporary directory
+  std::string save_index = {};      // write the index here after the run
+  std::string load_index = {};      // use this index instead of building one
+  bool check_index = false;         // compare every byte of it and all keys, whatever the run will read
+  // Scheme routed: begin with what the tokens of these state files sent (docs/state_format.md), which must be of the plan's graph and of one set of splats.
+  std::vector<std::string> load_states = {};
+  std::string save_state = {};                     // of scheme routed: write the states at the end of the run here
   std::function<bool(double done)> progress = {};  // called now and then with the share that is done; false cancels the run
   Trace* trace = nullptr;
 };
@@ -69,7 +72,7 @@ struct SplatTensors {
 
 struct Inputs {
   TensorView query, key, value;
-  SplatTensors splats = {};  // of scheme routed
+  SplatTensors splats = {};  // of scheme routed; without data: those of RunOptions::load_states
 };
 
 // `o` is required ([query_heads, N, value_dim], f32 or bf16); `lse` is written when it has data ([1, query_heads, N], f32, natural log).
@@ -85,6 +88,7 @@ struct Outputs {
 // INVALID_ARGUMENT   shapes or types that disagree with the plan: names the tensor, what it is and what the plan wants; `error` of a run that audits
 //                    nothing to scale it by (kTheta)
 //                    of scheme routed: a parameter that is none: names the tensor, the splat and its level; a mode but kExact
+//                    a state file that cannot be read, is damaged or belongs to something else: the errors of RoutedSnapshot
 // RESOURCE_EXHAUSTED the memory budget is too small: names the least that works
 // CANCELLED          progress() returned false
 absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outputs& outputs, const RunOptions& options);

@@ -13,6 +13,7 @@
 #include "oneapi/tbb/parallel_for.h"
 #include "oneapi/tbb/parallel_pipeline.h"
 #include "runtime/required_stages.h"
+#include "runtime/routed_snapshot.h"
 #include "runtime/routed_state.h"
 #include "runtime/routed_tables.h"
 #include "runtime/run_state.h"
@@ -28,10 +29,13 @@ constexpr int64_t kPartTokens = 16384, kMostParts = 16;
 
 class RoutedRun {
  public:
-  RoutedRun(const Job& job, std::vector<RoutedTables> tables)
+  // Begins with the sum of `before`, of each kv_head.
+  RoutedRun(const Job& job, std::vector<RoutedTables> tables, const std::vector<RoutedSnapshot>& before)
       : job_(job),
         g_(job.geometry),
         tables_(std::move(tables)),
+        before_(before),
+        states_(StatesOf(g_), EmptyState()),
         io_(job.program, g_, job.inputs, job.outputs),
         send_(job.program.Find("send")),
         settle_(job.program.Find("settle_state")),
@@ -44,7 +48,7 @@ class RoutedRun {
         progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {}
 
   // States that are there at once.
-  static int64_t StatesOf(const Geometry& g) { return g.kv_heads * (g.causal ? 1 : PartsOf(g)); }
+  static int64_t StatesOf(const Geometry& g) { return g.kv_heads * PartsOf(g); }
 
   absl::Status Execute(RunReport& report) {
     g_.causal ? RunPrefixes() : RunWhole();
@@ -60,26 +64,37 @@ class RoutedRun {
     return job_.outputs.rows_ready ? job_.outputs.rows_ready(0, g_.queries) : absl::OkStatus();
   }
 
+  // Of each kv_head, once all tokens were sent.
+  std::vector<const RoutedState*> States() const {
+    std::vector<const RoutedState*> states;
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) states.push_back(&states_[kv_head * PartsOf(g_)]);
+    return states;
+  }
+
  private:
-  static int64_t PartsOf(const Geometry& g) { return std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts); }
+  static int64_t PartsOf(const Geometry& g) {
+    return g.causal ? 1 : std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts);
+  }
   bool HasFlow() const { return !tables_[0].flow.empty(); }
   bool HasGate() const { return !tables_[0].gate.empty(); }
+  // Lets splats pass on what the tokens of this run have sent so far, and joins what those before it sent, which has been passed on.
   void PassOn(int64_t kv_head, RoutedState& state) {
     if (HasFlow()) state.PassOn(workers_.local(), flow_state_, tables_[kv_head].flow);
+    RoutedState scratch = EmptyState();
+    for (const RoutedSnapshot& snapshot : before_) snapshot.MergeInto(kv_head, state, scratch);
   }
   RoutedState EmptyState() const { return RoutedState(tables_[0].splats, g_.padded_value_dim); }
 
   // Every state first: of parts of a kv_head side by side, merged in order.
   void RunWhole() {
     const int64_t parts = PartsOf(g_);
-    std::vector<RoutedState> states(g_.kv_heads * parts, EmptyState());
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads * parts, [&](int64_t i) {
       const int64_t part = i % parts;
-      Send(i / parts, g_.keys * part / parts, g_.keys * (part + 1) / parts, states[i]);
+      Send(i / parts, g_.keys * part / parts, g_.keys * (part + 1) / parts, states_[i]);
     });
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
-      RoutedState& state = states[kv_head * parts];
-      for (int64_t part = 1; part < parts; ++part) state.Merge(states[kv_head * parts + part]);
+      RoutedState& state = states_[kv_head * parts];
+      for (int64_t part = 1; part < parts; ++part) state.Merge(states_[kv_head * parts + part]);
       PassOn(kv_head, state);
       state.Settle(workers_.local(), settle_, tables_[kv_head]);
     }
@@ -88,8 +103,8 @@ class RoutedRun {
       if (progress_.cancelled()) return;
       const int64_t head = i / tiles, kv_head = head / g_.group(), first = g_.first_position() + i % tiles * g_.tile;
       Worker& worker = workers_.local();
-      states[kv_head * parts].Bind(worker);
-      states[kv_head * parts].BindSettled(worker);
+      states_[kv_head * parts].Bind(worker);
+      states_[kv_head * parts].BindSettled(worker);
       tables_[kv_head].BindPanels(worker);
       Receive(worker, Tile::Range(head, first, std::min(first + g_.tile, g_.keys)));
     });
@@ -97,7 +112,7 @@ class RoutedRun {
 
   void RunPrefixes() {
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads, [&](int64_t kv_head) {
-      RoutedState state = EmptyState();
+      RoutedState& state = states_[kv_head];
       Send(kv_head, 0, g_.first_position(), state);
       PassOn(kv_head, state);
       g_.kv_heads < job_.threads ? RunPipeline(kv_head, state) : RunChunks(kv_head, state);
@@ -250,6 +265,8 @@ class RoutedRun {
   const Job& job_;
   const Geometry& g_;
   const std::vector<RoutedTables> tables_;
+  const std::vector<RoutedSnapshot>& before_;
+  std::vector<RoutedState> states_;  // of each part of each kv_head; that of its first part is that of all once they are merged
   TileIo io_;
   Program::Stage send_, settle_, receive_, begin_, flow_state_, flow_chunk_, gate_, extend_;
   ProgressMeter progress_;
@@ -272,14 +289,22 @@ static int64_t MemoryOf(const Job& job, int64_t splats) {
 }
 
 absl::Status RunRouted(const Job& job, RunReport& report) {
-  absl::StatusOr<std::vector<RoutedTables>> tables = BuildRoutedTables(job.plan.graph(), job.inputs.splats);
+  SplatTensors splats = job.inputs.splats;
+  absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenSnapshots(job.options.load_states, job.plan.graph(), splats);
+  if (!before.ok()) return before.status();
+  absl::StatusOr<std::vector<RoutedTables>> tables = BuildRoutedTables(job.plan.graph(), splats);
   if (!tables.ok()) return tables.status();
+  for (const RoutedSnapshot& state : *before)
+    if (absl::Status same = state.CheckSameSplats(splats); !same.ok()) return same;
   const int64_t least = MemoryOf(job, tables->front().splats), budget = job.options.memory_budget_bytes;
   if (budget > 0 && budget < least)
     return absl::ResourceExhaustedError(absl::StrCat("--memory-budget: ", budget, " bytes are too few for ", tables->front().splats,
                                                      " splats of ", job.geometry.kv_heads, " kv_heads on ", job.threads,
                                                      " threads; the least that works is ", least));
-  return RoutedRun(job, *std::move(tables)).Execute(report);
+  RoutedRun run(job, *std::move(tables), *before);
+  if (absl::Status done = run.Execute(report); !done.ok()) return done;
+  if (job.options.save_state.empty()) return absl::OkStatus();
+  return SaveSnapshot(job.options.save_state, {job.plan.graph(), splats, run.States(), job.geometry.keys + TokensOf(*before)});
 }
 
 }  // namespace hsa

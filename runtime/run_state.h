@@ -69,6 +69,7 @@ class ProgressMeter {
 absl::Status RunExact(const Job& job, RunReport& report);
 absl::Status RunSplats(const Job& job, RunReport& report);
 absl::Status RunRouted(const Job& job, RunReport& report);
+absl::Status RunSparse(const Job& job, RunReport& report);  // of scheme routed
 absl::Status RunDecode(const Job& job, RunReport& report);
 
 }  // namespace hsa

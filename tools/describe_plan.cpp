@@ -68,7 +68,9 @@ std::string Describe(const format::Routed& r) {
     absl::StrAppend(out, level.splats(), level.weight() == 1 ? "" : absl::StrCat(" (weight ", level.weight(), ")"));
   });
   return absl::StrCat(levels, r.isotropic() ? " isotropic" : " diagonal", " splats of '", r.center(), "', '", r.variance(), "'",
-                      r.amplitude().empty() ? "" : absl::StrCat(", '", r.amplitude(), "'"), DescribeFlow(r));
+                      r.amplitude().empty() ? "" : absl::StrCat(", '", r.amplitude(), "'"), DescribeFlow(r),
+                      r.has_sparse() ? absl::StrCat("; a token keeps ", r.sparse().top(), " of a level") : "",
+                      r.sparse().threshold() > 0 ? absl::StrCat(" above ", r.sparse().threshold(), " of the largest") : "");
 }
 
 void PrintGraph(std::ostream& out, const Graph& g) {

@@ -23,8 +23,15 @@ Json RoutedJson(const format::Routed& r) {
                      {"weight", link.weight()},
                      {"expand", link.expand()},
                      {"compress", link.compress()}});
-  return {{"center", r.center()},        {"variance", r.variance()},  {"amplitude", r.amplitude()},     {"isotropic", r.isotropic()},
-          {"levels", std::move(levels)}, {"links", std::move(links)}, {"gate_weight", r.gate_weight()}, {"gate_bias", r.gate_bias()}};
+  return {{"center", r.center()},
+          {"variance", r.variance()},
+          {"amplitude", r.amplitude()},
+          {"isotropic", r.isotropic()},
+          {"levels", std::move(levels)},
+          {"links", std::move(links)},
+          {"gate_weight", r.gate_weight()},
+          {"gate_bias", r.gate_bias()},
+          {"sparse", r.has_sparse() ? Json{{"top", r.sparse().top()}, {"threshold", r.sparse().threshold()}} : Json(nullptr)}};
 }
 
 // Either "splats" or "routed" says of which scheme it is.

@@ -1,12 +1,15 @@
-// hsa-inspect: what is in a plan, and which of its code this machine runs.
+// hsa-inspect: what is in a plan, and which of its code this machine runs; what is in a state file.
 #include <algorithm>
+#include <cstring>
 #include <iostream>
 
 #include "CLI/CLI.hpp"
 #include "runtime/format/check_plan.h"
 #include "runtime/format/plan_file.h"
+#include "runtime/mapped_file.h"
 #include "tools/describe_machine.h"
 #include "tools/describe_plan.h"
+#include "tools/describe_state.h"
 #include "tools/fail.h"
 
 namespace {
@@ -18,6 +21,19 @@ absl::StatusOr<hsa::PlanDescription> ReadPlan(const std::string& path) {
   absl::StatusOr<hsa::format::PlanHeader> header = hsa::format::CheckPlan(*file, path);
   if (!header.ok()) return header.status();
   return hsa::PlanDescription{.path = path, .file_bytes = static_cast<int64_t>(file->size()), .header = *std::move(header)};
+}
+
+// Files are told apart by how they begin.
+bool IsState(std::span<const std::byte> file) {
+  return file.size() >= hsa::format::kStateMagic.size() &&
+         std::memcmp(file.data(), hsa::format::kStateMagic.data(), hsa::format::kStateMagic.size()) == 0;
+}
+
+absl::Status InspectState(const std::string& path, const hsa::MappedFile& file) {
+  absl::StatusOr<hsa::format::StateFile> state = hsa::format::CheckState(file.bytes(), path);
+  if (!state.ok()) return state.status();
+  hsa::PrintState(std::cout, {path, file.bytes(), *std::move(state)});
+  return absl::OkStatus();
 }
 
 absl::Status Usage(std::string message) {
@@ -35,11 +51,13 @@ int Finish() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Prints what is in a plan: its graph, stages, buffers and code, and which of its code this machine runs.", "hsa-inspect");
+  CLI::App app(
+      "Prints what is in a plan: its graph, stages, buffers and code, and which of its code this machine runs; or what is in a state file.",
+      "hsa-inspect");
   app.footer("Exit status: 0, 1 for a file that is refused, 2 for wrong usage.");
   std::string path;
   bool json = false, machine = false;
-  app.add_option("PLAN", path, "plan that hsa-compile wrote (*.hsaplan)");
+  app.add_option("PLAN", path, "plan that hsa-compile wrote (*.hsaplan), or state that hsa-run did (*.hsastate)");
   app.add_flag("--json", json, "print JSON (docs/plan_format.md)");
   app.add_flag("--machine", machine, "print what this machine can do and what was measured of it (docs/machine.md), instead of a plan");
   app.set_version_flag("--version", "hsa-inspect " HSA_VERSION);
@@ -59,6 +77,11 @@ int main(int argc, char** argv) {
   if (machine) {
     (json ? hsa::PrintMachineJson : hsa::PrintMachine)(std::cout, hsa::MeasureMachine());
     return Finish();
+  }
+  if (const absl::StatusOr<hsa::MappedFile> file = hsa::MappedFile::Open(path); file.ok() && IsState(file->bytes())) {
+    if (json) return hsa::Fail(2, "hsa-inspect", Usage("--json tells of plans, PLAN is a state; leave it out"));
+    const absl::Status inspected = InspectState(path, *file);
+    return inspected.ok() ? Finish() : hsa::Fail(1, "hsa-inspect", inspected);
   }
   const absl::StatusOr<hsa::PlanDescription> plan = ReadPlan(path);
   if (!plan.ok()) return hsa::Fail(1, "hsa-inspect", plan.status());

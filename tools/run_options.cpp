@@ -32,6 +32,12 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
       ->type_name("FILE");
   app.add_option("--make-splats", command.make_splats, "make the splats from the keys, write them here and run with them")
       ->type_name("FILE");
+  app.add_option("--state", command.options.load_states,
+                 "go on from this state of a plan of scheme routed, with its splats; may be repeated")
+      ->type_name("FILE")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--state-out", command.options.save_state, "write the state at the end here (*.hsastate)")->type_name("FILE");
   app.add_option("-o,--output", command.output, "safetensors file to write; without it the result is only measured")->type_name("FILE");
   app.add_flag("--exact", text.exact, "read every visible key");
   app.add_option("--theta", text.theta, "open splats above this residual; 0 opens all")->type_name("THETA");
@@ -144,30 +150,36 @@ absl::Status SetNumbers(const Text& text, RunCommand& command) {
 
 // No file is written twice, and none that is read is written.
 absl::Status CheckFiles(const RunCommand& command) {
-  const std::pair<std::string_view, const std::string*> files[] = {{"PLAN", &command.plan},
-                                                                   {"--in", &command.input},
-                                                                   {"--splats", &command.splats},
-                                                                   {"--index", &command.options.load_index},
-                                                                   {"--save-index", &command.options.save_index},
-                                                                   {"-o", &command.output},
-                                                                   {"--make-splats", &command.make_splats},
-                                                                   {"--trace", &command.trace},
-                                                                   {"--report", &command.report}};
-  constexpr std::size_t kRead = 4;  // the first ones
+  std::vector<std::pair<std::string_view, const std::string*>> files;
+  for (const std::string& state : command.options.load_states) files.emplace_back("--state", &state);
+  const std::size_t states = files.size();
+  files.insert(files.end(), {{"PLAN", &command.plan},
+                             {"--in", &command.input},
+                             {"--splats", &command.splats},
+                             {"--index", &command.options.load_index},
+                             {"--save-index", &command.options.save_index},
+                             {"-o", &command.output},
+                             {"--make-splats", &command.make_splats},
+                             {"--trace", &command.trace},
+                             {"--report", &command.report},
+                             {"--state-out", &command.options.save_state}});
+  const std::size_t read = states + 4;  // the first ones
   std::map<std::string, std::string_view> seen;
-  for (std::size_t i = 0; i < std::size(files); ++i) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
     const auto& [flag, path] = files[i];
     std::error_code error;
     if (path->empty() || (std::filesystem::exists(*path, error) && !std::filesystem::is_regular_file(*path, error))) continue;
     const std::filesystem::path real = std::filesystem::weakly_canonical(std::filesystem::absolute(*path, error), error);
     const auto [other, first] = seen.emplace(error ? *path : real.string(), flag);
-    if (!first && i >= kRead)
+    if (!first && i >= read)
       return Usage(absl::StrCat(std::string(other->second), " and ", std::string(flag), " are the same file ", *path, ", give two"));
   }
   if (command.options.check_index && command.options.load_index.empty())
     return Usage("--check-index looks at an index, give it with --index");
   if (!command.make_splats.empty() && !command.splats.empty())
     return Usage("--splats and --make-splats exclude each other, give one of them");
+  if (!command.options.load_states.empty() && !command.make_splats.empty())
+    return Usage("--state goes on with the splats of its file, --make-splats makes others, give one of them");
   if (!command.options.save_index.empty() && !command.options.load_index.empty())
     return Usage("--index and --save-index exclude each other, give one of them");
   return absl::OkStatus();

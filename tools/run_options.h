@@ -15,7 +15,7 @@ struct RunCommand {
   std::string plan;                                    // *.hsaplan
   std::string input;                                   // safetensors
   std::string make_splats;                             // make them from the keys and write them here; empty: do not
-  std::string splats;                                  // empty: input holds them
+  std::string splats;                                  // empty: input holds them, or the first of options.load_states
   std::string output;                                  // safetensors; empty: the result is thrown away after it was measured
   std::string report, trace;                           // files; empty: none
   std::string variant;                                 // empty: the best that this processor runs

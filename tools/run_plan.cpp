@@ -40,7 +40,8 @@ constexpr char kLse[] = "lse", kError[] = "error";
 
 // A run of hours must not fail at its end because a folder is missing.
 absl::Status CheckFolders(const RunCommand& command) {
-  for (const std::string* path : {&command.report, &command.trace, &command.options.save_index, &command.make_splats}) {
+  for (const std::string* path :
+       {&command.report, &command.trace, &command.options.save_index, &command.options.save_state, &command.make_splats}) {
     if (path->empty()) continue;
     std::error_code error;
     if (std::filesystem::is_directory(*path, error))
@@ -106,7 +107,10 @@ absl::StatusOr<SplatTensors> OpenSplats(const TensorFile& file, const format::Ro
   return OpenFlow(file, routed, splats);
 }
 
-absl::StatusOr<Inputs> OpenInputs(const TensorFile& file, const TensorFile& splats, const format::Graph& graph) {
+// Splats that are not given are those of a state that is.
+bool SplatsOfState(const RunCommand& command) { return command.splats.empty() && !command.options.load_states.empty(); }
+
+absl::StatusOr<Inputs> OpenInputs(const RunCommand& command, const TensorFile& file, const TensorFile& splats, const format::Graph& graph) {
   absl::StatusOr<TensorView> query = file.Get(graph.query()), key = file.Get(graph.key()), value = file.Get(graph.value());
   for (const absl::StatusOr<TensorView>* tensor : {&query, &key, &value}) {
     if (absl::IsNotFound(tensor->status()))
@@ -117,7 +121,9 @@ absl::StatusOr<Inputs> OpenInputs(const TensorFile& file, const TensorFile& spla
   }
   Inputs inputs{*query, *key, *value};
   if (!graph.has_routed()) return inputs;
-  absl::StatusOr<SplatTensors> parameters = OpenSplats(splats, graph.routed());
+  // A state holds neither links nor the gate.
+  absl::StatusOr<SplatTensors> parameters =
+      SplatsOfState(command) ? OpenFlow(splats, graph.routed(), SplatTensors()) : OpenSplats(splats, graph.routed());
   if (!parameters.ok()) return parameters.status();
   inputs.splats = *parameters;
   return inputs;
@@ -309,7 +315,7 @@ absl::StatusOr<RunReport> RunPlan(RunCommand command) {
   if (!splats_path.ok()) return splats_path.status();
   absl::StatusOr<TensorFile> splats = TensorFile::Open(*splats_path);
   if (!splats.ok()) return splats.status();
-  absl::StatusOr<Inputs> inputs = OpenInputs(*file, *splats, plan->graph());
+  absl::StatusOr<Inputs> inputs = OpenInputs(command, *file, *splats, plan->graph());
   if (!inputs.ok()) return inputs.status();
   const CancelOnSignal cancel;  // before there is a temporary file to leave behind
   absl::StatusOr<TensorWriter> writer = OpenOutput(command, plan->graph(), inputs->query.tokens());

@@ -3,6 +3,7 @@
 #include "dialect/reference/exact.h"
 #include "dialect/reference/frame.h"
 #include "dialect/reference/routed.h"
+#include "dialect/reference/sparse.h"
 
 #include <cmath>
 
@@ -25,8 +26,12 @@ llvm::Error RoutedAttentionOp::evaluate(reference::Frame& frame) {
   using reference::Tensor;
   const Tensor &query = frame.tensor(getQuery()), &key = frame.tensor(getKey()), &value = frame.tensor(getValue());
   const Tensor &center = frame.tensor(getCenter()), &variance = frame.tensor(getVariance());
-  const Tensor received = reference::affinity(query, center, variance);
-  Tensor sent = reference::affinity(key, center, variance), gate;
+  Tensor received = reference::affinity(query, center, variance), sent = reference::affinity(key, center, variance), gate;
+  if (getSparse()) {
+    const reference::Keep keep(*getSparse(), getLevels(), getAmplitude() ? &frame.tensor(getAmplitude()) : nullptr, key.shape[1],
+                               getCausal());
+    received = reference::sparsify(received, keep), sent = reference::sparsify(sent, keep);
+  }
   if (getLink()) sent = reference::flow(sent, frame.tensor(getLink()));
   if (getGateWeight()) gate = reference::gate(query, frame.tensor(getGateWeight()), frame.tensor(getGateBias()));
   const reference::Weights weights{getLevels(), getWeights(), getAmplitude() ? &frame.tensor(getAmplitude()) : nullptr,

@@ -2,6 +2,7 @@
 #include "dialect/hsa_ops.h"
 #include "dialect/reference/frame.h"
 #include "dialect/reference/routed.h"
+#include "dialect/reference/sparse.h"
 
 namespace hsa::ir {
 
@@ -18,6 +19,13 @@ llvm::Error LinksOp::evaluate(Frame& frame) {
   std::vector<const Tensor*> factors;
   for (mlir::Value factor : getFactors()) factors.push_back(&frame.tensor(factor));
   frame.set(getResult(), reference::links(factors, getLevels(), {getFrom(), getTo(), getRanks()}));
+  return llvm::Error::success();
+}
+
+llvm::Error SparsifyOp::evaluate(Frame& frame) {
+  const reference::Keep keep(getKeep(), getLevels(), getAmplitude() ? &frame.tensor(getAmplitude()) : nullptr,
+                             frame.tensor(getKey()).shape[1], getCausal());
+  frame.set(getKept(), reference::sparsify(frame.tensor(getAffinity()), keep));
   return llvm::Error::success();
 }
 

@@ -70,8 +70,10 @@ Tensor flow(const Tensor& affinity, const Tensor& link) {
 }
 
 void sendToken(const Tensor& sent, const Tensor& value, int64_t kvHead, int64_t j, Partial& state) {
-  const auto isFinite = [](double x) { return std::isfinite(x); };
-  if (!llvm::all_of(sent.row(kvHead, j), isFinite) || !llvm::all_of(value.row(kvHead, j), isFinite)) return;
+  // A splat that is not kept was sent −∞, and a token that is not finite has NaN.
+  if (llvm::any_of(sent.row(kvHead, j), [](double x) { return std::isnan(x); }) ||
+      !llvm::all_of(value.row(kvHead, j), [](double x) { return std::isfinite(x); }))
+    return;
   for (int64_t s = 0; s < sent.shape[2]; ++s) state.add(kvHead, s, sent.row(kvHead, j)[s], value.row(kvHead, j));
 }
 

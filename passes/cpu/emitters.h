@@ -61,4 +61,11 @@ void emitBeginFlowChunk(KernelEmitter& e, ValueRange arguments);
 void emitFlowChunk(KernelEmitter& e, ValueRange arguments);
 void emitGate(KernelEmitter& e, ValueRange arguments);
 
+// Scheme routed, sparse: emit_near.cpp (which splats a token keeps), emit_sparse.cpp (what it sends to them and receives)
+void emitNearestSplats(KernelEmitter& e, ValueRange arguments);
+void emitCountNear(KernelEmitter& e, ValueRange arguments);
+void emitSendSparse(KernelEmitter& e, ValueRange arguments);
+void emitReceiveSparse(KernelEmitter& e, ValueRange arguments);
+void emitReceivePrefix(KernelEmitter& e, ValueRange arguments);
+
 }  // namespace hsa::ir

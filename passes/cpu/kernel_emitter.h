@@ -1,6 +1,7 @@
 // The few words that every CPU emitter is written in: loops, vectors of the target's width, sums of products.
 #pragma once
 
+#include "kernels/affinity.h"
 #include "kernels/tile_shape.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -23,8 +24,9 @@ struct KernelParams {
   int64_t order = 2;
   int64_t bands = 8;
   double scale = 1;
-  int64_t splats = 0;  // of scheme routed, rounded up to 64; 0 in scheme softmax
-  int64_t levels = 0;  // that they stand on
+  int64_t splats = 0;   // of scheme routed, rounded up to 64; 0 in scheme softmax
+  int64_t levels = 0;   // that they stand on
+  int64_t nearTop = 0;  // splats of a level that a token keeps, where it does not keep all
 
   // Pairs of bf16 and what meets them at once: rows of a tile, and keys. 64 keys leave the most of the cache at D = 64, 128 at D = 128
   // (docs/performance.md, "AMX").
@@ -32,6 +34,9 @@ struct KernelParams {
   int64_t pairRows() const { return tileQueries % 32 == 0 ? 32 : 16; }
   int64_t pairKeys() const { return paddedHeadDim <= 64 ? 64 : 128; }
   int64_t pairLeaves() const { return 16; }  // leaves that are gathered before tiles meet them: they stay in the second-level cache
+
+  // Slots of a list of the splats that a token keeps.
+  int64_t nearSlots() const { return nearListSlots(nearTop); }
 
   double logScale() const { return scale * 1.4426950408889634; }  // σ log2 e: a product times it is a score in log2 units
   int64_t tiltPanels() const {

@@ -63,6 +63,10 @@ void fillRouted(ScheduleOp schedule, format::Routed& routed) {
     level.set_weight(weight);
   }
   fillFlow(schedule, routed);
+  const std::optional<SparseAttr> keep = schedule.getSparse();
+  if (!keep) return;
+  routed.mutable_sparse()->set_top(static_cast<uint32_t>(keep->getTop()));
+  if (keep->getThreshold()) routed.mutable_sparse()->set_threshold(keep->getThreshold().getValueAsDouble());
 }
 
 }  // namespace

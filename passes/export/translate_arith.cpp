@@ -152,6 +152,10 @@ llvm::Value* FunctionTranslator::translateInteger(Operation& op) {
       .Case([&](arith::MaxUIOp) { return b.CreateBinaryIntrinsic(llvm::Intrinsic::umax, operand(0), operand(1)); })
       .Case([&](arith::MinUIOp) { return b.CreateBinaryIntrinsic(llvm::Intrinsic::umin, operand(0), operand(1)); })
       .Case([&](arith::CmpIOp compare) { return b.CreateICmp(predicateOf(compare.getPredicate()), operand(0), operand(1)); })
+      .Case([&](math::CtPopOp) { return b.CreateUnaryIntrinsic(llvm::Intrinsic::ctpop, operand(0)); })
+      .Case([&](math::CountTrailingZerosOp) {
+        return b.CreateIntrinsic(llvm::Intrinsic::cttz, {operand(0)->getType()}, {operand(0), b.getFalse()});
+      })
       .Case([&](arith::IndexCastOp) { return b.CreateSExtOrTrunc(operand(0), type(op.getResult(0).getType())); })
       .Case([&](arith::IndexCastUIOp) { return b.CreateZExtOrTrunc(operand(0), type(op.getResult(0).getType())); })
       .Case([&](arith::ExtUIOp) { return to(I::ZExt); })

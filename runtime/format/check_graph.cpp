@@ -152,7 +152,8 @@ absl::Status CheckRouted(const Graph& g, const Refusal& refuse) {
     if (!std::isfinite(level.weight()) || level.weight() <= 0)
       return refuse(40, absl::StrCat("graph.routed.levels has weight ", level.weight(), ", wanted a finite number > 0"));
   }
-  return CheckFlow(r, refuse);
+  if (absl::Status flow = CheckFlow(r, refuse); !flow.ok()) return flow;
+  return r.has_sparse() ? CheckSparse(r, refuse) : absl::OkStatus();
 }
 
 }  // namespace

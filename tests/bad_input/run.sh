@@ -215,6 +215,8 @@ refuses flag_output_is_input 2 'good.safetensors' 'same' -- "$bin/hsa-run" good.
 refuses flag_out_dtype 2 'out-dtype' 'f64' -- "${run[@]}" --in good.safetensors --out-dtype f64
 
 # --- scheme routed: its splats are parameters
+sed 's/levels { name: "phrase"/sparse { top: 8 } &/' "$examples/routed_flow.textproto" >sparse_flow.textproto
+refuses graph_sparse_with_links 1 sparse_flow.textproto 'sparse' 'links' 'leave one' -- "$compile" sparse_flow.textproto -o out/x.hsaplan
 "$compile" "$examples/routed.textproto" -o routed.hsaplan >stdout 2>stderr || wrong routed_plan "examples/routed.textproto does not compile"
 routed=("$bin/hsa-run" routed.hsaplan -o out/o.safetensors --in good.safetensors)
 input splats.safetensors center:F32:1x80x64 variance:F32:1x80x64 amplitude:F32:1x80x1  # variances in [-1, 1)
@@ -228,6 +230,32 @@ refuses routed_two_splats 2 'splats' 'exclude' -- "${routed[@]}" --splats splats
 refuses routed_segment 1 'segment' 'routed' -- "${routed[@]}" --splats splats.safetensors --exact --segment 4096
 works routed_memory_budget out/o.safetensors -- "${routed[@]}" --make-splats out/s.safetensors --memory-budget 16MiB
 refuses routed_memory_budget_too_small 1 'memory-budget' 'least that works is [0-9]+' -- "$bin/hsa-run" routed.hsaplan -o out/o.safetensors --in good.safetensors --splats made.safetensors --memory-budget 64KiB
+"${routed[@]}" --splats made.safetensors --state-out good.hsastate >stdout 2>stderr || wrong state_made "no state of a good run"
+input other_keys.safetensors q:BF16:3x300x64 k:BF16:1x300x64 v:BF16:1x300x64
+"$bin/hsa-run" routed.hsaplan --in other_keys.safetensors --make-splats other.safetensors >stdout 2>stderr || wrong state_splats "no splats of another input"
+works state_goes_on out/o.safetensors -- "${routed[@]}" --state good.hsastate
+works state_inspected -- "$inspect" good.hsastate
+head -c 1000 good.hsastate >cut.hsastate
+python3 -c 'b = bytearray(open("good.hsastate", "rb").read()); b[8:12] = (7).to_bytes(4, "little"); open("newer.hsastate", "wb").write(b)'
+for part in cut newer; do refuses "inspect_state_$part" 1 "$part.hsastate" -- "$inspect" "$part.hsastate"; done
+refuses state_cut 1 'cut.hsastate' 'truncated' -- "${routed[@]}" --state cut.hsastate
+refuses state_newer 1 'newer.hsastate' 'version 7' 'version 1' -- "${routed[@]}" --state newer.hsastate
+refuses state_missing 1 'nowhere.hsastate' '--state-out' -- "${routed[@]}" --state nowhere.hsastate
+refuses state_of_a_plan 1 'good.hsaplan' 'no state' -- "${routed[@]}" --state good.hsaplan
+refuses state_other_splats 1 'other splats' 'kv_head 0' -- "${routed[@]}" --state good.hsastate --splats other.safetensors
+sed 's/splats: 64/splats: 48/' "$examples/routed.textproto" >fewer.textproto
+"$compile" fewer.textproto -o fewer.hsaplan >stdout 2>stderr || wrong state_other_graph "no plan of another graph"
+refuses state_other_graph 1 'splats 64 \+ 16' 'splats 48 \+ 16' -- "$bin/hsa-run" fewer.hsaplan --in good.safetensors -o out/o.safetensors --state good.hsastate
+"$compile" "$examples/routed_flow.textproto" -o flow.hsaplan >stdout 2>stderr || wrong state_flow_plan "examples/routed_flow.textproto does not compile"
+flow=("$bin/hsa-run" flow.hsaplan -o out/o.safetensors --in good.safetensors)
+"${flow[@]}" --make-splats flow.safetensors --state-out flow.hsastate >stdout 2>stderr || wrong state_flow_made "no state of a run with links"
+works state_with_links out/o.safetensors -- "${flow[@]}" --splats flow.safetensors --state flow.hsastate
+refuses state_without_links 1 "'gate_weight'" '--splats' -- "${flow[@]}" --state flow.hsastate
+refuses state_and_make_splats 2 'state' 'make-splats' -- "${routed[@]}" --state good.hsastate --make-splats out/s.safetensors
+refuses state_out_is_state 2 'good.hsastate' 'same' -- "${routed[@]}" --state good.hsastate --state-out good.hsastate
+refuses state_out_no_folder 1 'no/such/folder' -- "${routed[@]}" --splats made.safetensors --state-out no/such/folder/s
+refuses state_out_full 1 '/dev/full' 'space' -- "${routed[@]}" --splats made.safetensors --state-out /dev/full
+refuses state_of_softmax 1 'state' 'softmax' -- "${run[@]}" --in good.safetensors --state-out out/s.hsastate
 refuses softmax_splats 1 'splats' 'softmax' -- "${run[@]}" --in good.safetensors --splats splats.safetensors
 input few.safetensors q:BF16:3x10x64 k:BF16:1x10x64 v:BF16:1x10x64
 refuses routed_few_keys 1 '10 finite keys' '64 splats' -- "$bin/hsa-run" routed.hsaplan -o out/o.safetensors --in few.safetensors --make-splats out/s.safetensors

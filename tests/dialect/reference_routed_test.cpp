@@ -56,11 +56,13 @@ std::string TextOf(const RoutedProblem& p, const std::vector<Operand>& operands)
   std::vector<double> weights = p.spec.weights;
   weights.resize(p.spec.levels.size(), 1);
   const std::string weight_text = absl::StrJoin(weights, ", ", [](std::string* out, double w) { absl::StrAppend(out, std::to_string(w)); });
+  const std::string threshold = p.spec.threshold > 0 ? absl::StrCat(", threshold = ", std::to_string(p.spec.threshold)) : "";
+  const std::string sparse = p.spec.top > 0 ? absl::StrCat("sparse = #hsa.sparse<top = ", p.spec.top, threshold, ">, ") : "";
   return absl::Substitute(R"(func.func @f($0) -> tensor<$1x$2x$3xf32> {
     %o = hsa.routed_attention$4 {$5levels = array<i64: $6>, weights = array<f64: $7>} : ($8) -> tensor<$1x$2x$3xf32>
     return %o : tensor<$1x$2x$3xf32>
   })",
-                          arguments, p.spec.H, p.spec.N, p.spec.Dv, uses, p.spec.causal ? "causal, " : "",
+                          arguments, p.spec.H, p.spec.N, p.spec.Dv, uses, absl::StrCat(p.spec.causal ? "causal, " : "", sparse),
                           absl::StrJoin(p.spec.levels, ", "), weight_text, types);
 }
 
@@ -109,6 +111,12 @@ const Case kCases[] = {
     {"links_causal", {.H = 2, .Hkv = 2, .N = 30, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3, 2}, .link = true, .causal = true}},
     {"gate", {.H = 2, .Hkv = 1, .N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .gate = true}},
     {"gate_causal", {.H = 2, .Hkv = 1, .N = 30, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .gate = true, .causal = true}},
+    {"sparse", {.H = 2, .Hkv = 1, .N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {12, 5}, .amplitude = true, .top = 3}},
+    {"sparse_causal", {.H = 2, .Hkv = 1, .N = 20, .M = 30, .D = 16, .Dv = 8, .levels = {12, 5}, .causal = true, .top = 3}},
+    {"sparse_links_gate", {.N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .link = true, .gate = true, .top = 2}},
+    {"sparse_threshold",
+     {.N = 20, .M = 30, .D = 16, .Dv = 8, .levels = {12, 5}, .causal = true, .top = 64, .threshold = 0.25, .width = 0.1}},
+    {"sparse_long_threshold", {.N = 20, .M = 20000, .D = 2, .Dv = 1, .levels = {6}, .top = 6, .threshold = 0.25, .width = 0.1}},
     {"far", {.N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .width = 1e-4}},  // affinities about e^-20000
     {"far_causal", {.N = 30, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .causal = true, .width = 1e-4}},
 };

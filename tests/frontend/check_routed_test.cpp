@@ -73,6 +73,12 @@ const Refusal kRefusals[] = {
     {"c28_weight", [](Graph& g) { g.mutable_inputs(3)->set_dim(4); }, "graph_c28: input 'up' is [2, S, 4], wanted [2, 4, 16]"},
     {"c28_expand", [](Graph& g) { g.mutable_inputs(4)->set_tokens(4); }, "graph_c28: input 'expand' is [2, 4, 3], wanted [2, 16, 3]"},
     {"c28_compress", [](Graph& g) { g.mutable_inputs(4)->set_dim(5); }, "graph_c28: input 'compress' is [2, 3, 4], wanted [2, 5, 4]"},
+    {"c30_top", [](Graph& g) { Of(g).mutable_sparse()->set_top(0); }, "graph_c30: sparse has top 0, wanted 1 to 64 splats of a level; "},
+    {"c30_top_many", [](Graph& g) { Of(g).mutable_sparse()->set_top(65); }, "graph_c30: sparse has top 65, wanted 1 to 64"},
+    {"c31_threshold", [](Graph& g) { Of(g).mutable_sparse()->set_threshold(1); }, "graph_c31: sparse has threshold 1, wanted more than 0"},
+    {"c32_links", [](Graph& g) { Of(g).mutable_sparse(); }, "graph_c32: routed is sparse and has links, which"},
+    {"c32_gate", [](Graph& g) { Of(g).mutable_sparse(), Of(g).clear_links(), g.mutable_inputs()->DeleteSubrange(3, 3); },
+     "graph_c32: routed is sparse and has a gate, which"},
 };
 
 class CheckRoutedTest : public testing::TestWithParam<Refusal> {};
@@ -92,11 +98,19 @@ TEST(CheckRoutedTest, AcceptsWhatTheContractAllows) {
   graph.mutable_inputs(8)->set_tokens(20);
   Of(graph).set_causal(true);
   EXPECT_TRUE(CheckGraph(graph).ok()) << CheckGraph(graph);
+  Of(graph).clear_links(), Of(graph).clear_gate_weight(), Of(graph).clear_gate_bias();
+  graph.mutable_inputs()->DeleteSubrange(3, 5);
+  Of(graph).mutable_sparse()->set_threshold(0.01);
+  EXPECT_TRUE(CheckGraph(graph).ok()) << CheckGraph(graph);
 }
 
 // Two spellings of one graph share a cache entry.
 TEST(CheckRoutedTest, DefaultsAreWrittenOut) {
-  const Graph full = WithDefaults(ValidGraph());
+  Graph graph = ValidGraph();
+  Of(graph).mutable_sparse();
+  const Graph full = WithDefaults(graph);
+  EXPECT_EQ(full.nodes(0).routed().sparse().top(), 8u);
+  EXPECT_TRUE(full.nodes(0).routed().sparse().has_top());
   EXPECT_TRUE(full.nodes(0).routed().has_causal());
   EXPECT_TRUE(full.nodes(0).routed().levels(0).has_weight());
   EXPECT_EQ(full.outputs(0), "o");

@@ -50,11 +50,34 @@ double LogAffinity(const RoutedProblem& p, int64_t g, int64_t s, const float* x)
   return -0.5 * sum;
 }
 
+// Whether a token for which `length` tokens count keeps splat s: fewer than `top` of the level are nearer, and it is near enough beside the nearest.
+bool Keeps(const RoutedProblem& p, int64_t g, int64_t s, const std::vector<double>& log_affinity, int64_t length) {
+  const auto log_weight = [&](int64_t t) { return log_affinity[t] + (p.spec.amplitude ? p.amplitude[g * p.splats() + t] : 0); };
+  int64_t nearer = 0;
+  double nearest = -kInfinity;
+  for (int64_t t = 0; t < p.splats(); ++t) {
+    if (p.level_of(t) != p.level_of(s)) continue;
+    nearer += log_weight(t) > log_weight(s) || (log_weight(t) == log_weight(s) && t < s);
+    nearest = std::max(nearest, log_weight(t));
+  }
+  const double share = p.spec.threshold * (length > 8192 ? std::sqrt(static_cast<double>(length) / 8192) : 1);
+  return nearer < p.spec.top && std::exp(log_weight(s) - nearest) >= std::min(share, 1.0);
+}
+
+// log φ of one token to all splats that it keeps, −∞ to the others.
+std::vector<double> LogAffinities(const RoutedProblem& p, int64_t g, const float* token, int64_t length) {
+  std::vector<double> all(p.splats()), kept;
+  for (int64_t s = 0; s < p.splats(); ++s) all[s] = LogAffinity(p, g, s, token);
+  if (p.spec.top == 0) return all;
+  for (int64_t s = 0; s < p.splats(); ++s) kept.push_back(Keeps(p, g, s, all, length) ? all[s] : -kInfinity);
+  return kept;
+}
+
 // log ψ of one key: its affinities, passed on along the links.
-std::vector<double> LogSent(const RoutedProblem& p, int64_t g, const float* key) {
+std::vector<double> LogSent(const RoutedProblem& p, int64_t g, const float* key, int64_t length) {
   const int64_t S = p.splats();
-  std::vector<double> own(S), sent;
-  for (int64_t s = 0; s < S; ++s) own[s] = LogAffinity(p, g, s, key);
+  const std::vector<double> own = LogAffinities(p, g, key, length);
+  std::vector<double> sent;
   if (!p.spec.link) return own;
   for (int64_t s = 0; s < S; ++s) {
     std::vector<double> terms = {own[s]};
@@ -66,9 +89,9 @@ std::vector<double> LogSent(const RoutedProblem& p, int64_t g, const float* key)
 }
 
 // log w a φ of one query.
-std::vector<double> LogReceived(const RoutedProblem& p, int64_t g, const float* query) {
+std::vector<double> LogReceived(const RoutedProblem& p, int64_t g, const float* query, int64_t length) {
   const int64_t S = p.splats(), L = static_cast<int64_t>(p.spec.levels.size()), D = p.spec.D;
-  std::vector<double> gates(L, 0), received(S);
+  std::vector<double> gates(L, 0), received = LogAffinities(p, g, query, length);
   if (p.spec.gate) {
     for (int64_t l = 0; l < L; ++l) {
       gates[l] = p.gate_bias[g * L + l];
@@ -79,7 +102,7 @@ std::vector<double> LogReceived(const RoutedProblem& p, int64_t g, const float* 
   }
   for (int64_t s = 0; s < S; ++s) {
     const int64_t level = p.level_of(s);
-    received[s] = LogAffinity(p, g, s, query) + gates[level];
+    received[s] += gates[level];
     if (!p.spec.weights.empty()) received[s] += std::log(p.spec.weights[level]);
     if (p.spec.amplitude) received[s] += p.amplitude[g * S + s];
   }
@@ -140,13 +163,14 @@ std::vector<double> AttendRouted(const RoutedProblem& p) {
     std::vector<std::vector<double>> sent(spec.M);  // empty: sends nothing
     for (int64_t j = 0; j < spec.M; ++j) {
       const float* key = &p.k[(g * spec.M + j) * spec.D];
-      if (Finite(key, spec.D) && Finite(&p.v[(g * spec.M + j) * spec.Dv], spec.Dv)) sent[j] = LogSent(p, g, key);
+      if (Finite(key, spec.D) && Finite(&p.v[(g * spec.M + j) * spec.Dv], spec.Dv))
+        sent[j] = LogSent(p, g, key, spec.causal ? j + 1 : spec.M);
     }
     for (int64_t i = 0; i < spec.N; ++i) {
       const float* query = &p.q[(h * spec.N + i) * spec.D];
       const int64_t end = spec.causal ? spec.M - spec.N + i + 1 : spec.M;
       const bool finite = Finite(query, spec.D);
-      const std::vector<double> received = finite ? LogReceived(p, g, query) : std::vector<double>();
+      const std::vector<double> received = finite ? LogReceived(p, g, query, end) : std::vector<double>();
       std::vector<double> log_kernel;
       std::vector<int64_t> seen;
       for (int64_t j = 0; j < end && finite; ++j) {
@@ -158,8 +182,9 @@ std::vector<double> AttendRouted(const RoutedProblem& p) {
       }
       const double total = LogSum(log_kernel);
       for (int64_t c = 0; c < spec.Dv; ++c) {
-        double o = finite ? 0 : kNaN;
-        for (size_t t = 0; t < seen.size(); ++t) o += std::exp(log_kernel[t] - total) * p.v[(g * spec.M + seen[t]) * spec.Dv + c];
+        double o = finite ? 0 : kNaN;  // also where it meets nobody
+        for (size_t t = 0; t < seen.size() && total > -kInfinity; ++t)
+          o += std::exp(log_kernel[t] - total) * p.v[(g * spec.M + seen[t]) * spec.Dv + c];
         output.push_back(o);
       }
     }

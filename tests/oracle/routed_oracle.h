@@ -11,6 +11,8 @@ struct RoutedSpec {
   std::vector<int64_t> levels = {8};  // splats of each, fine to coarse
   std::vector<double> weights = {};   // of levels; empty: 1
   bool isotropic = false, amplitude = false, link = false, gate = false, causal = false;
+  int64_t top = 0;       // splats of a level that a token keeps; 0: all
+  double threshold = 0;  // and of those the ones above this share of the greatest, where a token counts no more than 8,192 tokens
   double width = 1;  // of splats: variances are about width · D · 2^level, so that tokens see many of them; small: tokens see hardly any
 };
 

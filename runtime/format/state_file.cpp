@@ -1,0 +1,188 @@
+#include "runtime/format/state_file.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "runtime/format/plan_file.h"
+
+namespace hsa::format {
+namespace {
+
+constexpr uint64_t kMaxTokens = uint64_t{1} << 40;
+constexpr uint64_t kMaxSplats = 65536;
+
+uint64_t AlignUp(uint64_t offset) { return (offset + kSectionAlignment - 1) / kSectionAlignment * kSectionAlignment; }
+
+std::string SerializeDeterministic(const StateHeader& header) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream out(&stream);
+  out.SetSerializationDeterministic(true);
+  header.SerializeToCodedStream(&out);
+  out.Trim();
+  return bytes;
+}
+
+// The checks of one file, whose refusals all begin alike.
+class Checker {
+ public:
+  Checker(std::span<const std::byte> bytes, std::string_view path) : bytes_(bytes), path_(path) {}
+
+  absl::StatusOr<StateFile> Check() {
+    if (absl::Status prefix = CheckPrefix(); !prefix.ok()) return prefix;
+    StateFile file;
+    if (!file.header.ParseFromArray(bytes_.data() + kPlanPrefixBytes, static_cast<int>(ReadPrefix(bytes_).header_bytes)))
+      return Damaged("its header is no message of this version: damaged");
+    absl::Status status = CheckSizes(file.header);
+    if (status.ok()) status = CheckArrays(file);
+    if (status.ok()) status = CheckNumbers(file);
+    if (!status.ok()) return status;
+    return file;
+  }
+
+ private:
+  absl::Status Damaged(std::string_view what) const {
+    return absl::DataLossError(absl::StrCat(path_, ": ", std::string(what), "; write it again with hsa-run --state-out"));
+  }
+  absl::Status Refuse(int constraint, std::string_view what) const {
+    return Damaged(absl::StrCat("state_c", constraint, ": ", std::string(what)));
+  }
+
+  absl::Status CheckPrefix() const {
+    const auto size = bytes_.size();
+    if (size < kPlanPrefixBytes) return Damaged(absl::StrCat("is ", size, " bytes, a state has at least ", kPlanPrefixBytes));
+    if (std::memcmp(bytes_.data(), kStateMagic.data(), kStateMagic.size()) != 0) return Damaged("is no state file");
+    const PlanPrefix prefix = ReadPrefix(bytes_);
+    if (prefix.version != kStateVersion)
+      return Damaged(absl::StrCat("is of version ", prefix.version, ", this program reads version ", kStateVersion));
+    if (prefix.header_bytes > kMaxStateHeaderBytes || prefix.header_bytes > size - kPlanPrefixBytes)
+      return Damaged(absl::StrCat("is ", size, " bytes, its header alone is ", prefix.header_bytes, ": truncated or damaged"));
+    if (prefix.checksum != PlanChecksum(bytes_)) return Damaged("checksum does not fit its bytes: truncated or damaged");
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckSizes(const StateHeader& h) {
+    if (h.tokens() > kMaxTokens) return Refuse(1, absl::StrCat("tokens is ", h.tokens(), ", wanted at most ", kMaxTokens));
+    for (const auto& [name, value, most] :
+         {std::tuple{"kv_heads", h.kv_heads(), 4096u}, {"head_dim", h.head_dim(), 1024u}, {"value_dim", h.value_dim(), 1024u}})
+      if (value < 1 || value > most) return Refuse(1, absl::StrCat(name, " is ", value, ", wanted 1..", most));
+    if (h.levels().empty() || h.levels_size() > 16) return Refuse(2, absl::StrCat("it has ", h.levels_size(), " levels, wanted 1..16"));
+    for (const SplatLevel& level : h.levels()) {
+      splats_ += level.splats();
+      if (level.splats() < 1 || splats_ > kMaxSplats)
+        return Refuse(2, absl::StrCat("a level has ", level.splats(), " splats, wanted 1 or more and at most ", kMaxSplats, " together"));
+      if (!std::isfinite(level.weight()) || level.weight() < 0)
+        return Refuse(2, absl::StrCat("a level has weight ", level.weight(), ", wanted a finite number ≥ 0"));
+    }
+    if (h.has_sparse() && !(h.sparse().top() > 0 && h.sparse().threshold() >= 0 && h.sparse().threshold() < 1))
+      return Refuse(
+          7, absl::StrCat("sparse is top ", h.sparse().top(), ", threshold ", h.sparse().threshold(), ", wanted 1 or more and 0..1"));
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckArrays(const StateFile& file) const {
+    const StateHeader& h = file.header;
+    struct Known {
+      std::string_view name;
+      std::vector<uint32_t> dims;
+      bool required;
+      int found = 0;
+    };
+    Known known[] = {{"max", {1}, true},
+                     {"sum", {1}, true},
+                     {"acc", {h.value_dim()}, true},
+                     {"center", {h.head_dim()}, true},
+                     {"variance", {h.head_dim(), 1}, true},
+                     {"amplitude", {1}, false}};
+    for (const StateArray& array : h.arrays()) {
+      const auto is = std::find_if(std::begin(known), std::end(known), [&](const Known& k) { return k.name == array.name(); });
+      if (is == std::end(known)) return Refuse(3, absl::StrCat("array '", array.name(), "' is unknown"));
+      if (++is->found > 1) return Refuse(3, absl::StrCat("array '", array.name(), "' is there twice"));
+      if (array.rows() != splats_ || std::find(is->dims.begin(), is->dims.end(), array.dim()) == is->dims.end())
+        return Refuse(3, absl::StrCat("array '", array.name(), "' is [", h.kv_heads(), ", ", array.rows(), ", ", array.dim(), "], wanted [",
+                                      h.kv_heads(), ", ", splats_, ", ", is->dims[0], "]"));
+      // At most 4096 · 65,536 · 1024 · 4 bytes: no overflow.
+      const uint64_t wanted = uint64_t{h.kv_heads()} * array.rows() * array.dim() * sizeof(float), size = bytes_.size();
+      if (array.offset() % kSectionAlignment != 0 || array.offset() > size || wanted > size - array.offset())
+        return Refuse(4,
+                      absl::StrCat("array '", array.name(), "' is at ", array.offset(), " with ", wanted, " bytes, the file has ", size));
+    }
+    for (const Known& k : known)
+      if (k.required && k.found == 0) return Refuse(3, absl::StrCat("array '", std::string(k.name), "' is missing"));
+    return absl::OkStatus();
+  }
+
+  // Whoever can write a file can write its checksum: what would make every row NaN is refused.
+  absl::Status CheckNumbers(const StateFile& file) const {
+    for (const float sum : file.Find(bytes_, "sum").values)
+      if (!std::isfinite(sum) || sum < 0) return Refuse(5, absl::StrCat("array 'sum' has the entry ", sum, ", wanted a finite number ≥ 0"));
+    for (const float max : file.Find(bytes_, "max").values)
+      if (!std::isfinite(max)) return Refuse(5, absl::StrCat("array 'max' has the entry ", max, ", wanted a finite number"));
+    return absl::OkStatus();
+  }
+
+  std::span<const std::byte> bytes_;
+  std::string path_;
+  uint64_t splats_ = 0;
+};
+
+}  // namespace
+
+StateRows StateFile::Find(std::span<const std::byte> bytes, std::string_view name) const {
+  for (const StateArray& array : header.arrays())
+    if (array.name() == name)
+      return {{reinterpret_cast<const float*>(bytes.data() + array.offset()), size_t{header.kv_heads()} * array.rows() * array.dim()},
+              array.rows(),
+              array.dim()};
+  return {};
+}
+
+int64_t StateFile::splats() const {
+  int64_t splats = 0;
+  for (const SplatLevel& level : header.levels()) splats += level.splats();
+  return splats;
+}
+
+absl::StatusOr<StateFile> CheckState(std::span<const std::byte> bytes, std::string_view path) { return Checker(bytes, path).Check(); }
+
+std::string_view StatePadding(uint64_t bytes) {
+  static constexpr char kZeros[kSectionAlignment] = {};
+  return {kZeros, AlignUp(bytes) - bytes};
+}
+
+std::string StateFileStart(StateHeader header, std::span<const std::string_view> arrays) {
+  for (StateArray& array : *header.mutable_arrays()) array.set_offset(UINT64_MAX);  // as long as any can be: see BuildPlanFile
+  uint64_t end = AlignUp(kPlanPrefixBytes + header.ByteSizeLong());
+  std::string start(end, '\0');
+  for (int i = 0; i < header.arrays_size(); ++i) {
+    header.mutable_arrays(i)->set_offset(end);
+    end = AlignUp(end + arrays[i].size());
+  }
+  const std::string bytes = SerializeDeterministic(header);
+  const auto header_bytes = static_cast<uint32_t>(bytes.size());
+  start.replace(0, kStateMagic.size(), kStateMagic);
+  std::memcpy(start.data() + 8, &kStateVersion, sizeof kStateVersion);
+  std::memcpy(start.data() + 12, &header_bytes, sizeof header_bytes);
+  start.replace(kPlanPrefixBytes, bytes.size(), bytes);
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), XXH3_freeState);
+  XXH3_64bits_reset(state.get());
+  XXH3_64bits_update(state.get(), start.data() + 8, 8);
+  XXH3_64bits_update(state.get(), start.data() + kPlanPrefixBytes, start.size() - kPlanPrefixBytes);
+  for (const std::string_view array : arrays) {
+    const std::string_view padding = StatePadding(array.size());
+    XXH3_64bits_update(state.get(), array.data(), array.size());
+    XXH3_64bits_update(state.get(), padding.data(), padding.size());
+  }
+  const uint64_t checksum = XXH3_64bits_digest(state.get());
+  std::memcpy(start.data() + 16, &checksum, sizeof checksum);
+  return start;
+}
+
+}  // namespace hsa::format

@@ -1,0 +1,48 @@
+// The bytes of a state file: how they are laid out, how a run writes and reads them. docs/state_format.md shows them one by one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/format/state.pb.h"
+
+namespace hsa::format {
+
+// The first 24 bytes are laid out as those of a plan (runtime/format/plan_file.h), with this magic and version.
+inline constexpr std::string_view kStateMagic("HSASTAT\n", 8);
+inline constexpr uint32_t kStateVersion = 1;
+inline constexpr uint32_t kMaxStateHeaderBytes = 16u << 20;
+
+// An array of the file in the file's own bytes: as many floats as its shape says.
+struct StateRows {
+  std::span<const float> values;
+  int64_t rows = 0, dim = 0;
+
+  const float* Row(int64_t kv_head, int64_t row) const { return values.data() + (kv_head * rows + row) * dim; }
+};
+
+// A checked file.
+struct StateFile {
+  StateHeader header;
+
+  // The array of that name in `bytes`, those that were checked; nothing when the file has none.
+  StateRows Find(std::span<const std::byte> bytes, std::string_view name) const;
+  int64_t splats() const;  // S
+};
+
+// What has passed it is not checked again. `bytes` are aligned to 64.
+// DATA_LOSS  truncated, damaged or of another version, or a number out of range: names `path`, the constraint and both values
+absl::StatusOr<StateFile> CheckState(std::span<const std::byte> bytes, std::string_view path);
+
+// The start of a file whose arrays follow as they are, each padded with zeros to a multiple of 64 bytes: the prefix and the header, with offsets. The
+// same header and arrays give the same bytes. `arrays[i]` holds the bytes of header.arrays(i).
+std::string StateFileStart(StateHeader header, std::span<const std::string_view> arrays);
+// Zeros behind an array.
+std::string_view StatePadding(uint64_t bytes);
+
+}  // namespace hsa::format

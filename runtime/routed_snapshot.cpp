@@ -1,0 +1,180 @@
+#include "runtime/routed_snapshot.h"
+
+#include <xxhash.h>
+
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <tuple>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "runtime/write_file.h"
+
+namespace hsa {
+namespace {
+
+// "2 kv_heads of 64 and 64 dims, diagonal splats 48 + 16, top 8"; `routed` is that of a graph, or the header of a file.
+template <typename Header, typename Routed>
+std::string ShapeText(const Header& header, const Routed& routed, int64_t variance_dim) {
+  return absl::StrCat(header.kv_heads(), " kv_heads of ", header.head_dim(), " and ", header.value_dim(), " dims, ",
+                      variance_dim == header.head_dim() ? "diagonal" : "isotropic", " splats ",
+                      absl::StrJoin(routed.levels(), " + ",
+                                    [](std::string* out, const format::SplatLevel& level) { absl::StrAppend(out, level.splats()); }),
+                      routed.has_sparse() ? absl::StrCat(", top ", routed.sparse().top()) : "",
+                      routed.sparse().threshold() > 0 ? absl::StrCat(" above ", routed.sparse().threshold()) : "");
+}
+
+// The parameters of splats by the names that they have in a state file.
+std::vector<std::pair<const char*, const TensorView*>> Parameters(const SplatTensors& splats) {
+  std::vector<std::pair<const char*, const TensorView*>> all = {{"center", &splats.center}, {"variance", &splats.variance}};
+  if (splats.amplitude.data != nullptr) all.emplace_back("amplitude", &splats.amplitude);
+  return all;
+}
+
+// XXH3-64 of the weights of all links, 0 where there are none.
+uint64_t ChecksumOf(const std::vector<TensorView>& links) {
+  if (links.empty()) return 0;
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), XXH3_freeState);
+  XXH3_64bits_reset(state.get());
+  for (const TensorView& factor : links)
+    for (int64_t head = 0; head < factor.heads(); ++head)
+      for (int64_t row = 0; row < factor.tokens(); ++row)
+        XXH3_64bits_update(state.get(), factor.Row(head, row), factor.dim() * sizeof(float));
+  return XXH3_64bits_digest(state.get());
+}
+
+// The arrays of a file while it is put together.
+class Arrays {
+ public:
+  explicit Arrays(format::StateHeader& header) : header_(header) {}
+
+  std::vector<float>& Add(const char* name, int64_t rows, int64_t dim) {
+    format::StateArray& array = *header_.add_arrays();
+    array.set_name(name), array.set_rows(static_cast<uint32_t>(rows)), array.set_dim(static_cast<uint32_t>(dim));
+    return *values_.emplace_back(std::make_unique<std::vector<float>>(header_.kv_heads() * rows * dim));
+  }
+  std::vector<std::string_view> bytes() const {
+    std::vector<std::string_view> bytes;
+    for (const auto& values : values_) bytes.emplace_back(reinterpret_cast<const char*>(values->data()), values->size() * sizeof(float));
+    return bytes;
+  }
+
+ private:
+  format::StateHeader& header_;
+  std::vector<std::unique_ptr<std::vector<float>>> values_;
+};
+
+format::StateHeader HeaderOf(const RoutedResult& result) {
+  format::StateHeader header;
+  header.set_producer("hsa-run");
+  header.set_tokens(static_cast<uint64_t>(result.tokens));
+  header.set_kv_heads(result.graph.kv_heads());
+  header.set_head_dim(result.graph.head_dim());
+  header.set_value_dim(result.graph.value_dim());
+  *header.mutable_levels() = result.graph.routed().levels();
+  header.set_links_checksum(ChecksumOf(result.splats.links));
+  if (result.graph.routed().has_sparse()) *header.mutable_sparse() = result.graph.routed().sparse();
+  return header;
+}
+
+}  // namespace
+
+absl::StatusOr<RoutedSnapshot> RoutedSnapshot::Open(const std::string& path, const format::Graph& graph) {
+  absl::StatusOr<MappedFile> file = MappedFile::Open(path);
+  if (absl::IsNotFound(file.status())) return absl::NotFoundError(absl::StrCat(path, ": no such state; write one with --state-out"));
+  if (!file.ok()) return file.status();
+  absl::StatusOr<format::StateFile> state = format::CheckState(file->bytes(), path);
+  if (!state.ok()) return state.status();
+  const std::string own = ShapeText(state->header, state->header, state->Find(file->bytes(), "variance").dim);
+  const std::string wanted = ShapeText(graph, graph.routed(), graph.routed().isotropic() ? 1 : graph.head_dim());
+  if (own != wanted)
+    return absl::FailedPreconditionError(absl::StrCat(path, ": belongs to another graph: ", own, ", the plan has ", wanted,
+                                                      "; run the plan that wrote it, or leave --state out"));
+  return RoutedSnapshot(path, *std::move(file), *std::move(state));
+}
+
+SplatTensors RoutedSnapshot::splats() const {
+  const auto view = [&](const char* name) -> TensorView {
+    const format::StateRows rows = state_.Find(file_.bytes(), name);
+    if (rows.values.empty()) return {};
+    return {reinterpret_cast<const std::byte*>(rows.values.data()),
+            DType::kF32,
+            {static_cast<int64_t>(state_.header.kv_heads()), rows.rows, rows.dim},
+            {rows.rows * rows.dim, rows.dim, 1}};
+  };
+  return {.center = view("center"), .variance = view("variance"), .amplitude = view("amplitude")};
+}
+
+absl::Status RoutedSnapshot::CheckSameSplats(const SplatTensors& splats) const {
+  const SplatTensors own_splats = this->splats();
+  const auto own = Parameters(own_splats), others = Parameters(splats);
+  if (own.size() != others.size())
+    return absl::FailedPreconditionError(absl::StrCat(path_, ": its splats have ", own.size() < others.size() ? "no" : "an",
+                                                      " amplitude, those given have ", own.size() < others.size() ? "one" : "none",
+                                                      "; leave --splats out to run with those of the file"));
+  for (size_t i = 0; i < own.size(); ++i)
+    for (int64_t head = 0; head < own[i].second->heads(); ++head)
+      for (int64_t s = 0; s < own[i].second->tokens(); ++s)
+        if (std::memcmp(own[i].second->Row(head, s), others[i].second->Row(head, s), own[i].second->dim() * sizeof(float)) != 0)
+          return absl::FailedPreconditionError(absl::StrCat(path_, ": was made with other splats: ", own[i].first, " of splat ", s,
+                                                            " of kv_head ", head,
+                                                            " differs from that given; leave --splats out to run with those of the file"));
+  if (state_.header.links_checksum() != ChecksumOf(splats.links))
+    return absl::FailedPreconditionError(absl::StrCat(
+        path_, ": was made with other links: their weights differ from those given; run the plan and the splats that wrote it"));
+  return absl::OkStatus();
+}
+
+void RoutedSnapshot::MergeInto(int64_t kv_head, RoutedState& state, RoutedState& scratch) const {
+  const format::StateRows max = state_.Find(file_.bytes(), "max"), sum = state_.Find(file_.bytes(), "sum"),
+                          acc = state_.Find(file_.bytes(), "acc");
+  for (int64_t s = 0; s < max.rows; ++s)
+    scratch.Put(s, {*max.Row(kv_head, s), *sum.Row(kv_head, s), {acc.Row(kv_head, s), static_cast<size_t>(acc.dim)}});
+  state.Merge(scratch);
+}
+
+absl::StatusOr<std::vector<RoutedSnapshot>> OpenSnapshots(const std::vector<std::string>& paths, const format::Graph& graph,
+                                                          SplatTensors& splats) {
+  std::vector<RoutedSnapshot> snapshots;
+  for (const std::string& path : paths) {
+    absl::StatusOr<RoutedSnapshot> snapshot = RoutedSnapshot::Open(path, graph);
+    if (!snapshot.ok()) return snapshot.status();
+    snapshots.push_back(*std::move(snapshot));
+    if (splats.center.data != nullptr) continue;
+    const SplatTensors own = snapshots.back().splats();
+    splats.center = own.center, splats.variance = own.variance, splats.amplitude = own.amplitude;
+  }
+  return snapshots;
+}
+
+int64_t TokensOf(const std::vector<RoutedSnapshot>& snapshots) {
+  int64_t tokens = 0;
+  for (const RoutedSnapshot& snapshot : snapshots) tokens += snapshot.tokens();
+  return tokens;
+}
+
+absl::Status SaveSnapshot(const std::string& path, const RoutedResult& result) {
+  format::StateHeader header = HeaderOf(result);
+  Arrays arrays(header);
+  const int64_t heads = header.kv_heads(), splats = result.splats.center.tokens(), dv = header.value_dim();
+  std::vector<float>&max = arrays.Add("max", splats, 1), &sum = arrays.Add("sum", splats, 1), &acc = arrays.Add("acc", splats, dv);
+  for (int64_t head = 0; head < heads; ++head)
+    for (int64_t s = 0; s < splats; ++s) {
+      const int64_t row = head * splats + s;
+      std::tie(max[row], sum[row]) = result.states[head]->Get(s, std::span(acc).subspan(row * dv, dv));
+    }
+  for (const auto& [name, tensor] : Parameters(result.splats)) {
+    std::vector<float>& values = arrays.Add(name, splats, tensor->dim());
+    for (int64_t head = 0; head < heads; ++head)
+      for (int64_t s = 0; s < splats; ++s)
+        std::memcpy(&values[(head * splats + s) * tensor->dim()], tensor->Row(head, s), tensor->dim() * sizeof(float));
+  }
+  const std::vector<std::string_view> bytes = arrays.bytes();
+  const std::string start = format::StateFileStart(header, bytes);
+  std::vector<std::string_view> pieces = {start};
+  for (const std::string_view array : bytes) pieces.push_back(array), pieces.push_back(format::StatePadding(array.size()));
+  return WriteFile(path, pieces);
+}
+
+}  // namespace hsa

@@ -1,0 +1,305 @@
+// Scheme routed where a token keeps a few splats only (docs/spec.md, "Sparse"): tokens find their splats, many at a time and in any order; then they send to
+// and receive from the rows of those, one after the other. Not causal: all send, then all receive. Causal: token by token.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "kernels/affinity.h"
+#include "oneapi/tbb/parallel_for.h"
+#include "oneapi/tbb/parallel_pipeline.h"
+#include "runtime/near_lists.h"
+#include "runtime/routed_snapshot.h"
+#include "runtime/routed_state.h"
+#include "runtime/run_state.h"
+#include "runtime/tile.h"
+
+namespace hsa {
+namespace {
+
+constexpr int64_t kPackTokens = 1024;  // on their way at once: their lists stay in the second-level cache
+// Parts of the tokens whose states are made side by side and then merged, in order: of a length that does not depend on the threads, so outputs do not.
+constexpr int64_t kPartTokens = 16384, kMostParts = 16;
+constexpr double kThresholdTokens = 8192;  // up to so many the threshold is as given
+
+int64_t PartsOf(const Geometry& g) { return g.causal ? 1 : std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts); }
+
+// Rows of tokens with room behind them for whole tiles.
+struct TokenRows {
+  WideRows wide;
+  NearLists lists;
+
+  TokenRows(int64_t levels, int64_t top) : lists(levels, top) {}
+};
+
+// Some tokens of one kv_head on their way: as keys, and as queries of every head that reads it, head by head.
+struct Pack {
+  Pack(int64_t kv_head, int64_t levels, int64_t top) : kv_head(kv_head), keys(levels, top), queries(levels, top) {}
+
+  int64_t kv_head, first = 0, count = 0;  // key positions
+  TokenRows keys, queries;
+  WideRows values;
+  std::vector<float> output;  // [heads of the group · count, padded value_dim]
+};
+
+class SparseRun {
+ public:
+  // Goes on behind the tokens of `before`.
+  SparseRun(const Job& job, const std::vector<RoutedTables>& tables, const std::vector<RoutedSnapshot>& before)
+      : job_(job),
+        g_(job.geometry),
+        routed_(job.plan.graph().routed()),
+        tables_(tables),
+        before_(before),
+        tokens_before_(TokensOf(before)),
+        states_(g_.kv_heads * PartsOf(g_), EmptyState()),
+        keys_(job.program, job.inputs.key.dtype),
+        nearest_(job.program.Find("nearest_splats")),
+        count_(job.program.Find("count_near")),
+        send_(job.program.Find("send_sparse")),
+        receive_(job.program.Find(g_.causal ? "receive_prefix" : "receive_sparse")),
+        store_(job.program.Find("store_rows", job.outputs.o.dtype)),
+        progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {
+    for (const RoutedTables& table : tables_) sparse_.push_back(SparseTables::Of(routed_, table));
+  }
+
+  absl::Status Execute(RunReport& report) {
+    g_.causal ? RunPrefixes() : RunWhole();
+    if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
+    const auto tokens = static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries);
+    double splats = 0;
+    for (const format::SplatLevel& level : routed_.levels()) splats += level.splats();
+    report.flop = 2 * (splats * static_cast<double>(g_.head_dim) * tokens + static_cast<double>(kept_ * g_.value_dim));
+    report.bytes_read = (g_.head_dim + g_.value_dim) * g_.kv_heads * g_.keys * DTypeBytes(job_.inputs.key.dtype) +
+                        g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
+    if (bad_tokens_ > 0)
+      report.warnings.push_back(absl::StrCat(bad_tokens_.load(), " tokens with a key or value that is not finite sent nothing"));
+    return job_.outputs.rows_ready ? job_.outputs.rows_ready(0, g_.queries) : absl::OkStatus();
+  }
+
+  // Of each kv_head, once all tokens were sent.
+  std::vector<const RoutedState*> States() const {
+    std::vector<const RoutedState*> states;
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) states.push_back(&states_[kv_head * PartsOf(g_)]);
+    return states;
+  }
+
+ private:
+  RoutedState EmptyState() const { return RoutedState(tables_[0].splats, g_.padded_value_dim); }
+  void JoinBefore(int64_t kv_head, RoutedState& state) const {
+    RoutedState scratch = EmptyState();
+    for (const RoutedSnapshot& snapshot : before_) snapshot.MergeInto(kv_head, state, scratch);
+  }
+  std::unique_ptr<Pack> NewPack(int64_t kv_head) const {
+    return std::make_unique<Pack>(kv_head, routed_.levels_size(), routed_.sparse().top());
+  }
+
+  void RunWhole() {
+    const int64_t parts = PartsOf(g_);
+    oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads * parts, [&](int64_t i) {
+      const int64_t part = i % parts;
+      Send(i / parts, g_.keys * part / parts, g_.keys * (part + 1) / parts, states_[i]);
+    });
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
+      for (int64_t part = 1; part < parts; ++part) states_[kv_head * parts].Merge(states_[kv_head * parts + part]);
+      JoinBefore(kv_head, states_[kv_head * parts]);
+    }
+    const int64_t packs = (g_.queries + kPackTokens - 1) / kPackTokens;
+    oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads * packs, [&](int64_t i) {
+      if (progress_.cancelled()) return;
+      std::unique_ptr<Pack> pack = NewPack(i / packs);
+      pack->first = g_.first_position() + i % packs * kPackTokens;
+      pack->count = std::min(kPackTokens, g_.keys - pack->first);
+      FindQueries(*pack);
+      Receive(*pack, states_[pack->kv_head * parts]);
+      Store(*pack);
+    });
+  }
+
+  // Packs find their splats on any thread, go through the state in their order, and are stored on any thread again.
+  void RunPrefixes() {
+    oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads, [&](int64_t kv_head) {
+      RoutedState& state = states_[kv_head];
+      JoinBefore(kv_head, state);
+      Send(kv_head, 0, g_.first_position(), state);
+      int64_t next = g_.first_position();
+      const auto take = [&](oneapi::tbb::flow_control& control) -> Pack* {
+        if (next >= g_.keys || progress_.cancelled()) {
+          control.stop();
+          return nullptr;
+        }
+        std::unique_ptr<Pack> pack = NewPack(kv_head);
+        pack->first = next, pack->count = std::min(kPackTokens, g_.keys - next);
+        next += pack->count;
+        return pack.release();  // the last filter deletes it
+      };
+      const auto find = [&](Pack* pack) {
+        FindKeys(*pack);
+        FindQueries(*pack);
+        return pack;
+      };
+      const auto receive = [&](Pack* pack) {
+        Receive(*pack, state);
+        return pack;
+      };
+      const auto store = [&](Pack* pack) {
+        Store(*pack);
+        delete pack;
+      };
+      using Mode = oneapi::tbb::filter_mode;
+      oneapi::tbb::parallel_pipeline(static_cast<size_t>(job_.threads) + 1,
+                                     oneapi::tbb::make_filter<void, Pack*>(Mode::serial_in_order, take) &
+                                         oneapi::tbb::make_filter<Pack*, Pack*>(Mode::parallel, find) &
+                                         oneapi::tbb::make_filter<Pack*, Pack*>(Mode::serial_in_order, receive) &
+                                         oneapi::tbb::make_filter<Pack*, void>(Mode::parallel, store));
+    });
+  }
+
+  // log2 τ of the token at a position.
+  float LogThreshold(int64_t position) const {
+    const double length = static_cast<double>(tokens_before_ + (g_.causal ? position + 1 : g_.keys)) / kThresholdTokens;
+    const double threshold = routed_.sparse().threshold() * std::sqrt(std::max(1.0, length));
+    return static_cast<float>(threshold > 0 ? std::log2(std::min(1.0, threshold)) : kNotNear);
+  }
+
+  void Find(Worker& worker, const SparseTables& tables, TokenRows& tokens, int64_t count, const std::vector<float>& least) {
+    tokens.lists.Reset(count);
+    for (int64_t row = 0; row < count; ++row) SpreadNaN(tokens.wide, row, g_.padded_head_dim);
+    tokens.lists.SearchAll(worker, nearest_, tables.levels, tokens.wide.rows.data());
+    tokens.lists.Count(worker, count_, least);
+    kept_ += tokens.lists.kept();
+    progress_.Advance(static_cast<double>(count));
+  }
+
+  std::vector<float> LeastOf(const Pack& pack, int64_t heads) const {
+    std::vector<float> least(heads * pack.count);
+    for (int64_t i = 0; i < heads * pack.count; ++i) least[i] = LogThreshold(pack.first + i % pack.count);
+    return least;
+  }
+
+  void FindKeys(Pack& pack) {
+    const TraceScope scope(job_.options.trace, "find keys", "tokens");
+    Worker& worker = workers_.local();
+    const int64_t d = g_.padded_head_dim, dv = g_.padded_value_dim;
+    pack.keys.wide.Resize(pack.count + kSplatTile, d);
+    pack.values.Resize(pack.count, dv);
+    keys_.Read(worker, job_.inputs.key, pack.kv_head, pack.first, pack.count, d, pack.keys.wide.rows.data(), pack.keys.wide.bad.data());
+    keys_.Read(worker, job_.inputs.value, pack.kv_head, pack.first, pack.count, dv, pack.values.rows.data(), pack.values.bad.data());
+    Find(worker, sparse_[pack.kv_head], pack.keys, pack.count, LeastOf(pack, 1));
+    for (int64_t token = 0; token < pack.count; ++token) {
+      if ((pack.keys.wide.bad[token] | pack.values.bad[token]) == 0) continue;
+      pack.keys.lists.Drop(token);
+      ++bad_tokens_;
+    }
+  }
+
+  void FindQueries(Pack& pack) {
+    const TraceScope scope(job_.options.trace, "find queries", "tokens");
+    Worker& worker = workers_.local();
+    const int64_t d = g_.padded_head_dim, query = pack.first - g_.first_position();
+    pack.queries.wide.Resize(g_.group() * pack.count + kSplatTile, d);
+    for (int64_t head = 0; head < g_.group(); ++head)
+      keys_.Read(worker, job_.inputs.query, pack.kv_head * g_.group() + head, query, pack.count, d,
+                 &pack.queries.wide.rows[head * pack.count * d], &pack.queries.wide.bad[head * pack.count]);
+    Find(worker, sparse_[pack.kv_head], pack.queries, g_.group() * pack.count, LeastOf(pack, g_.group()));
+  }
+
+  void Send(int64_t kv_head, int64_t begin, int64_t end, RoutedState& state) {
+    std::unique_ptr<Pack> pack = NewPack(kv_head);
+    for (pack->first = begin; pack->first < end && !progress_.cancelled(); pack->first += kPackTokens) {
+      pack->count = std::min(kPackTokens, end - pack->first);
+      FindKeys(*pack);
+      Worker& worker = workers_.local();
+      BindKeys(worker, *pack, state);
+      worker.Call(send_);
+    }
+  }
+
+  void BindKeys(Worker& worker, const Pack& pack, const RoutedState& state) const {
+    state.Bind(worker);
+    pack.keys.lists.BindKeys(worker);
+    worker.Bind("splat_amplitude", tables_[pack.kv_head].amplitude.data(), {tables_[0].splats});
+    worker.Bind("v_rows", pack.values.rows.data(), {pack.count, g_.padded_value_dim});
+  }
+
+  // From the state as it is, or, where the attention is causal, token by token while the pack's keys send to it.
+  void Receive(Pack& pack, const RoutedState& state) {
+    const TraceScope scope(job_.options.trace, "receive", "tokens");
+    Worker& worker = workers_.local();
+    const int64_t dv = g_.padded_value_dim;
+    pack.output.resize(g_.group() * pack.count * dv);
+    state.Bind(worker);
+    if (g_.causal) BindKeys(worker, pack, state);
+    pack.queries.lists.BindQueries(worker);
+    worker.Bind("level_weight", sparse_[pack.kv_head].level_weight.data(), {routed_.levels_size()});
+    worker.Bind("sparse_rows", pack.output.data(), {g_.group() * pack.count, dv});
+    worker.Call(receive_);
+  }
+
+  void Store(Pack& pack) {
+    Worker& worker = workers_.local();
+    const int64_t dv = g_.padded_value_dim;
+    for (int64_t row = 0; row < g_.group() * pack.count; ++row)
+      if (pack.queries.wide.bad[row] != 0) std::fill_n(&pack.output[row * dv], dv, std::numeric_limits<float>::quiet_NaN());
+    for (int64_t head = 0; head < g_.group(); ++head)
+      for (int64_t first = 0; first < pack.count; first += g_.tile) {
+        const int64_t query = pack.first - g_.first_position() + first;
+        worker.Bind("o_rows", &pack.output[(head * pack.count + first) * dv], {g_.tile, dv});
+        worker.BindStrided("rows_out", job_.outputs.o.Row(pack.kv_head * g_.group() + head, query),
+                           {std::min(g_.tile, pack.count - first), g_.value_dim}, job_.outputs.o.strides[1]);
+        worker.Call(store_);
+      }
+  }
+
+  const Job& job_;
+  const Geometry& g_;
+  const format::Routed& routed_;
+  const std::vector<RoutedTables>& tables_;
+  const std::vector<RoutedSnapshot>& before_;
+  int64_t tokens_before_;
+  std::vector<RoutedState> states_;  // of each part of each kv_head; that of its first part is that of all once they are merged
+  std::vector<SparseTables> sparse_;
+  RowReader keys_;
+  Program::Stage nearest_, count_, send_, receive_, store_;
+  ProgressMeter progress_;
+  std::atomic<int64_t> bad_tokens_{0}, kept_{0};
+  Workers workers_{[this] { return Worker(job_.program); }};
+};
+
+// Anonymous memory of a run, about: tables and states of every kv_head, and what a thread holds.
+int64_t MemoryOf(const Job& job, int64_t splats) {
+  const Geometry& g = job.geometry;
+  const format::Routed& routed = job.plan.graph().routed();
+  const int64_t tables = 6 * splats * g.padded_head_dim * static_cast<int64_t>(sizeof(float));
+  const int64_t states = (g.causal ? g.kv_heads : g.kv_heads * PartsOf(g)) * RoutedState::Bytes(splats, g.padded_value_dim);
+  const int64_t rows = (g.padded_head_dim + g.padded_value_dim) * static_cast<int64_t>(sizeof(float));
+  const int64_t pack = (1 + g.group()) * (kPackTokens * rows + NearLists::Bytes(routed.levels_size(), routed.sparse().top(), kPackTokens));
+  return g.kv_heads * tables + states + (job.threads + 1) * pack + job.threads * static_cast<int64_t>(job.plan.header().arena_bytes());
+}
+
+}  // namespace
+
+absl::Status RunSparse(const Job& job, RunReport& report) {
+  SplatTensors splats = job.inputs.splats;
+  const absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenSnapshots(job.options.load_states, job.plan.graph(), splats);
+  if (!before.ok()) return before.status();
+  const absl::StatusOr<std::vector<RoutedTables>> tables = BuildRoutedTables(job.plan.graph(), splats);
+  if (!tables.ok()) return tables.status();
+  for (const RoutedSnapshot& snapshot : *before)
+    if (absl::Status same = snapshot.CheckSameSplats(splats); !same.ok()) return same;
+  const int64_t least = MemoryOf(job, tables->front().splats), budget = job.options.memory_budget_bytes;
+  if (budget > 0 && budget < least)
+    return absl::ResourceExhaustedError(absl::StrCat("--memory-budget: ", budget, " bytes are too few for ", tables->front().splats,
+                                                     " splats of ", job.geometry.kv_heads, " kv_heads on ", job.threads,
+                                                     " threads; the least that works is ", least));
+  SparseRun run(job, *tables, *before);
+  if (absl::Status done = run.Execute(report); !done.ok()) return done;
+  if (job.options.save_state.empty()) return absl::OkStatus();
+  return SaveSnapshot(job.options.save_state, {job.plan.graph(), splats, run.States(), job.geometry.keys + TokensOf(*before)});
+}
+
+}  // namespace hsa

@@ -1,0 +1,262 @@
+// Scheme routed where a token keeps a few splats of each level, compiled and run, beside the kernel of every pair of tokens in float64.
+#include <cmath>
+#include <limits>
+#include <map>
+#include <random>
+#include <span>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "frontend/check_graph.h"
+#include "frontend/compile.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "runtime/plan.h"
+#include "tests/end_to_end/run_problem.h"
+#include "tests/oracle/routed_oracle.h"
+
+namespace hsa::end_to_end {
+namespace {
+
+using oracle::RoutedProblem;
+using oracle::RoutedSpec;
+
+constexpr double kRelL2 = 5e-6;
+const std::vector<std::string> kNative = {"native"}, kAllIsas = {"x86-64", "x86-64-v3", "x86-64-v4"};
+
+frontend::Graph GraphOf(const RoutedSpec& spec) {
+  frontend::Graph graph;
+  graph.set_name("sparse");
+  const auto input = [&](const char* name, int64_t heads, int64_t dim) {
+    frontend::Tensor& tensor = *graph.add_inputs();
+    tensor.set_name(name), tensor.set_heads(static_cast<uint32_t>(heads)), tensor.set_dim(static_cast<uint32_t>(dim));
+  };
+  input("q", spec.H, spec.D), input("k", spec.Hkv, spec.D), input("v", spec.Hkv, spec.Dv);
+  input("center", spec.Hkv, spec.D), input("variance", spec.Hkv, spec.isotropic ? 1 : spec.D);
+  if (spec.amplitude) input("amplitude", spec.Hkv, 1);
+  frontend::Routed& routed = *graph.add_nodes()->mutable_routed();
+  routed.set_query("q"), routed.set_key("k"), routed.set_value("v"), routed.set_output("o");
+  routed.set_center("center"), routed.set_variance("variance");
+  if (spec.amplitude) routed.set_amplitude("amplitude");
+  for (size_t i = 0; i < spec.levels.size(); ++i) {
+    frontend::Routed::Level& level = *routed.add_levels();
+    level.set_splats(static_cast<uint32_t>(spec.levels[i]));
+    if (!spec.weights.empty()) level.set_weight(spec.weights[i]);
+  }
+  routed.set_causal(spec.causal);
+  routed.mutable_sparse()->set_top(static_cast<uint32_t>(spec.top));
+  if (spec.threshold > 0) routed.mutable_sparse()->set_threshold(spec.threshold);
+  return graph;
+}
+
+// Compiled once in a process, and once in all processes of a build.
+Plan& PlanOf(const RoutedSpec& spec, const std::vector<std::string>& cpus = kNative) {
+  static std::map<std::string, std::unique_ptr<Plan>> plans;
+  const frontend::Graph graph = GraphOf(spec);
+  std::unique_ptr<Plan>& plan = plans[absl::StrCat(graph.SerializeAsString(), "|", absl::StrJoin(cpus, ","))];
+  if (plan == nullptr) {
+    absl::StatusOr<frontend::CompileResult> compiled = frontend::Compile(graph, {.cpus = cpus, .cache_dir = HSA_PLAN_CACHE});
+    if (!compiled.ok()) throw std::runtime_error(compiled.status().ToString());  // gtest fails the test with it
+    absl::StatusOr<Plan> loaded = Plan::FromBytes(std::as_bytes(std::span(compiled->plan_bytes)), "plan of a test");
+    if (!loaded.ok()) throw std::runtime_error(loaded.status().ToString());
+    plan = std::make_unique<Plan>(*std::move(loaded));
+  }
+  return *plan;
+}
+
+struct Ran {
+  std::vector<float> o;
+  RunReport report;
+};
+
+Ran MustRun(const Plan& plan, const RoutedProblem& p, int threads = 2, DType dtype = DType::kF32, Layout layout = Layout::kHeadsFirst) {
+  const RoutedSpec& s = p.spec;
+  const auto owned = [](int64_t heads, int64_t tokens, int64_t dim, const std::vector<float>& values, DType type, Layout order) {
+    OwnedTensor tensor(heads, tokens, dim, type, order);
+    tensor.Fill(values);
+    return tensor;
+  };
+  const auto parameter = [&](int64_t dim, const std::vector<float>& values) {
+    return owned(s.Hkv, p.splats(), dim, values, DType::kF32, Layout::kHeadsFirst);
+  };
+  const OwnedTensor q = owned(s.H, s.N, s.D, p.q, dtype, layout), k = owned(s.Hkv, s.M, s.D, p.k, dtype, layout),
+                    v = owned(s.Hkv, s.M, s.Dv, p.v, dtype, layout), center = parameter(s.D, p.center),
+                    variance = parameter(p.variance_dim(), p.variance);
+  Inputs inputs{q.view(), k.view(), v.view(), {center.view(), variance.view(), {}}};
+  std::optional<OwnedTensor> amplitude;
+  if (s.amplitude) inputs.splats.amplitude = amplitude.emplace(parameter(1, p.amplitude)).view();
+  OwnedTensor o(s.H, s.N, s.Dv, DType::kF32, layout);
+  absl::StatusOr<RunReport> report = Run(plan, inputs, {.o = o.mutable_view()}, {.threads = threads});
+  if (!report.ok()) throw std::runtime_error(report.status().ToString());
+  EXPECT_TRUE(o.GapsUntouched());
+  return Ran{o.Values(), *report};
+}
+
+double ErrorOf(const std::vector<float>& o, const std::vector<double>& wanted) {
+  return oracle::RelL2(std::span<const float>(o), std::span<const double>(wanted));
+}
+
+const RoutedSpec kPlain = {.H = 3, .Hkv = 1, .D = 64, .Dv = 64, .levels = {100, 16}, .weights = {1, 0.5}, .amplitude = true, .top = 8};
+const RoutedSpec kCausal = {
+    .H = 3, .Hkv = 1, .D = 64, .Dv = 64, .levels = {100, 16}, .weights = {1, 0.5}, .amplitude = true, .causal = true, .top = 8};
+const RoutedSpec kOdd = {.H = 4, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9, 1}, .isotropic = true, .top = 5};
+const RoutedSpec kOddCausal = {.H = 4, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9, 1}, .isotropic = true, .causal = true, .top = 5};
+const RoutedSpec kWide = {.D = 20, .Dv = 200, .levels = {300}, .causal = true, .top = 33};
+
+RoutedSpec Of(RoutedSpec spec, int64_t N, int64_t M, double width = 1, double threshold = 0) {
+  spec.N = N, spec.M = M, spec.width = width, spec.threshold = threshold;
+  return spec;
+}
+
+struct Case {
+  std::string name;
+  RoutedSpec spec;
+};
+std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
+
+class SparseTest : public testing::TestWithParam<Case> {};
+TEST_P(SparseTest, MatchesOracle) {
+  const RoutedProblem p = oracle::RandomRouted(GetParam().spec, /*seed=*/7);
+  const Ran ran = MustRun(PlanOf(p.spec), p);
+  const double error = ErrorOf(ran.o, oracle::AttendRouted(p));
+  RecordProperty("rel_l2", absl::StrCat(error));
+  EXPECT_LE(error, kRelL2);
+}
+const Case kCases[] = {
+    {"nothing", Of(kPlain, 0, 0)},
+    {"no_query", Of(kPlain, 0, 33)},
+    {"one_key", Of(kPlain, 1, 1)},  // its value, or 0 where they share no splat
+    {"ragged", Of(kPlain, 33, 100)},
+    {"two_packs", Of(kPlain, 70, 1100)},
+    {"narrow", Of(kPlain, 64, 200, 0.1)},
+    {"odd_dims", Of(kOdd, 65, 257)},
+    {"threshold", Of(kPlain, 100, 300, 0.1, 0.3)},
+    {"causal_one_key", Of(kCausal, 1, 1)},
+    {"causal_ragged", Of(kCausal, 100, 257)},  // 157 tokens before the first query
+    {"causal_long", Of(kCausal, 1100, 1200)},
+    {"causal_odd_dims", Of(kOddCausal, 200, 257)},
+    {"causal_threshold", Of(kCausal, 300, 300, 0.1, 0.3)},
+    {"causal_wide", Of(kWide, 150, 150)},  // lists of three vectors, rows of more than are kept in registers
+};
+INSTANTIATE_TEST_SUITE_P(Cases, SparseTest, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
+
+// A token that keeps as many splats as there are computes what it does without lists.
+TEST(SparseTest, AllSplatsKeptIsDense) {
+  for (bool causal : {false, true}) {
+    RoutedSpec spec{.H = 2, .N = 80, .M = 90, .levels = {40, 7}, .causal = causal, .top = 40};
+    const RoutedProblem p = oracle::RandomRouted(spec, 3);
+    RoutedProblem dense = p;
+    dense.spec.top = 0;
+    EXPECT_LE(ErrorOf(MustRun(PlanOf(spec), p).o, oracle::AttendRouted(dense)), kRelL2);
+  }
+}
+
+// Splats at equal distance: the lowest numbers are kept.
+TEST(SparseTest, TiesGoToTheLowestSplat) {
+  RoutedSpec spec{.H = 1, .N = 20, .M = 20, .D = 16, .Dv = 16, .levels = {90}, .isotropic = true, .top = 3};
+  RoutedProblem p = oracle::RandomRouted(spec, 5);
+  for (int64_t s = 0; s < 90; ++s) {
+    for (int64_t d = 0; d < 16; ++d) p.center[s * 16 + d] = p.center[d] + static_cast<float>(s % 7 == 6);  // six of seven are one
+    p.variance[s] = 16;
+  }
+  EXPECT_LE(ErrorOf(MustRun(PlanOf(spec), p).o, oracle::AttendRouted(p)), kRelL2);
+}
+
+TEST(SparseTest, FarTokensAreFinite) {
+  for (const RoutedSpec& spec : {kPlain, kCausal}) {
+    RoutedProblem p = oracle::RandomRouted(Of(spec, 200, 200, 1e-3), 3);
+    EXPECT_LE(ErrorOf(MustRun(PlanOf(spec), p).o, oracle::AttendRouted(p)), 2e-3) << "a float's rounding of logarithms of -6,000";
+    for (float& x : p.q) x *= 1e30f;
+    for (size_t i = 0; i < p.k.size(); i += 3) p.k[i] *= 1e30f;
+    for (float x : MustRun(PlanOf(spec), p).o) ASSERT_LE(std::abs(x), 6) << "values are standard normal";
+  }
+}
+
+TEST(SparseTest, EveryIsa) {
+  for (const RoutedSpec& spec : {kPlain, kCausal}) {
+    const RoutedProblem p = oracle::RandomRouted(Of(spec, 130, 200), 11);
+    const std::vector<double> wanted = oracle::AttendRouted(p);
+    for (const std::string& cpu : kAllIsas) {
+      Plan& plan = PlanOf(spec, kAllIsas);
+      if (!plan.SelectVariant(cpu).ok()) continue;  // not on this processor
+      EXPECT_LE(ErrorOf(MustRun(plan, p).o, wanted), kRelL2) << cpu;
+    }
+  }
+}
+
+TEST(SparseTest, ElementTypesAndLayouts) {
+  RoutedProblem p = oracle::RandomRouted(Of(kCausal, 100, 130), 13);
+  for (std::vector<float>* tensor : {&p.q, &p.k, &p.v})
+    for (float& x : *tensor) x = std::round(x * 16) / 16;  // exact in f16 and bf16
+  const std::vector<double> wanted = oracle::AttendRouted(p);
+  for (DType dtype : {DType::kF32, DType::kBF16, DType::kF16})
+    for (Layout layout : {Layout::kHeadsFirst, Layout::kTokensFirst, Layout::kGaps})
+      EXPECT_LE(ErrorOf(MustRun(PlanOf(kCausal), p, 2, dtype, layout).o, wanted), kRelL2);
+}
+
+// A query's bits depend on the tokens up to its own position only.
+TEST(SparseTest, CausalNeverSeesTheFuture) {
+  const RoutedProblem p = oracle::RandomRouted(Of(kCausal, 1100, 1100, 0.1), 17);
+  const std::vector<float> before = MustRun(PlanOf(kCausal), p).o;
+  for (int64_t changed : {0, 1, 64, 1023, 1099}) {
+    RoutedProblem other = p;
+    for (int64_t i = changed * 64; i < 1100 * 64; ++i) other.k[i] *= 0.1f, other.v[i] += 1;
+    const std::vector<float> after = MustRun(PlanOf(kCausal), other).o;
+    for (int64_t h = 0; h < 3; ++h)
+      for (int64_t i = 0; i < changed * 64; ++i) ASSERT_EQ(before[h * 1100 * 64 + i], after[h * 1100 * 64 + i]) << "token " << i / 64;
+  }
+}
+
+TEST(SparseTest, NonFiniteTokensSendNothing) {
+  for (const RoutedSpec& spec : {kPlain, kCausal}) {
+    RoutedProblem p = oracle::RandomRouted(Of(spec, 150, 150), 23);
+    const float kNaN = std::numeric_limits<float>::quiet_NaN(), kInfinity = std::numeric_limits<float>::infinity();
+    p.k[0] = kNaN, p.k[70 * 64 + 3] = kInfinity, p.v[71 * 64] = kNaN, p.v[149 * 64 + 63] = -kInfinity;
+    p.q[(150 + 20) * 64 + 5] = kNaN, p.q[33 * 64] = kInfinity;
+    const std::vector<double> wanted = oracle::AttendRouted(p);
+    const Ran ran = MustRun(PlanOf(spec), p);
+    std::vector<float> is;
+    std::vector<double> finite;
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      if (const size_t row = i / 64; row == 33 || row == 170) {
+        EXPECT_TRUE(std::isnan(ran.o[i])) << "row " << row;
+        continue;
+      }
+      is.push_back(ran.o[i]), finite.push_back(wanted[i]);
+    }
+    EXPECT_LE(ErrorOf(is, finite), kRelL2);
+    EXPECT_THAT(ran.report.warnings, testing::ElementsAre("4 tokens with a key or value that is not finite sent nothing"));
+  }
+}
+
+TEST(SparseTest, ThreadsChangeNoBit) {
+  for (const RoutedSpec& spec : {Of(kPlain, 40, 40000), Of(kCausal, 5000, 5000)}) {
+    const RoutedProblem p = oracle::RandomRouted(spec, 29);
+    EXPECT_EQ(MustRun(PlanOf(spec), p, 1).o, MustRun(PlanOf(spec), p, 2).o);
+  }
+}
+
+// Any lengths, levels, shapes.
+TEST(SparseTest, RandomProblems) {
+  constexpr uint64_t kSeed = 20241102;
+  std::mt19937_64 random(kSeed);
+  const auto upTo = [&](int64_t most) { return static_cast<int64_t>(random() % static_cast<uint64_t>(most + 1)); };
+  for (int round = 0; round < 4; ++round) {
+    RoutedSpec spec{.Hkv = 1 + upTo(2), .D = 1 + upTo(100), .Dv = 1 + upTo(100)};
+    spec.H = spec.Hkv * (1 + upTo(2)), spec.levels.clear();
+    for (int64_t level = upTo(3); level >= 0; --level)
+      spec.levels.push_back(1 + upTo(150)), spec.weights.push_back(0.25 * double(1 + upTo(8)));
+    spec.isotropic = upTo(1), spec.amplitude = upTo(1), spec.causal = round % 2, spec.top = 1 + upTo(30);
+    spec.threshold = upTo(1) ? 0.05 : 0;
+    for (int lengths = 0; lengths < 3; ++lengths) {
+      const int64_t M = 1 + upTo(300), N = upTo(M);
+      SCOPED_TRACE(absl::StrCat("seed ", kSeed, ", round ", round, ": H ", spec.H, ", Hkv ", spec.Hkv, ", D ", spec.D, ", Dv ", spec.Dv,
+                                ", N ", N, ", M ", M, ", levels ", absl::StrJoin(spec.levels, " "), ", top ", spec.top));
+      const RoutedProblem p = oracle::RandomRouted(Of(spec, N, M, 1, spec.threshold), random());
+      EXPECT_LE(ErrorOf(MustRun(PlanOf(spec), p).o, oracle::AttendRouted(p)), kRelL2);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hsa::end_to_end

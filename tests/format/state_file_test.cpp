@@ -1,0 +1,115 @@
+#include "runtime/format/state_file.h"
+
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace hsa::format {
+namespace {
+
+constexpr int64_t kHeads = 2, kSplats = 5, kDim = 3, kValueDim = 4;
+
+struct Parts {
+  StateHeader header;
+  std::vector<std::vector<float>> values;
+
+  void Add(const char* name, uint32_t dim, float value) {
+    StateArray& array = *header.add_arrays();
+    array.set_name(name), array.set_rows(kSplats), array.set_dim(dim);
+    values.emplace_back(kHeads * kSplats * dim, value);
+  }
+};
+
+Parts Small() {
+  Parts parts;
+  StateHeader& h = parts.header;
+  h.set_tokens(7), h.set_kv_heads(kHeads), h.set_head_dim(kDim), h.set_value_dim(kValueDim);
+  for (uint32_t splats : {3, 2}) {
+    SplatLevel& level = *h.add_levels();
+    level.set_splats(splats), level.set_weight(1);
+  }
+  parts.Add("max", 1, -2), parts.Add("sum", 1, 1), parts.Add("acc", kValueDim, 0.5), parts.Add("center", kDim, 3);
+  parts.Add("variance", 1, 2);
+  return parts;
+}
+
+// A file of its own, aligned.
+class Aligned {
+ public:
+  explicit Aligned(const Parts& parts) {
+    std::vector<std::string_view> arrays;
+    for (const std::vector<float>& values : parts.values)
+      arrays.emplace_back(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+    std::string bytes = StateFileStart(parts.header, arrays);
+    for (const std::string_view array : arrays) bytes.append(array).append(StatePadding(array.size()));
+    words_.resize((bytes.size() + 7) / 8);
+    std::memcpy(words_.data(), bytes.data(), bytes.size());
+    size_ = bytes.size();
+  }
+  std::span<const std::byte> bytes() const { return std::as_bytes(std::span(words_)).first(size_); }
+
+ private:
+  std::vector<uint64_t> words_;
+  size_t size_;
+};
+
+TEST(StateFileRoundTripTest, GivesWhatWasWritten) {
+  Parts parts = Small();
+  for (size_t i = 0; i < parts.values[2].size(); ++i) parts.values[2][i] = static_cast<float>(i);
+  const Aligned file(parts);
+  const absl::StatusOr<StateFile> state = CheckState(file.bytes(), "s");
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->splats(), kSplats);
+  const StateRows acc = state->Find(file.bytes(), "acc");
+  EXPECT_EQ(acc.Row(1, 2)[3], (1 * kSplats + 2) * kValueDim + 3);
+  EXPECT_TRUE(state->Find(file.bytes(), "amplitude").values.empty());
+  EXPECT_EQ(file.bytes().size() % 64, 0u);
+}
+
+struct Case {
+  const char* name;
+  const char* message;
+  std::function<void(Parts&)> spoil;
+};
+std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
+
+class StateFileTest : public testing::TestWithParam<Case> {};
+TEST_P(StateFileTest, Refuses) {
+  Parts parts = Small();
+  GetParam().spoil(parts);
+  const Aligned file(parts);
+  EXPECT_EQ(std::string(CheckState(file.bytes(), "s").status().message()),
+            std::string("s: ") + GetParam().message + "; write it again with hsa-run --state-out");
+}
+const Case kCases[] = {
+    {"tokens", "state_c1: tokens is 1099511627777, wanted at most 1099511627776",
+     [](Parts& p) { p.header.set_tokens((uint64_t{1} << 40) + 1); }},
+    {"heads", "state_c1: kv_heads is 0, wanted 1..4096", [](Parts& p) { p.header.set_kv_heads(0); }},
+    {"dim", "state_c1: value_dim is 1025, wanted 1..1024", [](Parts& p) { p.header.set_value_dim(1025); }},
+    {"no_levels", "state_c2: it has 0 levels, wanted 1..16", [](Parts& p) { p.header.clear_levels(); }},
+    {"level_without_splats", "state_c2: a level has 0 splats, wanted 1 or more and at most 65536 together",
+     [](Parts& p) { p.header.mutable_levels(0)->set_splats(0); }},
+    {"many_splats", "state_c2: a level has 65534 splats, wanted 1 or more and at most 65536 together",
+     [](Parts& p) { p.header.mutable_levels(1)->set_splats(65534); }},
+    {"weight", "state_c2: a level has weight -1, wanted a finite number ≥ 0", [](Parts& p) { p.header.mutable_levels(1)->set_weight(-1); }},
+    {"sparse", "state_c7: sparse is top 0, threshold 0, wanted 1 or more and 0..1", [](Parts& p) { p.header.mutable_sparse(); }},
+    {"sparse_threshold", "state_c7: sparse is top 8, threshold 1, wanted 1 or more and 0..1",
+     [](Parts& p) { p.header.mutable_sparse()->set_top(8), p.header.mutable_sparse()->set_threshold(1); }},
+    {"unknown_array", "state_c3: array 'mass' is unknown", [](Parts& p) { p.header.mutable_arrays(1)->set_name("mass"); }},
+    {"twice", "state_c3: array 'max' is there twice", [](Parts& p) { p.header.mutable_arrays(1)->set_name("max"); }},
+    {"missing", "state_c3: array 'variance' is missing", [](Parts& p) { p.header.mutable_arrays()->RemoveLast(), p.values.pop_back(); }},
+    {"rows", "state_c3: array 'sum' is [2, 6, 1], wanted [2, 5, 1]", [](Parts& p) { p.header.mutable_arrays(1)->set_rows(6); }},
+    {"shape", "state_c3: array 'center' is [2, 5, 1], wanted [2, 5, 3]", [](Parts& p) { p.header.mutable_arrays(3)->set_dim(1); }},
+    {"behind_the_end", "state_c4: array 'acc' is at 256 with 160 bytes, the file has 320",
+     [](Parts& p) { p.header.mutable_arrays()->DeleteSubrange(3, 2), p.values.resize(3), p.values[2] = {1}; }},
+    {"sum", "state_c5: array 'sum' has the entry -1, wanted a finite number ≥ 0", [](Parts& p) { p.values[1][4] = -1; }},
+    {"max", "state_c5: array 'max' has the entry inf, wanted a finite number",
+     [](Parts& p) { p.values[0][9] = std::numeric_limits<float>::infinity(); }},
+};
+INSTANTIATE_TEST_SUITE_P(Cases, StateFileTest, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace hsa::format

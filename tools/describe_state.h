@@ -1,0 +1,23 @@
+// What is in a state file, in words.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <ostream>
+#include <span>
+#include <string>
+
+#include "runtime/format/state_file.h"
+
+namespace hsa {
+
+struct StateDescription {
+  std::string path;
+  std::span<const std::byte> bytes;  // the file
+  format::StateFile state;           // has passed CheckState over them
+};
+
+// One page: tokens, shapes, and of every level of each kv_head its splats, the mass that they were sent and how evenly.
+void PrintState(std::ostream& out, const StateDescription& description);
+
+}  // namespace hsa
