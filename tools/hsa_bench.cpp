@@ -1,6 +1,7 @@
 // hsa-bench: how fast the parts of HSA are on this machine, as a share of what its cores can do.
 //
-//   hsa-bench [--capture FILE.safetensors] [--markdown FILE] [--html FILE] [--compare OLD.json] [--benchmark_filter=REGEX] …
+//   hsa-bench [--capture FILE.safetensors] [--markdown FILE] [--html FILE] [--compare OLD.json] [--longest TOKENS] [--benchmark_filter=REGEX] …
+//       --longest 4194304 adds the sizes of Decode and Streaming up to there, which take minutes each.
 //       The rest are flags of Google Benchmark; --benchmark_out=FILE.json keeps a run for --compare, --benchmark_repetitions=N tells its noise.
 //       Exit status: 0, 1 for a file that is refused or cannot be written, 2 for wrong usage, 3 when --compare found something slower.
 //   hsa-bench quality FILE.safetensors …   how few keys an error takes (hsa_bench_quality.h)
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "kernels/machine.h"
@@ -27,7 +29,7 @@ namespace {
 
 constexpr std::string_view kDefaultCapture = "examples/data/qkv_8k_prose_L22.safetensors";
 
-// Takes FLAG FILE or FLAG=FILE out of the arguments, so that Google Benchmark only sees its own. Empty when it is not there.
+// Takes FLAG FILE or FLAG=FILE (or a number in its place) out of the arguments, so that Google Benchmark only sees its own. Empty when it is not there.
 absl::StatusOr<std::string> TakeFile(const std::string& flag, std::vector<char*>& arguments) {
   std::string file;
   for (size_t i = 1; i < arguments.size();) {
@@ -47,13 +49,16 @@ absl::StatusOr<std::string> TakeFile(const std::string& flag, std::vector<char*>
 
 // The files of a run that Google Benchmark does not know of; empty: not given.
 struct Files {
-  std::string capture, markdown, html, compare;
+  std::string capture, markdown, html, compare, longest;
 };
 
 absl::StatusOr<Files> TakeFiles(std::vector<char*>& arguments) {
   Files files;
-  const std::pair<const char*, std::string*> flags[] = {
-      {"--capture", &files.capture}, {"--markdown", &files.markdown}, {"--html", &files.html}, {"--compare", &files.compare}};
+  const std::pair<const char*, std::string*> flags[] = {{"--capture", &files.capture},
+                                                        {"--markdown", &files.markdown},
+                                                        {"--html", &files.html},
+                                                        {"--compare", &files.compare},
+                                                        {"--longest", &files.longest}};
   for (const auto& [flag, file] : flags) {
     absl::StatusOr<std::string> taken = TakeFile(flag, arguments);
     if (!taken.ok()) return taken.status();
@@ -62,8 +67,20 @@ absl::StatusOr<Files> TakeFiles(std::vector<char*>& arguments) {
   return files;
 }
 
+// Most tokens of a benchmark that takes minutes at millions of them.
+absl::StatusOr<int64_t> LongestOf(const Files& files) {
+  constexpr int64_t kUsual = 262144;
+  if (files.longest.empty()) return kUsual;
+  int64_t tokens = 0;
+  if (!absl::SimpleAtoi(files.longest, &tokens) || tokens < 1)
+    return absl::InvalidArgumentError(absl::StrCat("--longest is '", files.longest, "', wanted a number of tokens, such as 1048576"));
+  return tokens;
+}
+
 // Benchmarks that need no capture, and the others where there is one.
 absl::Status Register(const Files& files) {
+  absl::StatusOr<int64_t> longest = LongestOf(files);
+  if (!longest.ok()) return longest.status();
   RegisterExact();
   RegisterStages();
   RegisterRouted();
@@ -72,8 +89,8 @@ absl::Status Register(const Files& files) {
   if (opened.ok()) {
     static const std::unique_ptr<Capture> capture = *std::move(opened);
     RegisterSplats(*capture);
-    RegisterIndex(*capture);
-    RegisterStream(*capture);
+    RegisterIndex(*capture, *longest);
+    RegisterStream(*capture, *longest);
     RegisterScaling(*capture);
   } else {
     std::cerr << "hsa-bench: " << std::string(opened.status().message())

@@ -83,8 +83,8 @@ void RegisterExact();
 void RegisterStages();
 void RegisterRouted();
 void RegisterSplats(const Capture& capture);
-void RegisterIndex(const Capture& capture);
-void RegisterStream(const Capture& capture);
+void RegisterIndex(const Capture& capture, int64_t longest);
+void RegisterStream(const Capture& capture, int64_t longest);  // none of more than `longest` tokens
 void RegisterScaling(const Capture& capture);
 void RegisterCompile();
 

@@ -94,16 +94,18 @@ void Decode(benchmark::State& state, const Capture& capture, int64_t tokens) {
 
 }  // namespace
 
-void RegisterIndex(const Capture& capture) {
+void RegisterIndex(const Capture& capture, int64_t longest) {
   for (int64_t tokens : {8192, 32768, 131072})
     benchmark::RegisterBenchmark(absl::StrCat("IndexBuild/n:", tokens).c_str(), [&capture, tokens](benchmark::State& state) {
       IndexBuild(state, capture, tokens);
     })->Unit(benchmark::kMillisecond);
-  for (int64_t tokens : {32768, 262144})
+  for (int64_t tokens : {32768, 262144, 1048576, 4194304}) {
+    if (tokens > longest) break;
     benchmark::RegisterBenchmark(absl::StrCat("Decode/n:", tokens).c_str(),
                                  [&capture, tokens](benchmark::State& state) { Decode(state, capture, tokens); })
         ->Unit(benchmark::kMillisecond)
         ->UseRealTime();
+  }
 }
 
 }  // namespace hsa::bench

@@ -63,12 +63,16 @@ void Streaming(benchmark::State& state, const Capture& capture, int64_t tokens, 
 
 }  // namespace
 
-void RegisterStream(const Capture& capture) {
-  for (const auto& [tokens, budget] : {std::pair(int64_t{32768}, int64_t{88} << 20), {int64_t{131072}, int64_t{128} << 20}})
+void RegisterStream(const Capture& capture, int64_t longest) {
+  constexpr std::pair<int64_t, int64_t> kSizes[] = {
+      {32768, 88 * kMiB}, {131072, 128 * kMiB}, {1048576, 384 * kMiB}, {4194304, 1024 * kMiB}};
+  for (const auto& [tokens, budget] : kSizes) {
+    if (tokens > longest) break;
     benchmark::RegisterBenchmark(absl::StrCat("Streaming/n:", tokens).c_str(),
                                  [&capture, tokens, budget](benchmark::State& state) { Streaming(state, capture, tokens, budget); })
         ->Unit(benchmark::kMillisecond)
         ->UseRealTime();
+  }
 }
 
 }  // namespace hsa::bench
