@@ -8,6 +8,7 @@
 #include "runtime/audit.h"
 #include "runtime/pairs.h"
 #include "runtime/plan_rates.h"
+#include "runtime/stage_features.h"
 
 namespace hsa {
 
@@ -32,7 +33,8 @@ Choice ByCrossover(const Job& job) {
   const bool measured = job.options.crossover_keys.has_value();
   Choice choice;
   choice.visible_keys = MeanVisibleKeys(job.geometry);
-  choice.crossover_keys = job.options.crossover_keys.value_or(ReadsPairs(job) ? kDefaultCrossoverPairs : kDefaultCrossover);
+  choice.crossover_keys = job.options.crossover_keys.value_or(
+      ReadsPairs(job) && PairUnitOf(job.plan.variant()) == PairUnit::kTiles ? kDefaultCrossoverPairs : kDefaultCrossover);
   choice.path = choice.visible_keys < choice.crossover_keys ? Path::kExact : Path::kSplats;
   choice.because = absl::StrCat(std::llround(choice.visible_keys), " visible keys for the mean query, splats pay from ",
                                 std::llround(choice.crossover_keys), " on (", measured ? "measured" : "default", ")");

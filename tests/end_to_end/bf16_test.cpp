@@ -18,9 +18,8 @@
 #include "kernels/peak.h"
 #include "kernels/tile_permission.h"
 #include "tests/end_to_end/change_tokens.h"
-#include "tests/end_to_end/compiled_plan.h"
+#include "tests/end_to_end/exact_case.h"
 #include "tests/end_to_end/float64.h"
-#include "tests/end_to_end/run_problem.h"
 
 namespace hsa::end_to_end {
 namespace {
@@ -41,8 +40,6 @@ const GraphSpec kCausal128 = {.H = 2, .Hkv = 1, .D = 128, .Dv = 128, .mask = kCa
 const GraphSpec kNone128 = {.H = 1, .Hkv = 1, .D = 128, .Dv = 128, .mask = kNone, .precision = kBf16};
 const GraphSpec kNone256 = {.H = 1, .Hkv = 1, .D = 256, .Dv = 256, .mask = kNone, .precision = kBf16};
 const GraphSpec kTiles16 = {.H = 1, .Hkv = 1, .D = 64, .Dv = 64, .mask = kCausal, .units = {.tile = 16}, .precision = kBf16};
-
-RunOptions Exact(int64_t segment_tokens = 0) { return {.mode = Mode::kExact, .segment_tokens = segment_tokens, .threads = 2}; }
 
 bool OnAmx() { return ThisMachine().Has("amx-bf16") && MayUseTiles(); }
 

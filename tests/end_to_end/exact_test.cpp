@@ -4,9 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "tests/end_to_end/compiled_plan.h"
+#include "tests/end_to_end/exact_case.h"
 #include "tests/end_to_end/float64.h"
-#include "tests/end_to_end/run_problem.h"
 
 namespace hsa::end_to_end {
 namespace {
@@ -16,8 +15,6 @@ constexpr double kRelL2Bf16 = 3e-3;  // an output in bf16 keeps eight bits: 2^-9
 
 const oracle::Mask kNone = {}, kCausal = {.causal = true};
 
-RunOptions Exact(int64_t segment_tokens = 0) { return {.mode = Mode::kExact, .segment_tokens = segment_tokens, .threads = 2}; }
-
 // Each is compiled once; lengths and element types vary below.
 const GraphSpec kCausal64 = {.H = 3, .Hkv = 1, .D = 64, .Dv = 64, .mask = kCausal, .cpus = {"x86-64", "x86-64-v3", "x86-64-v4"}};
 const GraphSpec kNone32 = {.H = 2, .Hkv = 2, .D = 32, .Dv = 48, .mask = kNone};
@@ -26,13 +23,7 @@ const GraphSpec kSinks80 = {.H = 8, .Hkv = 1, .D = 80, .Dv = 80, .mask = {.causa
 const GraphSpec kCausal128 = {.H = 2, .Hkv = 1, .D = 128, .Dv = 128, .mask = kCausal};
 const GraphSpec kNone256 = {.H = 1, .Hkv = 1, .D = 256, .Dv = 256, .mask = kNone};
 
-struct Case {
-  std::string name;
-  GraphSpec graph;
-  int64_t N, M;
-  Storage storage = {};
-};
-std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
+using Case = ExactCase;
 
 class ExactTest : public testing::TestWithParam<Case> {};
 TEST_P(ExactTest, MatchesOracle) {

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <ostream>
 #include <random>
 #include <span>
 #include <vector>
@@ -11,9 +10,8 @@
 #include "gtest/gtest.h"
 #include "kernels/machine.h"
 #include "tests/end_to_end/change_tokens.h"
-#include "tests/end_to_end/compiled_plan.h"
+#include "tests/end_to_end/exact_case.h"
 #include "tests/end_to_end/float64.h"
-#include "tests/end_to_end/run_problem.h"
 
 namespace hsa::end_to_end {
 namespace {
@@ -33,8 +31,6 @@ const GraphSpec kCausal128 = {.H = 2, .Hkv = 1, .D = 128, .Dv = 128, .mask = kCa
 const GraphSpec kTiles16 = {.H = 1, .Hkv = 1, .D = 16, .Dv = 64, .mask = kCausal, .units = {.tile = 16}, .precision = kInt8};
 
 constexpr int64_t kSegment = 1024;  // keys that share a first center
-
-RunOptions Exact(int64_t segment_tokens = 0) { return {.mode = Mode::kExact, .segment_tokens = segment_tokens, .threads = 2}; }
 
 bool OnVnni() { return ThisMachine().Has("avx512vnni"); }
 
@@ -98,13 +94,7 @@ oracle::Problem Coded(const oracle::Problem& p, int64_t segment_tokens) {
   return coded;
 }
 
-struct Case {
-  std::string name;
-  GraphSpec graph;
-  int64_t N, M;
-  Storage storage = {};
-};
-std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
+using Case = ExactCase;
 
 class Int8Test : public testing::TestWithParam<Case> {};
 TEST_P(Int8Test, MatchesOracle) {
