@@ -61,8 +61,10 @@ void buildStages(ScheduleOp schedule) {
   OpBuilder functions(schedule), stages(context);
   functions.setInsertionPointAfter(schedule);
   stages.setInsertionPointToStart(&schedule.getBody().emplaceBlock());
-  const std::vector<StageSpec> routed = routedStages(
-      {.causal = schedule.getMask().getCausal(), .flow = schedule.getLinkRanks().has_value(), .gate = bool(schedule.getGateNames())});
+  const std::vector<StageSpec> routed = routedStages({.causal = schedule.getMask().getCausal(),
+                                                      .isotropic = schedule.getVarianceDim() == 1,
+                                                      .flow = schedule.getLinkRanks().has_value(),
+                                                      .gate = bool(schedule.getGateNames())});
   for (const StageSpec& stage : schedule.getSplatLevels() ? ArrayRef(routed) : softmaxStages()) {
     if (!stage.features.empty() && !schedule.getPrecision()) continue;  // arithmetic in f32 needs no processor of its own
     SmallVector<const Term*> ins, outs;

@@ -273,6 +273,22 @@ TEST(RoutedTest, AbsurdlyFarTokensAreFinite) {
   }
 }
 
+// Isotropic splats: the affinity of a token near the centers is a product, that of another a sum of squares, in one tile.
+TEST(RoutedTest, IsotropicSplatsMeetNearAndFarTokens) {
+  RoutedSpec isotropic = kPlain, causal = kCausal;
+  isotropic.isotropic = causal.isotropic = true;
+  for (const RoutedSpec& spec : {isotropic, causal})
+    for (double width : {1.0, 0.05}) {  // of the narrow ones, hardly any token is near
+      RoutedProblem p = oracle::RandomRouted(Of(spec, 150, 200, width), 47);
+      for (std::vector<float>* tensor : {&p.q, &p.k})
+        for (size_t i = 0; i < tensor->size(); ++i)
+          if (i / 64 % 3 == 0) (*tensor)[i] *= 6;
+      for (std::vector<float>* tensor : {&p.q, &p.k, &p.center})
+        for (float& x : *tensor) x += 100;  // all of it far from zero
+      EXPECT_LE(ErrorOf(MustRun(PlanOf(spec), p).o, oracle::AttendRouted(p)), width == 1.0 ? 2e-5 : 2e-4);
+    }
+}
+
 // Tokens that come nearer and nearer end chunks early: the running maximum of a splat rises by hundreds.
 TEST(RoutedTest, ChunksEndWhereTokensComeNear) {
   for (const RoutedSpec& spec : {kCausal, kFlowCausal}) {
