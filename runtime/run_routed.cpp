@@ -12,6 +12,7 @@
 #include "kernels/tile_shape.h"
 #include "oneapi/tbb/parallel_for.h"
 #include "oneapi/tbb/parallel_pipeline.h"
+#include "runtime/give_back.h"
 #include "runtime/routed_state.h"
 #include "runtime/routed_tables.h"
 #include "runtime/run_state.h"
@@ -32,6 +33,7 @@ class RoutedRun {
         g_(job.geometry),
         tables_(std::move(tables)),
         io_(job.program, g_, job.inputs, job.outputs),
+        give_back_(job.inputs, job.outputs),
         send_(job.program.Find("send")),
         settle_(job.program.Find("settle_state")),
         receive_(job.program.Find(g_.causal ? "receive_chunk" : "receive")),
@@ -219,6 +221,7 @@ class RoutedRun {
     chunk.panels.Bind(worker);
     worker.Bind("sent", chunk.sent.data(), {tables_[chunk.kv_head].splats, kBatchKeys});
     worker.Call(extend_);
+    TokensSent(chunk.kv_head, chunk.first, chunk.first + chunk.count);
     progress_.Advance(static_cast<double>(chunk.count));
   }
 
@@ -233,8 +236,14 @@ class RoutedRun {
       panels.Read(worker, kv_head, first, count);
       bad_tokens_ += panels.Bad(count);
       worker.Call(send_);
+      TokensSent(kv_head, first, first + count);
       progress_.Advance(static_cast<double>(count));
     }
+  }
+
+  void TokensSent(int64_t kv_head, int64_t begin, int64_t end) const {
+    give_back_.Read(job_.inputs.key, kv_head, begin, end);
+    give_back_.Read(job_.inputs.value, kv_head, begin, end);
   }
 
   // The state, what is settled of it and the panels of its splats are bound.
@@ -245,6 +254,9 @@ class RoutedRun {
     if (!tables_[0].isotropic.center.empty()) worker.Call(center_);
     worker.Call(receive_);
     io_.Store(worker, tile);
+    const int64_t query = tile.position[0] - g_.first_position();
+    give_back_.Read(job_.inputs.query, tile.head, query, query + tile.count);
+    give_back_.Written(tile.head, query, query + tile.count);
     progress_.Advance(static_cast<double>(tile.count));
   }
 
@@ -252,6 +264,7 @@ class RoutedRun {
   const Geometry& g_;
   const std::vector<RoutedTables> tables_;
   TileIo io_;
+  GiveBack give_back_;
   Program::Stage send_, settle_, receive_, begin_, flow_state_, flow_chunk_, gate_, center_, extend_;
   ProgressMeter progress_;
   std::atomic<int64_t> bad_tokens_{0};
