@@ -38,10 +38,11 @@ check: build  ## build everything and run every test
 bench: build  ## run the benchmarks (BENCH=regex picks)
 	@$(RELEASE)/bin/hsa-bench --benchmark_filter='$(or $(BENCH),.)'
 
-compare: build venv  ## exact kernels beside PyTorch's attention (installs PyTorch in .venv; PEERS='torch unfused openvino onnxruntime')
+compare: build venv  ## exact kernels beside PyTorch's attention, scheme routed beside its formula in PyTorch (installs PyTorch in .venv; PEERS='torch unfused openvino onnxruntime')
 	@.venv/bin/pip install --quiet --disable-pip-version-check -r tests/bench/requirements.txt
 	@.venv/bin/python tests/bench/compare_sdpa.py --bench $(RELEASE)/bin/hsa-bench --peers $(PEERS) --json $(RELEASE)/compare_sdpa.json
 	@.venv/bin/python tests/bench/compare_sdpa.py --bench $(RELEASE)/bin/hsa-bench --peers $(PEERS) --dtype bf16 --json $(RELEASE)/compare_sdpa_bf16.json
+	@.venv/bin/python tests/bench/compare_routed.py --bench $(RELEASE)/bin/hsa-bench
 
 fuzz: setup build/fuzz/build.ninja  ## fuzz the readers of files (FUZZ_SECONDS each, 600 unless told)
 	@$(ninja) -C build/fuzz tests/fuzz/all

@@ -19,7 +19,7 @@ class Frame;  // values of a function being interpreted: dialect/reference/inter
 
 namespace hsa::ir {
 // What every tile op requires of its operands and results (tile_c1 … tile_c5): dialect/tile_ops.cpp.
-llvm::LogicalResult verifyTileOp(mlir::Operation* op, unsigned numIns, unsigned numOuts);
+llvm::LogicalResult verifyTileOp(mlir::Operation* op, llvm::ArrayRef<unsigned> numIns, unsigned numOuts);
 }  // namespace hsa::ir
 
 #include "dialect/hsa_interfaces.h.inc"

@@ -5,10 +5,14 @@ namespace hsa::ir {
 
 using namespace mlir;  // NOLINT
 
-LogicalResult verifyTileOp(Operation* op, unsigned numIns, unsigned numOuts) {
+LogicalResult verifyTileOp(Operation* op, ArrayRef<unsigned> numIns, unsigned numOuts) {
   auto segments = op->getAttrOfType<DenseI32ArrayAttr>("operandSegmentSizes");
   const unsigned ins = segments ? segments[0] : 0, outs = segments ? segments[1] : 0;
-  if (ins != numIns) return op->emitOpError("tile_c1: has ") << ins << " ins, takes " << numIns;
+  if (!llvm::is_contained(numIns, ins)) {
+    InFlightDiagnostic error = op->emitOpError("tile_c1: has ") << ins << " ins, takes ";
+    llvm::interleave(numIns, error, " or ");
+    return error;
+  }
   if (outs != numOuts) return op->emitOpError("tile_c2: has ") << outs << " outs, takes " << numOuts;
   const bool tensors = isa<RankedTensorType>(op->getOperand(0).getType());
   for (Type type : op->getOperandTypes())

@@ -12,13 +12,14 @@ include "mlir/IR/SymbolInterfaces.td"
 
 def Hsa_Tile : AnyTypeOf<[AnyRankedTensor, AnyMemRef]>;
 
-class Hsa_TileOp<string mnemonic, int numIns, int numOuts> : Hsa_Op<"tile_" # mnemonic, [AttrSizedOperandSegments]> {
+// `otherIns`: numbers of ins that are good as well, each behind a comma.
+class Hsa_TileOp<string mnemonic, int numIns, int numOuts, string otherIns = ""> : Hsa_Op<"tile_" # mnemonic, [AttrSizedOperandSegments]> {
   let arguments = (ins Variadic<Hsa_Tile>:$ins, Variadic<Hsa_Tile>:$outs);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = "`ins` `(` $ins `:` type($ins) `)` `outs` `(` $outs `:` type($outs) `)` attr-dict (`->` type($results)^)?";
   let hasVerifier = 1;
-  let extraClassDefinition = "::llvm::LogicalResult $cppClass::verify() { return verifyTileOp(getOperation(), "
-      # numIns # ", " # numOuts # "); }";
+  let extraClassDefinition = "::llvm::LogicalResult $cppClass::verify() { return verifyTileOp(getOperation(), {"
+      # numIns # otherIns # "}, " # numOuts # "); }";
 }
 
 // ---- a tile of queries
@@ -145,26 +146,36 @@ def Hsa_TileMergeMomentsOp : Hsa_TileOp<"merge_moments", 6, 9> {
   let description = "ins child_mean, child_value, child_var, child_scalar, reference, level_params; outs node_mean, node_value, node_var, node_scalar, tilt_sum and tilt_traces (over all nodes) and scratch: child_share [4,4], apart_k, apart_v. Source: docs/spec.md, Node.";
 }
 
-// ---- scheme routed: a state and the tokens that send to it and receive from it. S splats padded to 64; affinities in log2 units
-def Hsa_TileSendOp : Hsa_TileOp<"send", 5, 4> {
+// ---- scheme routed: a state and the tokens that send to it and receive from it. S splats padded to 64; affinities in log2 units. Where splats are isotropic,
+// tokens and centers are relative to splat_center c, and stages take 4 more ins: squared norms of the tokens, and the splats as factors of a product
+// (passes/cpu/affinity_batch.h).
+def Hsa_TileCenterPanelsOp : Hsa_TileOp<"center_panels", 1, 2> {
+  let summary = "keys relative to c, and their squared norms";
+  let description = "ins splat_center [D]; outs panel_k [P,D,16], token_norm [P,16]. Source: docs/spec.md, Routed.";
+}
+def Hsa_TileCenterQueryOp : Hsa_TileOp<"center_query", 1, 2> {
+  let summary = "queries relative to c, and their squared norms";
+  let description = "ins splat_center [D]; outs query [TQ,D], query_norm [TQ]. Source: docs/spec.md, Routed.";
+}
+def Hsa_TileSendOp : Hsa_TileOp<"send", 5, 4, ", 9"> {
   let summary = "state ∪= what the tokens of all panels send";
-  let description = "ins panel_k [P,D,16], panel_v [P,16,Dv], token_bias [P,16]: 0, or -1e35 for a slot that sends nothing, splat_scale, splat_shift [S,D]: r and -r μ; outs state_max [S], state_sum [S,16], state_acc [S,Dv], scores (scratch). Source: docs/spec.md, Routed.";
+  let description = "ins panel_k [P,D,16], panel_v [P,16,Dv], token_bias [P,16]: 0, or -1e35 for a slot that sends nothing, splat_scale, splat_shift [S,D]: r and -r μ, isotropic: token_norm [P,16], splat_product [S,D], splat_terms [S,2], splat_limit [S/64]; outs state_max [S], state_sum [S,16], state_acc [S,Dv], scores (scratch). Source: docs/spec.md, Routed.";
 }
 def Hsa_TileSettleStateOp : Hsa_TileOp<"settle_state", 3, 2> {
   let summary = "what receivers need of a state: receive_bias = log2(w a) + max, receive_mass = sum";
   let description = "ins state_max, state_sum, splat_weight [S]: log2 w a; outs receive_bias, receive_mass [S]. Source: docs/spec.md, Routed.";
 }
-def Hsa_TileReceiveOp : Hsa_TileOp<"receive", 6, 4> {
+def Hsa_TileReceiveOp : Hsa_TileOp<"receive", 6, 4, ", 8, 10, 12"> {
   let summary = "rows ∪= what each query receives from a state";
-  let description = "ins query [TQ,D], panel_scale, panel_shift [S/16,D,16], receive_bias, receive_mass, state_acc; outs max, sum, acc, scores (scratch). Source: docs/spec.md, Routed.";
+  let description = "ins query [TQ,D], panel_scale, panel_shift [S/16,D,16], receive_bias, receive_mass, state_acc, isotropic: query_norm [TQ], panel_product [S/16,D,16], panel_terms [S/16,2,16], splat_limit [S/64], with a gate: gate [TQ,16], level_panel [S/16,16,16]: 1 where a splat is of a level; outs max, sum, acc, scores (scratch). Source: docs/spec.md, Routed.";
 }
-def Hsa_TileBeginChunkOp : Hsa_TileOp<"begin_chunk", 4, 6> {
+def Hsa_TileBeginChunkOp : Hsa_TileOp<"begin_chunk", 4, 6, ", 8"> {
   let summary = "a causal chunk: its length, and what each of its tokens sends relative to max";
-  let description = "ins panel_k [4,D,16], token_bias [4,16], splat_scale, splat_shift; outs state_max, state_sum, state_acc: max raised to the first token, sent [S,64] = 2^(affinity - max), 0 behind the chunk, chunk_tokens [1] = tokens before the first that exceeds max by 80 or more, excess [64] (scratch). Source: docs/spec.md, Routed.";
+  let description = "ins panel_k [4,D,16], token_bias [4,16], splat_scale, splat_shift, isotropic: as hsa.tile_send; outs state_max, state_sum, state_acc: max raised to the first token, sent [S,64] = 2^(affinity - max), 0 behind the chunk, chunk_tokens [1] = tokens before the first that exceeds max by 80 or more, excess [64] (scratch). Source: docs/spec.md, Routed.";
 }
-def Hsa_TileReceiveChunkOp : Hsa_TileOp<"receive_chunk", 8, 5> {
+def Hsa_TileReceiveChunkOp : Hsa_TileOp<"receive_chunk", 8, 5, ", 10, 12, 14"> {
   let summary = "rows ∪= what each query receives from the state before the chunk and from the chunk's tokens up to its own";
-  let description = "ins query [TQ,D], panel_scale, panel_shift, receive_bias, receive_mass, state_acc, sent [S,64], panel_v [4,16,Dv]; outs max, sum, acc and scratch: scores, pair_mass [TQ,64]. Source: docs/spec.md, Routed.";
+  let description = "ins query [TQ,D], panel_scale, panel_shift, receive_bias, receive_mass, state_acc, sent [S,64], panel_v [4,16,Dv], isotropic and with a gate: as hsa.tile_receive; outs max, sum, acc and scratch: scores, pair_mass [TQ,64]. Source: docs/spec.md, Routed.";
 }
 def Hsa_TileExtendStateOp : Hsa_TileOp<"extend_state", 2, 3> {
   let summary = "state ∪= what the tokens of a chunk sent; max follows";
@@ -176,9 +187,9 @@ def Hsa_TileFlowStateOp : Hsa_TileOp<"flow_state", 5, 4> {
   let summary = "what splats have once they have passed on what they were sent";
   let description = "ins flow_tiles [T,64,64], flow_index [T,2]: row and column of each tile, own_max, own_sum, own_acc: the state as it was sent; outs state_max, state_sum, state_acc, scores (scratch). Source: docs/spec.md, Routed.";
 }
-def Hsa_TileBeginFlowChunkOp : Hsa_TileOp<"begin_flow_chunk", 4, 4> {
+def Hsa_TileBeginFlowChunkOp : Hsa_TileOp<"begin_flow_chunk", 4, 4, ", 8"> {
   let summary = "hsa.tile_begin_chunk before flow: what the tokens of a causal chunk send by themselves";
-  let description = "ins panel_k [4,D,16], token_bias [4,16], splat_scale, splat_shift; outs own_max [S] raised to the first token, own_sent [S,64] = 2^(log2 φ - own_max), 0 behind the chunk, chunk_tokens [1], excess [64] (scratch). Source: docs/spec.md, Routed.";
+  let description = "ins as hsa.tile_begin_chunk; outs own_max [S] raised to the first token, own_sent [S,64] = 2^(log2 φ - own_max), 0 behind the chunk, chunk_tokens [1], excess [64] (scratch). Source: docs/spec.md, Routed.";
 }
 def Hsa_TileFlowChunkOp : Hsa_TileOp<"flow_chunk", 3, 6> {
   let summary = "what the tokens of a chunk send once splats have passed it on; own_max follows";
@@ -187,14 +198,6 @@ def Hsa_TileFlowChunkOp : Hsa_TileOp<"flow_chunk", 3, 6> {
 def Hsa_TileGateOp : Hsa_TileOp<"gate", 3, 1> {
   let summary = "log2 weight of each level as each query sees it, relative to its greatest";
   let description = "ins query [TQ,D], gate_weight [D,16], gate_bias [16]: times log2 e, -1e35 where there is no level; outs gate [TQ,16], at least -1e28. Source: docs/spec.md, Routed.";
-}
-def Hsa_TileReceiveGatedOp : Hsa_TileOp<"receive_gated", 8, 4> {
-  let summary = "hsa.tile_receive with a gate";
-  let description = "ins as hsa.tile_receive, then gate [TQ,16], level_panel [S/16,16,16]: 1 where a splat is of a level; outs as hsa.tile_receive. Source: docs/spec.md, Routed.";
-}
-def Hsa_TileReceiveChunkGatedOp : Hsa_TileOp<"receive_chunk_gated", 10, 5> {
-  let summary = "hsa.tile_receive_chunk with a gate";
-  let description = "ins as hsa.tile_receive_chunk, then gate [TQ,16], level_panel [S/16,16,16]; outs as hsa.tile_receive_chunk. Source: docs/spec.md, Routed.";
 }
 
 // ---- scheme routed, sparse: lists of the splats that a token keeps, W slots wide, greatest first; rows of lists go level by level, in a level token by token

@@ -10,6 +10,9 @@ inline constexpr double kSendsNothing = -1e35;  // bias of a token that sends no
 inline constexpr double kNoSplat = -1e38;       // weight of the splats that fill up a tile
 inline constexpr double kMostExcess =
     80;  // by which a token of a causal chunk may exceed the running maximum: 2^80 · 64 tokens · 2^8 is finite
+// r²(|x - c| + |μ - c|)² up to which the affinity of a token to an isotropic splat is a product: its terms are no greater, so that each of its roundings costs
+// log2 φ 2^-24 · 64 at most.
+inline constexpr double kMostCancelled = 64;
 inline constexpr double kNoLink = -1e33;  // log2 of a link that is not there: below kNothingSent
 inline constexpr int kMostLevels = 16;    // levels of a graph: entries of a gate
 inline constexpr int kSplatTile = 64;     // splats that are computed together; their number is rounded up to it

@@ -60,7 +60,10 @@ std::vector<StageSpec> stagesOf(ScheduleOp schedule) {
   const bool causal = schedule.getMask().getCausal();
   if (schedule.getSparse()) return sparseStages(causal);
   if (!schedule.getSplatLevels()) return softmaxStages().vec();
-  return routedStages({.causal = causal, .flow = schedule.getLinkRanks().has_value(), .gate = bool(schedule.getGateNames())});
+  return routedStages({.causal = causal,
+                       .isotropic = schedule.getVarianceDim() == 1,
+                       .flow = schedule.getLinkRanks().has_value(),
+                       .gate = bool(schedule.getGateNames())});
 }
 
 }  // namespace

@@ -63,13 +63,13 @@ Emitter emitterOf(Operation& op) {
       {"hsa.tile_begin_flow_chunk", emitBeginFlowChunk},
       {"hsa.tile_flow_chunk", emitFlowChunk},
       {"hsa.tile_gate", emitGate},
-      {"hsa.tile_receive_gated", emitReceive},
-      {"hsa.tile_receive_chunk_gated", emitReceiveChunk},
       {"hsa.tile_nearest_splats", emitNearestSplats},
       {"hsa.tile_count_near", emitCountNear},
       {"hsa.tile_send_sparse", emitSendSparse},
       {"hsa.tile_receive_sparse", emitReceiveSparse},
       {"hsa.tile_receive_prefix", emitReceivePrefix},
+      {"hsa.tile_center_panels", emitCenterPanels},
+      {"hsa.tile_center_query", emitCenterQuery},
   };
   return emitters.lookup(op.getName().getStringRef());
 }

@@ -47,6 +47,10 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"panel_scale", port, f32, {p.splats / panel, d, panel}}, {"panel_shift", port, f32, {p.splats / panel, d, panel}}, {"splat_weight", port, f32, {p.splats}},
       {"state_max", port, f32, {p.splats}}, {"state_sum", port, f32, {p.splats, 16}}, {"state_acc", port, f32, {p.splats, dv}},
       {"receive_bias", port, f32, {p.splats}}, {"receive_mass", port, f32, {p.splats}},
+      // (of isotropic splats)
+      {"splat_center", port, f32, {d}}, {"token_norm", port, f32, {any, panel}}, {"query_norm", buffer, f32, {tq}}, {"splat_limit", port, f32, {p.splats / kSplatTile}},
+      {"splat_product", port, f32, {p.splats, d}}, {"splat_terms", port, f32, {p.splats, 2}},
+      {"panel_product", port, f32, {p.splats / panel, d, panel}}, {"panel_terms", port, f32, {p.splats / panel, 2, panel}},
       {"flow_tiles", port, f32, {any, kSplatTile, kSplatTile}}, {"flow_index", port, i32, {any, 2}},
       {"own_max", port, f32, {p.splats}}, {"own_sum", port, f32, {p.splats, 16}}, {"own_acc", port, f32, {p.splats, dv}}, {"own_sent", port, f32, {p.splats, kBatchKeys}},
       {"gate_weight", port, f32, {d, kMostLevels}}, {"gate_bias", port, f32, {kMostLevels}}, {"level_panel", port, f32, {p.splats / panel, kMostLevels, panel}}, {"gate", buffer, f32, {tq, kMostLevels}},
@@ -138,34 +142,41 @@ std::vector<StageSpec> routedStages(const RoutedKind& kind) {
       {"widen_rows", "rows", true, {"raw_rows"}, {"widened", "bad_rows"}},
       {"principal_axis", "segment", false, {"metric_x"}, {"projection", "axis"}},
       {"pack_panels", "segment", false, {"k_rows", "v_rows", "order"}, {"panel_k", "panel_v"}},
-      {"send", "segment", false, {"panel_k", "panel_v", "token_bias", "splat_scale", "splat_shift"}, {"state_max", "state_sum", "state_acc", "scores"}},
   };
+  const auto add = [&](StageSpec stage) { stages.push_back(std::move(stage)); };
+  const auto withProduct = [&](StageSpec stage) {
+    if (kind.isotropic) stage.ins.append({"token_norm", "splat_product", "splat_terms", "splat_limit"});
+    add(stage);
+  };
+  if (kind.isotropic) add({"center_panels", "segment", false, {"splat_center"}, {"panel_k", "token_norm"}});
+  withProduct({"send", "segment", false, {"panel_k", "panel_v", "token_bias", "splat_scale", "splat_shift"}, {"state_max", "state_sum", "state_acc", "scores"}});
   if (kind.flow)
-    stages.push_back({"flow_state", "segment", false, {"flow_tiles", "flow_index", "own_max", "own_sum", "own_acc"}, {"state_max", "state_sum", "state_acc", "scores"}});
+    add({"flow_state", "segment", false, {"flow_tiles", "flow_index", "own_max", "own_sum", "own_acc"}, {"state_max", "state_sum", "state_acc", "scores"}});
   // The chunk's tokens send before its queries receive; the state takes them in behind that.
   if (kind.causal && kind.flow) {
-    stages.push_back({"begin_flow_chunk", "segment", false, {"panel_k", "token_bias", "splat_scale", "splat_shift"}, {"own_max", "own_sent", "chunk_tokens", "excess"}});
-    stages.push_back({"flow_chunk", "segment", false, {"flow_tiles", "flow_index", "own_sent"}, {"own_max", "state_max", "state_sum", "state_acc", "sent", "scores"}});
+    withProduct({"begin_flow_chunk", "segment", false, {"panel_k", "token_bias", "splat_scale", "splat_shift"}, {"own_max", "own_sent", "chunk_tokens", "excess"}});
+    add({"flow_chunk", "segment", false, {"flow_tiles", "flow_index", "own_sent"}, {"own_max", "state_max", "state_sum", "state_acc", "sent", "scores"}});
   } else if (kind.causal) {
-    stages.push_back({"begin_chunk", "segment", false, {"panel_k", "token_bias", "splat_scale", "splat_shift"},
-                      {"state_max", "state_sum", "state_acc", "sent", "chunk_tokens", "excess"}});
+    withProduct({"begin_chunk", "segment", false, {"panel_k", "token_bias", "splat_scale", "splat_shift"},
+                 {"state_max", "state_sum", "state_acc", "sent", "chunk_tokens", "excess"}});
   }
-  stages.push_back({"settle_state", "segment", false, {"state_max", "state_sum", "splat_weight"}, {"receive_bias", "receive_mass"}});
+  add({"settle_state", "segment", false, {"state_max", "state_sum", "splat_weight"}, {"receive_bias", "receive_mass"}});
   // a tile, from its queries to its output
-  stages.push_back({"load_query", "tile", false, {"q_rows"}, {"query", "max", "sum", "acc"}});
-  if (kind.gate) stages.push_back({"gate", "tile", false, {"query", "gate_weight", "gate_bias"}, {"gate"}});
-  StageSpec receive = {kind.gate ? "receive_gated" : "receive", "tile", false,
-                       {"query", "panel_scale", "panel_shift", "receive_bias", "receive_mass", "state_acc"}, {"max", "sum", "acc", "scores"}};
+  add({"load_query", "tile", false, {"q_rows"}, {"query", "max", "sum", "acc"}});
+  if (kind.gate) add({"gate", "tile", false, {"query", "gate_weight", "gate_bias"}, {"gate"}});
+  if (kind.isotropic) add({"center_query", "tile", false, {"splat_center"}, {"query", "query_norm"}});
+  StageSpec receive = {"receive", "tile", false, {"query", "panel_scale", "panel_shift", "receive_bias", "receive_mass", "state_acc"}, {"max", "sum", "acc", "scores"}};
   if (kind.causal) {
-    receive.entry = kind.gate ? "receive_chunk_gated" : "receive_chunk";
+    receive.entry = "receive_chunk";
     receive.ins.append({"sent", "panel_v"});
     receive.outs.push_back("pair_mass");
   }
+  if (kind.isotropic) receive.ins.append({"query_norm", "panel_product", "panel_terms", "splat_limit"});
   if (kind.gate) receive.ins.append({"gate", "level_panel"});
-  stages.push_back(receive);
-  stages.push_back({"finish", "tile", false, {"max", "sum", "acc", "tile_rows"}, {"o_rows", "lse_row"}});
-  stages.push_back({"store_rows", "rows", true, {"o_rows"}, {"rows_out"}});
-  if (kind.causal) stages.push_back({"extend_state", "segment", false, {"sent", "panel_v"}, {"state_max", "state_sum", "state_acc"}});
+  add(receive);
+  add({"finish", "tile", false, {"max", "sum", "acc", "tile_rows"}, {"o_rows", "lse_row"}});
+  add({"store_rows", "rows", true, {"o_rows"}, {"rows_out"}});
+  if (kind.causal) add({"extend_state", "segment", false, {"sent", "panel_v"}, {"state_max", "state_sum", "state_acc"}});
   // clang-format on
   return stages;
 }

@@ -38,7 +38,7 @@ std::vector<Term> vocabulary(const KernelParams& params);
 // Stages in order of execution inside their space.
 llvm::ArrayRef<StageSpec> softmaxStages();
 struct RoutedKind {
-  bool causal, flow, gate;
+  bool causal, isotropic, flow, gate;
 };
 std::vector<StageSpec> routedStages(const RoutedKind& kind);
 llvm::ArrayRef<StageSpec> sparseStages(bool causal);  // of scheme routed

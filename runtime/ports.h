@@ -79,6 +79,13 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "splat_shift",  // -r μ
     "panel_scale",  // the same, 16 splats side by side
     "panel_shift",
+    "splat_center",   // c: what tokens and centers are relative to where splats are isotropic
+    "token_norm",     // |k - c|² of each token
+    "splat_product",  // 2 r² (μ - c)
+    "splat_terms",    // -r², -r² |μ - c|²
+    "splat_limit",    // of a tile of splats: greatest |x - c|² of a token whose affinities are a product
+    "panel_product",  // the same, 16 splats side by side
+    "panel_terms",
     "splat_weight",  // log2(w a)
     "state_max",     // running maximum of what a splat was sent, in log2 units
     "state_sum",     // z 2^-max, as partial sums

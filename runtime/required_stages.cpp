@@ -19,8 +19,9 @@ constexpr Names kSoftmax = {"gram",          "metric_rows", "principal_axis", "p
 
 std::vector<std::string_view> RoutedStages(const format::Graph& graph) {
   const bool causal = graph.mask().causal(), flow = !graph.routed().links().empty();
-  std::vector<std::string_view> names = {"send", "settle_state", ReceiveStage(graph)};
+  std::vector<std::string_view> names = {"send", "settle_state", causal ? "receive_chunk" : "receive"};
   if (!graph.routed().gate_weight().empty()) names.push_back("gate");
+  if (graph.routed().isotropic()) names.insert(names.end(), {"center_panels", "center_query"});
   if (flow) names.push_back("flow_state");
   if (causal) names.push_back("extend_state");
   if (causal && flow) names.push_back("flow_chunk");
@@ -39,12 +40,6 @@ std::vector<std::string_view> RequiredOf(const format::Graph& graph) {
 }
 
 }  // namespace
-
-std::string_view ReceiveStage(const format::Graph& graph) {
-  const bool gated = !graph.routed().gate_weight().empty();
-  if (graph.mask().causal()) return gated ? "receive_chunk_gated" : "receive_chunk";
-  return gated ? "receive_gated" : "receive";
-}
 
 absl::Status CheckRequiredStages(const format::PlanHeader& header) {
   for (std::string_view name : RequiredOf(header.graph()))

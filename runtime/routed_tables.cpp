@@ -1,5 +1,6 @@
 #include "runtime/routed_tables.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <string>
@@ -27,6 +28,9 @@ int LevelOf(const format::Routed& routed, int64_t splat) {
 // Far beyond what an exponential of f32 tells apart, and far from where sums of logarithms lose their digits.
 constexpr double kMostLogAmplitude = 1e4;
 
+// Whether affinities are products, tokens and centers being relative to the mean center.
+bool TakesProducts(const format::Routed& routed) { return routed.isotropic() && !routed.has_sparse(); }
+
 // Fills the tables of one kv_head, splat by splat.
 class TableBuilder {
  public:
@@ -42,30 +46,80 @@ class TableBuilder {
   }
 
   absl::StatusOr<RoutedTables> Build() {
+    if (TakesProducts(routed_)) StartIsotropic();
     for (int64_t s = 0; s < SplatsOf(routed_); ++s)
       if (absl::Status added = Add(s); !added.ok()) return added;
+    if (TakesProducts(routed_)) SetLimits();
     return std::move(tables_);
   }
 
  private:
+  // c, and room for what belongs to it.
+  void StartIsotropic() {
+    IsotropicTables& isotropic = tables_.isotropic;
+    isotropic.center.resize(tables_.depth);
+    const int64_t splats = SplatsOf(routed_);
+    for (int64_t d = 0; d < graph_.head_dim(); ++d) {
+      double sum = 0;
+      for (int64_t s = 0; s < splats; ++s) sum += EntryOf(tensors_.center, head_, s, d);
+      isotropic.center[d] = static_cast<float>(sum / static_cast<double>(splats));
+    }
+    for (auto* table : {&isotropic.product, &isotropic.panel_product}) table->resize(tables_.splats * tables_.depth);
+    for (auto* table : {&isotropic.terms, &isotropic.panel_terms}) table->resize(tables_.splats * 2);
+    squares_.resize(tables_.splats), reach_.resize(tables_.splats);
+  }
+
+  // The product of splat `s`, whose center relative to c is `center`.
+  void AddIsotropic(int64_t s, const std::vector<double>& center, double variance) {
+    IsotropicTables& isotropic = tables_.isotropic;
+    const double r2 = 0.5 * std::numbers::log2e / variance;
+    double norm = 0;
+    for (double x : center) norm += x * x;
+    for (int64_t d = 0; d < static_cast<int64_t>(center.size()); ++d)
+      isotropic.product[s * tables_.depth + d] = isotropic.panel_product[PanelPlace(s, d)] = static_cast<float>(2 * r2 * center[d]);
+    const double terms[] = {-r2, -r2 * norm};
+    for (int64_t i = 0; i < 2; ++i)
+      isotropic.terms[s * 2 + i] = isotropic.panel_terms[(s / kPanelKeys * 2 + i) * kPanelKeys + s % kPanelKeys] =
+          static_cast<float>(terms[i]);
+    squares_[s] = r2, reach_[s] = std::sqrt(norm);
+  }
+
+  // A token within the limit of a tile is near enough to c beside all of its splats.
+  void SetLimits() {
+    constexpr double kMost = 1e30;  // far from where a square of f32 overflows
+    for (int64_t tile = 0; tile < tables_.splats / kSplatTile; ++tile) {
+      const auto range = [&](const std::vector<double>& of) {
+        return *std::max_element(&of[tile * kSplatTile], &of[tile * kSplatTile] + kSplatTile);
+      };
+      const double room = std::sqrt(kMostCancelled / range(squares_)) - range(reach_);
+      tables_.isotropic.limit.push_back(static_cast<float>(room > 0 ? std::min(kMost, room * room) : -1));
+    }
+  }
+
+  int64_t PanelPlace(int64_t s, int64_t d) const { return (s / kPanelKeys * tables_.depth + d) * kPanelKeys + s % kPanelKeys; }
+
   absl::Status Add(int64_t s) {
     const double log_amplitude = tensors_.amplitude.data == nullptr ? 0 : EntryOf(tensors_.amplitude, head_, s, 0);
     if (!(std::abs(log_amplitude) <= kMostLogAmplitude))
       return Refuse(routed_.amplitude(), s, "has the log-amplitude", log_amplitude, "a number between -10000 and 10000");
     tables_.weight[s] = static_cast<float>(std::log2(routed_.levels(LevelOf(routed_, s)).weight()) + log_amplitude * std::numbers::log2e);
     tables_.amplitude[s] = static_cast<float>(log_amplitude * std::numbers::log2e);
+    std::vector<double> apart;  // center relative to c
     for (int64_t d = 0; d < graph_.head_dim(); ++d) {
-      const double center = EntryOf(tensors_.center, head_, s, d),
+      const double coordinate = EntryOf(tensors_.center, head_, s, d),
                    variance = EntryOf(tensors_.variance, head_, s, routed_.isotropic() ? 0 : d);
-      if (!std::isfinite(center)) return Refuse(routed_.center(), s, "has the coordinate", center, "a finite number");
+      if (!std::isfinite(coordinate)) return Refuse(routed_.center(), s, "has the coordinate", coordinate, "a finite number");
+      const double center = TakesProducts(routed_) ? coordinate - tables_.isotropic.center[d] : coordinate;
       if (!std::isfinite(variance) || variance <= 0)
         return Refuse(routed_.variance(), s, "has the variance", variance, "a finite number > 0: a covariance is positive definite");
       const auto scale = static_cast<float>(std::sqrt(0.5 * std::numbers::log2e / variance)), shift = static_cast<float>(-scale * center);
       if (!std::isfinite(shift)) return Refuse(routed_.variance(), s, "has the variance", variance, "one that is wider beside its center");
-      const int64_t row = s * tables_.depth + d, panel = (s / kPanelKeys * tables_.depth + d) * kPanelKeys + s % kPanelKeys;
+      const int64_t row = s * tables_.depth + d, panel = PanelPlace(s, d);
       tables_.scale[row] = tables_.panel_scale[panel] = scale;
       tables_.shift[row] = tables_.panel_shift[panel] = shift;
+      apart.push_back(center);
     }
+    if (TakesProducts(routed_)) AddIsotropic(s, apart, EntryOf(tensors_.variance, head_, s, 0));
     return absl::OkStatus();
   }
 
@@ -79,6 +133,7 @@ class TableBuilder {
   const SplatTensors& tensors_;
   const int64_t head_;
   RoutedTables tables_;
+  std::vector<double> squares_, reach_;  // r² and |μ - c| of each splat, isotropic ones only
 };
 
 }  // namespace
@@ -86,6 +141,11 @@ class TableBuilder {
 void RoutedTables::BindRows(Worker& worker) const {
   worker.Bind("splat_scale", scale.data(), {splats, depth});
   worker.Bind("splat_shift", shift.data(), {splats, depth});
+  if (isotropic.center.empty()) return;
+  worker.Bind("splat_center", isotropic.center.data(), {depth});
+  worker.Bind("splat_product", isotropic.product.data(), {splats, depth});
+  worker.Bind("splat_terms", isotropic.terms.data(), {splats, 2});
+  worker.Bind("splat_limit", isotropic.limit.data(), {splats / kSplatTile});
 }
 
 void RoutedTables::BindPanels(Worker& worker) const {
@@ -93,6 +153,11 @@ void RoutedTables::BindPanels(Worker& worker) const {
   worker.Bind("panel_shift", panel_shift.data(), {splats / kPanelKeys, depth, kPanelKeys});
   worker.Bind("splat_weight", weight.data(), {splats});
   gate.Bind(worker);
+  if (isotropic.center.empty()) return;
+  worker.Bind("splat_center", isotropic.center.data(), {depth});
+  worker.Bind("panel_product", isotropic.panel_product.data(), {splats / kPanelKeys, depth, kPanelKeys});
+  worker.Bind("panel_terms", isotropic.panel_terms.data(), {splats / kPanelKeys, 2, kPanelKeys});
+  worker.Bind("splat_limit", isotropic.limit.data(), {splats / kSplatTile});
 }
 
 absl::StatusOr<std::vector<RoutedTables>> BuildRoutedTables(const format::Graph& graph, const SplatTensors& splats) {

@@ -15,6 +15,14 @@
 
 namespace hsa {
 
+// The splats of one kv_head where they are isotropic, tokens and centers being relative to c, their mean center: log2 φ_s(x) = product_s · (x - c) +
+// terms_s0 |x - c|² + terms_s1 for tokens with |x - c|² ≤ limit of the splat's tile (kernels/affinity.h, kMostCancelled). Empty where they are diagonal.
+struct IsotropicTables {
+  std::vector<float> center;                                    // [depth]
+  std::vector<float, HugePages<float>> product, panel_product;  // [splats, depth], [splats / 16, depth, 16]
+  std::vector<float> terms, panel_terms, limit;                 // [splats, 2], [splats / 16, 2, 16], [splats / 64]
+};
+
 // log2 φ_s(x) = -Σ_d (scale_sd x_d + shift_sd)², scale = (½ log2 e / Σ)^½, shift = -scale μ. Splats are padded to whole tiles, dimensions to 16: what fills
 // up has scale and shift 0, and a splat that fills up the weight kNoSplat.
 struct RoutedTables {
@@ -23,6 +31,7 @@ struct RoutedTables {
   std::vector<float, HugePages<float>> panel_scale, panel_shift;  // [splats / 16, depth, 16]
   std::vector<float> weight;                                      // [splats]: log2(w a)
   std::vector<float> amplitude;                                   // [splats]: log2 a
+  IsotropicTables isotropic;
   FlowTables flow;
   GateTables gate;
 

@@ -73,6 +73,9 @@ struct SplatTensors {
 struct Inputs {
   TensorView query, key, value;
   SplatTensors splats = {};  // of scheme routed; without data: those of RunOptions::load_states
+  // Scheme routed calls it when it will not read rows [begin, end) of `head`, a view of one head of query, key or value, again; may be empty. Called from
+  // several threads at once. What is given back then and read after all must still be right.
+  std::function<void(const TensorView& head, int64_t begin, int64_t end)> rows_read = {};
 };
 
 // `o` is required ([query_heads, N, value_dim], f32 or bf16); `lse` is written when it has data ([1, query_heads, N], f32, natural log).
@@ -83,6 +86,8 @@ struct Outputs {
   MutableTensorView error = {};
   // Called when all heads of the queries [begin, end) are final; may be empty. Never called twice for a query, nor from two threads at once.
   std::function<absl::Status(int64_t begin, int64_t end)> rows_ready = {};
+  // The same of one head in scheme routed, which finishes heads one by one: a hint, from several threads at once, before rows_ready. May be empty.
+  std::function<void(int64_t head, int64_t begin, int64_t end)> rows_written = {};
 };
 
 // INVALID_ARGUMENT   shapes or types that disagree with the plan: names the tensor, what it is and what the plan wants; `error` of a run that audits

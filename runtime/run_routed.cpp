@@ -12,6 +12,7 @@
 #include "kernels/tile_shape.h"
 #include "oneapi/tbb/parallel_for.h"
 #include "oneapi/tbb/parallel_pipeline.h"
+#include "runtime/give_back.h"
 #include "runtime/required_stages.h"
 #include "runtime/routed_snapshot.h"
 #include "runtime/routed_state.h"
@@ -37,13 +38,15 @@ class RoutedRun {
         before_(before),
         states_(StatesOf(g_), EmptyState()),
         io_(job.program, g_, job.inputs, job.outputs),
+        give_back_(job.inputs, job.outputs),
         send_(job.program.Find("send")),
         settle_(job.program.Find("settle_state")),
-        receive_(job.program.Find(ReceiveStage(job.plan.graph()))),
+        receive_(job.program.Find(g_.causal ? "receive_chunk" : "receive")),
         begin_(job.program.Find(HasFlow() ? "begin_flow_chunk" : "begin_chunk")),
         flow_state_(job.program.Find("flow_state")),
         flow_chunk_(job.program.Find("flow_chunk")),
         gate_(job.program.Find("gate")),
+        center_(job.program.Find("center_query")),
         extend_(job.program.Find("extend_state")),
         progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {}
 
@@ -198,9 +201,9 @@ class RoutedRun {
     Worker& worker = workers_.local();
     const RoutedTables& tables = tables_[chunk.kv_head];
     const int64_t most = std::min<int64_t>(kBatchKeys, g_.keys - first);
+    tables.BindRows(worker);
     chunk.panels.Read(worker, chunk.kv_head, first, most);
     std::array<int32_t, 1> chunk_tokens = {};
-    tables.BindRows(worker);
     state.Bind(worker);
     worker.Bind("sent", chunk.sent.data(), {tables.splats, kBatchKeys});
     worker.Bind("chunk_tokens", chunk_tokens.data(), {1});
@@ -234,6 +237,7 @@ class RoutedRun {
     chunk.panels.Bind(worker);
     worker.Bind("sent", chunk.sent.data(), {tables_[chunk.kv_head].splats, kBatchKeys});
     worker.Call(extend_);
+    TokensSent(chunk.kv_head, chunk.first, chunk.first + chunk.count);
     progress_.Advance(static_cast<double>(chunk.count));
   }
 
@@ -248,8 +252,14 @@ class RoutedRun {
       panels.Read(worker, kv_head, first, count);
       bad_tokens_ += panels.Bad(count);
       worker.Call(send_);
+      TokensSent(kv_head, first, first + count);
       progress_.Advance(static_cast<double>(count));
     }
+  }
+
+  void TokensSent(int64_t kv_head, int64_t begin, int64_t end) const {
+    give_back_.Read(job_.inputs.key, kv_head, begin, end);
+    give_back_.Read(job_.inputs.value, kv_head, begin, end);
   }
 
   // The state, what is settled of it and the panels of its splats are bound.
@@ -257,8 +267,12 @@ class RoutedRun {
     const TraceScope scope(job_.options.trace, "receive", "tokens");
     io_.Load(worker, tile);
     if (HasGate()) worker.Call(gate_);
+    if (!tables_[0].isotropic.center.empty()) worker.Call(center_);
     worker.Call(receive_);
     io_.Store(worker, tile);
+    const int64_t query = tile.position[0] - g_.first_position();
+    give_back_.Read(job_.inputs.query, tile.head, query, query + tile.count);
+    give_back_.Written(tile.head, query, query + tile.count);
     progress_.Advance(static_cast<double>(tile.count));
   }
 
@@ -268,7 +282,8 @@ class RoutedRun {
   const std::vector<RoutedSnapshot>& before_;
   std::vector<RoutedState> states_;  // of each part of each kv_head; that of its first part is that of all once they are merged
   TileIo io_;
-  Program::Stage send_, settle_, receive_, begin_, flow_state_, flow_chunk_, gate_, extend_;
+  GiveBack give_back_;
+  Program::Stage send_, settle_, receive_, begin_, flow_state_, flow_chunk_, gate_, center_, extend_;
   ProgressMeter progress_;
   std::atomic<int64_t> bad_tokens_{0};
   Workers workers_{[this] { return Worker(job_.program); }};
@@ -277,10 +292,12 @@ class RoutedRun {
 }  // namespace
 
 // Anonymous memory of a run, about: tables and states of every kv_head, and what a thread holds.
-static int64_t MemoryOf(const Job& job, int64_t splats) {
+static int64_t MemoryOf(const Job& job, const RoutedTables& of) {
+  const int64_t splats = of.splats;
   const Geometry& g = job.geometry;
   const int64_t rows = (g.padded_head_dim + g.padded_value_dim) * static_cast<int64_t>(sizeof(float));
-  const int64_t tables = 4 * splats * g.padded_head_dim * static_cast<int64_t>(sizeof(float));
+  const int64_t product = static_cast<int64_t>(of.isotropic.product.size()), links = static_cast<int64_t>(of.flow.tiles.size());
+  const int64_t tables = (4 * splats * g.padded_head_dim + 2 * product + links) * static_cast<int64_t>(sizeof(float));
   const int64_t chunk =
       RoutedState::Bytes(splats, g.padded_value_dim) + splats * kBatchKeys * static_cast<int64_t>(sizeof(float)) + 2 * kBatchKeys * rows;
   const int64_t states = RoutedRun::StatesOf(g) * RoutedState::Bytes(splats, g.padded_value_dim);
@@ -296,7 +313,7 @@ absl::Status RunRouted(const Job& job, RunReport& report) {
   if (!tables.ok()) return tables.status();
   for (const RoutedSnapshot& state : *before)
     if (absl::Status same = state.CheckSameSplats(splats); !same.ok()) return same;
-  const int64_t least = MemoryOf(job, tables->front().splats), budget = job.options.memory_budget_bytes;
+  const int64_t least = MemoryOf(job, tables->front()), budget = job.options.memory_budget_bytes;
   if (budget > 0 && budget < least)
     return absl::ResourceExhaustedError(absl::StrCat("--memory-budget: ", budget, " bytes are too few for ", tables->front().splats,
                                                      " splats of ", job.geometry.kv_heads, " kv_heads on ", job.threads,

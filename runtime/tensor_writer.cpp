@@ -179,16 +179,20 @@ void TensorWriter::RowsReady(std::string_view tensor, int64_t begin, int64_t end
   begin = std::max<int64_t>(begin, 0);
   end = std::min(end, view.shape[1]);
   if (view.data == nullptr || begin >= end) return;
+  for (int64_t head = 0; head < view.shape[0]; ++head) RowsReady(tensor, head, begin, end);
+}
+
+void TensorWriter::RowsReady(std::string_view tensor, int64_t head, int64_t begin, int64_t end) const {
+  const MutableTensorView view = View(tensor);
+  if (view.data == nullptr || begin >= end) return;
   const int64_t page = sysconf(_SC_PAGESIZE);
-  for (int64_t head = 0; head < view.shape[0]; ++head) {
-    const int64_t first = view.Row(head, begin) - impl_->address;
-    const int64_t last = view.Row(head, end - 1) - impl_->address + view.shape[2] * DTypeBytes(view.dtype);
-    // Only whole pages; Commit writes the others. Both calls are hints.
-    const int64_t from = (first + page - 1) / page * page, to = last / page * page;
-    if (from >= to) continue;
-    sync_file_range(impl_->file, from, to - from, SYNC_FILE_RANGE_WRITE);
-    madvise(impl_->address + from, static_cast<std::size_t>(to - from), MADV_DONTNEED);  // shared: the data stays in the page cache
-  }
+  const int64_t first = view.Row(head, begin) - impl_->address;
+  const int64_t last = view.Row(head, end - 1) - impl_->address + view.shape[2] * DTypeBytes(view.dtype);
+  // Only whole pages; Commit writes the others. Both calls are hints.
+  const int64_t from = (first + page - 1) / page * page, to = last / page * page;
+  if (from >= to) return;
+  sync_file_range(impl_->file, from, to - from, SYNC_FILE_RANGE_WRITE);
+  madvise(impl_->address + from, static_cast<std::size_t>(to - from), MADV_DONTNEED);  // shared: the data stays in the page cache
 }
 
 absl::Status TensorWriter::Commit() {

@@ -43,6 +43,8 @@ class TensorWriter {
   // Rows [begin, end) of every head are final: the system starts to write them, so that Commit has less to wait for. Their pages leave this
   // process; they may still be read and even written.
   void RowsReady(std::string_view tensor, int64_t begin, int64_t end) const;
+  // The same of one head, 0 ≤ begin and end ≤ N.
+  void RowsReady(std::string_view tensor, int64_t head, int64_t begin, int64_t end) const;
 
   // All that was written is on the disk and has the name `path`, replacing what was there; a symbolic link is followed. Call it once.
   // FAILED_PRECONDITION  the system refused: names its reason; the temporary file is removed

@@ -22,11 +22,13 @@ void TokenPanels::Read(Worker& worker, int64_t kv_head, int64_t first, int64_t c
   }
   panel_k_.resize(slots * d);
   panel_v_.resize(slots * dv);
+  norm_.resize(slots);
   worker.Bind("k_rows", k_.rows.data(), {count, d});
   worker.Bind("v_rows", v_.rows.data(), {count, dv});
   worker.Bind("order", order_.data(), {slots});
   Bind(worker);
   worker.Call(pack_);
+  if (center_.entry != nullptr) worker.Call(center_);
 }
 
 void TokenPanels::Bind(Worker& worker) const {
@@ -34,6 +36,7 @@ void TokenPanels::Bind(Worker& worker) const {
   worker.Bind("panel_k", panel_k_.data(), {panels, g_.padded_head_dim, kPanelKeys});
   worker.Bind("panel_v", panel_v_.data(), {panels, kPanelKeys, g_.padded_value_dim});
   worker.Bind("token_bias", bias_.data(), {panels, kPanelKeys});
+  worker.Bind("token_norm", norm_.data(), {panels, kPanelKeys});
 }
 
 int64_t TokenPanels::Bad(int64_t count) const { return std::count(order_.begin(), order_.begin() + count, -1); }

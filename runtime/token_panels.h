@@ -14,9 +14,14 @@ namespace hsa {
 class TokenPanels {
  public:
   TokenPanels(const Program& program, const Geometry& geometry, const Inputs& inputs)
-      : g_(geometry), inputs_(inputs), reader_(program, inputs.key.dtype), pack_(program.Find("pack_panels")) {}
+      : g_(geometry),
+        inputs_(inputs),
+        reader_(program, inputs.key.dtype),
+        pack_(program.Find("pack_panels")),
+        center_(program.Find("center_panels")) {}
 
-  // Tokens [first, first + count), in whole batches of 64 slots, bound to panel_k, panel_v and token_bias.
+  // Tokens [first, first + count), in whole batches of 64 slots, bound to panel_k, panel_v and token_bias; where splats are isotropic, relative to the
+  // splat_center that the worker has bound, with token_norm.
   void Read(Worker& worker, int64_t kv_head, int64_t first, int64_t count);
   // Binds them again, to another worker too.
   void Bind(Worker& worker) const;
@@ -28,11 +33,11 @@ class TokenPanels {
   const Geometry& g_;
   const Inputs& inputs_;
   RowReader reader_;
-  Program::Stage pack_;
+  Program::Stage pack_, center_;  // center_ is empty where splats are diagonal
   WideRows k_, v_;
   std::vector<int32_t> order_;
   std::vector<float, HugePages<float>> panel_k_, panel_v_;
-  std::vector<float> bias_;
+  std::vector<float> bias_, norm_;
 };
 
 }  // namespace hsa

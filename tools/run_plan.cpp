@@ -233,6 +233,9 @@ class PlanRun {
       writer_.RowsReady(plan_.graph().output(), begin, end);
       return absl::OkStatus();
     };
+    outputs_.rows_written = [this](int64_t head, int64_t begin, int64_t end) {
+      writer_.RowsReady(plan_.graph().output(), head, begin, end);
+    };
   }
 
   absl::StatusOr<RunReport> Execute() {
@@ -317,6 +320,7 @@ absl::StatusOr<RunReport> RunPlan(RunCommand command) {
   if (!splats.ok()) return splats.status();
   absl::StatusOr<Inputs> inputs = OpenInputs(command, *file, *splats, plan->graph());
   if (!inputs.ok()) return inputs.status();
+  inputs->rows_read = [&file](const TensorView& head, int64_t begin, int64_t end) { file->DontNeed(head, begin, end); };
   const CancelOnSignal cancel;  // before there is a temporary file to leave behind
   absl::StatusOr<TensorWriter> writer = OpenOutput(command, plan->graph(), inputs->query.tokens());
   if (!writer.ok()) return writer.status();

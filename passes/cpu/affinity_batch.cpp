@@ -39,55 +39,167 @@ SmallVector<Value> sumSquares(KernelEmitter& e, int64_t rows, function_ref<void(
   });
 }
 
-// Clamped from below, which lets a NaN pass.
-Value logAffinity(KernelEmitter& e, Value squares) { return e.max(e.f32s(kFarthest), e.sub(e.f32s(0), squares)); }
+// Where the tokens of a register tile lie: across its vectors or along its rows. A norm within the limit takes the product.
+using Norm = function_ref<Value(int64_t row, int64_t vector)>;
+using Bias = function_ref<Value(int64_t vector)>;
 
-// scores = log-affinities + bias(v), of the rows from `first` on.
-void storeAffinities(KernelEmitter& e, ArrayRef<Value> squares, function_ref<Value(int64_t vector)> bias, Value scores, Value first,
-                     const PanelLanes& at) {
+// Clamped from below, which lets a NaN pass.
+void storeAffinity(KernelEmitter& e, Value logAffinity, Value bias, Value scores, ValueRange at) {
+  e.store(e.add(e.max(e.f32s(kFarthest), logAffinity), bias), scores, at);
+}
+
+// scores = what `squares` are the negative of, + bias, of the rows from `first` on; where there is a norm, those of tokens within `limit` stay as they are.
+void storeSquares(KernelEmitter& e, ArrayRef<Value> squares, Bias bias, Value scores, Value first, const PanelLanes& at, Norm norm,
+                  Value limit) {
   for (auto [i, square] : llvm::enumerate(squares)) {
     const int64_t row = static_cast<int64_t>(i) / e.tile.vectors, v = static_cast<int64_t>(i) % e.tile.vectors;
-    e.store(e.add(logAffinity(e, square), bias(v)), scores, {e.addIndex(first, e.index(row)), at.column[v]});
+    const SmallVector<Value> place = {e.addIndex(first, e.index(row)), at.column[v]};
+    Value score = e.add(e.max(e.f32s(kFarthest), e.sub(e.f32s(0), square)), bias(v));
+    if (limit) {
+      Value within = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLE, norm(row, v), limit);
+      score = e.select(within, e.load(scores, place), score);
+    }
+    e.store(score, scores, place);
   }
 }
 
-void emitAffinityOfSplats(KernelEmitter& e, ValueRange arguments) {
-  Value scale = arguments[0], shift = arguments[1], panels = arguments[2], bias = arguments[3], scores = arguments[4];
+// Calls `product` when some of 64 norms are within `limit`, and `squares` when some are beyond it or no number.
+void forNorms(KernelEmitter& e, ArrayRef<Value> norms, Value limit, function_ref<void()> product, function_ref<void()> squares) {
+  Value within;
+  for (Value norm : norms) {
+    Value here = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLE, norm, limit);
+    within = within ? arith::OrIOp::create(e.b, within, here) : here;
+  }
+  Value beyond;
+  for (Value norm : norms) {
+    Value here = arith::CmpFOp::create(e.b, arith::CmpFPredicate::UGT, norm, limit);
+    beyond = beyond ? arith::OrIOp::create(e.b, beyond, here) : here;
+  }
+  e.when(e.any(within), product);
+  e.when(e.any(beyond), squares);
+}
+
+// Arguments in the order of the calls below: splats, then tokens and scores.
+void emitSquaresOfSplats(KernelEmitter& e, const SplatFactors& splats, const TokenBatch& tokens, Value scores, Value limit) {
   e.forEach(kBatchKeys, e.lanes() * e.tile.vectors, [&](Value firstToken) {
     const PanelLanes at(e, firstToken);
     e.forEachRowBlock([&](Value first, int64_t rows) {
       SmallVector<Value> squares = sumSquares(e, rows, [&](Value d, Add add) {
-        SmallVector<Value> tokens;
-        for (int64_t v = 0; v < e.tile.vectors; ++v) tokens.push_back(e.load(panels, {at.panel[v], d, at.lane[v]}));
+        SmallVector<Value> token;
+        for (int64_t v = 0; v < e.tile.vectors; ++v) token.push_back(e.load(tokens.panels, {at.panel[v], d, at.lane[v]}));
         for (int64_t r = 0; r < rows; ++r) {
-          Value row = e.addIndex(first, e.index(r)), factor = e.spread(e.get(scale, {row, d})), term = e.spread(e.get(shift, {row, d}));
-          for (int64_t v = 0; v < e.tile.vectors; ++v) add(r * e.tile.vectors + v, e.multiplyAdd(tokens[v], factor, term));
+          Value row = e.addIndex(first, e.index(r));
+          Value factor = e.spread(e.get(splats.scale, {row, d})), term = e.spread(e.get(splats.shift, {row, d}));
+          for (int64_t v = 0; v < e.tile.vectors; ++v) add(r * e.tile.vectors + v, e.multiplyAdd(token[v], factor, term));
         }
       });
-      storeAffinities(e, squares, [&](int64_t v) { return e.load(bias, {at.panel[v], at.lane[v]}); }, scores, first, at);
+      storeSquares(
+          e, squares, [&](int64_t v) { return e.load(tokens.bias, {at.panel[v], at.lane[v]}); }, scores, first, at,
+          [&](int64_t, int64_t v) { return e.load(tokens.norm, {at.panel[v], at.lane[v]}); }, limit);
+    });
+  });
+}
+
+void emitProductOfSplats(KernelEmitter& e, const SplatFactors& splats, const TokenBatch& tokens, Value scores) {
+  e.forEach(kBatchKeys, e.lanes() * e.tile.vectors, [&](Value firstToken) {
+    const PanelLanes at(e, firstToken);
+    e.forEachRowBlock([&](Value first, int64_t rows) {
+      auto rowOf = [&](int64_t r) { return e.addIndex(first, e.index(r)); };
+      SmallVector<Value> sums = multiplyTile(
+          e, e.index(0), e.index(e.params.paddedHeadDim), rows, SmallVector<Value>(rows * e.tile.vectors, e.f32s(0)),
+          [&](int64_t r, Value d) { return e.get(splats.product, {rowOf(r), d}); },
+          [&](Value d, int64_t v) { return e.load(tokens.panels, {at.panel[v], d, at.lane[v]}); });
+      for (int64_t r = 0; r < rows; ++r) {
+        Value slope = e.spread(e.get(splats.terms, {rowOf(r), e.index(0)})), term = e.spread(e.get(splats.terms, {rowOf(r), e.index(1)}));
+        for (int64_t v = 0; v < e.tile.vectors; ++v) {
+          Value sum = e.add(sums[r * e.tile.vectors + v], term);
+          storeAffinity(e, e.multiplyAdd(slope, e.load(tokens.norm, {at.panel[v], at.lane[v]}), sum),
+                        e.load(tokens.bias, {at.panel[v], at.lane[v]}), scores, {rowOf(r), at.column[v]});
+        }
+      }
+    });
+  });
+}
+
+void emitAffinityOfSplats(KernelEmitter& e, ValueRange arguments) {
+  const SplatFactors splats{arguments[0], arguments[1]};
+  const TokenBatch tokens{arguments[2], arguments[3]};
+  emitSquaresOfSplats(e, splats, tokens, arguments[4], {});
+}
+
+void emitAffinityOfIsotropicSplats(KernelEmitter& e, ValueRange arguments) {
+  const SplatFactors splats{arguments[0], arguments[1], arguments[2], arguments[3], e.spread(e.get(arguments[4], {e.index(0)}))};
+  const TokenBatch tokens{arguments[5], arguments[6], arguments[7]};
+  SmallVector<Value> norms;
+  for (int64_t c = 0; c < kBatchKeys; c += e.lanes())
+    norms.push_back(e.load(tokens.norm, {e.index(c / kPanelKeys), e.index(c % kPanelKeys)}));
+  forNorms(
+      e, norms, splats.limit, [&] { emitProductOfSplats(e, splats, tokens, arguments[8]); },
+      [&] { emitSquaresOfSplats(e, splats, tokens, arguments[8], splats.limit); });
+}
+
+// Queries are rows, splats stand side by side.
+struct QueryRows {
+  Value query, norm;
+};
+
+void emitSquaresOfQueries(KernelEmitter& e, const QueryRows& queries, const SplatFactors& splats, Value bias, Value scores, Value limit) {
+  e.forEach(kSplatTile, e.lanes() * e.tile.vectors, [&](Value firstSplat) {
+    const PanelLanes at(e, firstSplat);
+    e.forEachRowBlock([&](Value first, int64_t rows) {
+      auto rowOf = [&](int64_t r) { return e.addIndex(first, e.index(r)); };
+      SmallVector<Value> squares = sumSquares(e, rows, [&](Value d, Add add) {
+        SmallVector<Value> factors, terms;
+        for (int64_t v = 0; v < e.tile.vectors; ++v) {
+          factors.push_back(e.load(splats.scale, {at.panel[v], d, at.lane[v]}));
+          terms.push_back(e.load(splats.shift, {at.panel[v], d, at.lane[v]}));
+        }
+        for (int64_t r = 0; r < rows; ++r) {
+          Value x = e.spread(e.get(queries.query, {rowOf(r), d}));
+          for (int64_t v = 0; v < e.tile.vectors; ++v) add(r * e.tile.vectors + v, e.multiplyAdd(x, factors[v], terms[v]));
+        }
+      });
+      storeSquares(
+          e, squares, [&](int64_t v) { return e.load(bias, {at.column[v]}); }, scores, first, at,
+          [&](int64_t r, int64_t) { return e.spread(e.get(queries.norm, {rowOf(r)})); }, limit);
+    });
+  });
+}
+
+void emitProductOfQueries(KernelEmitter& e, const QueryRows& queries, const SplatFactors& splats, Value bias, Value scores) {
+  e.forEach(kSplatTile, e.lanes() * e.tile.vectors, [&](Value firstSplat) {
+    const PanelLanes at(e, firstSplat);
+    e.forEachRowBlock([&](Value first, int64_t rows) {
+      auto rowOf = [&](int64_t r) { return e.addIndex(first, e.index(r)); };
+      SmallVector<Value> sums = multiplyTile(
+          e, e.index(0), e.index(e.params.paddedHeadDim), rows, SmallVector<Value>(rows * e.tile.vectors, e.f32s(0)),
+          [&](int64_t r, Value d) { return e.get(queries.query, {rowOf(r), d}); },
+          [&](Value d, int64_t v) { return e.load(splats.product, {at.panel[v], d, at.lane[v]}); });
+      for (int64_t v = 0; v < e.tile.vectors; ++v) {
+        Value slope = e.load(splats.terms, {at.panel[v], e.index(0), at.lane[v]});
+        Value term = e.load(splats.terms, {at.panel[v], e.index(1), at.lane[v]});
+        for (int64_t r = 0; r < rows; ++r) {
+          Value sum = e.add(sums[r * e.tile.vectors + v], term);
+          storeAffinity(e, e.multiplyAdd(slope, e.spread(e.get(queries.norm, {rowOf(r)})), sum), e.load(bias, {at.column[v]}), scores,
+                        {rowOf(r), at.column[v]});
+        }
+      }
     });
   });
 }
 
 void emitAffinityOfQueries(KernelEmitter& e, ValueRange arguments) {
-  Value query = arguments[0], scale = arguments[1], shift = arguments[2], bias = arguments[3], scores = arguments[4];
-  e.forEach(kSplatTile, e.lanes() * e.tile.vectors, [&](Value firstSplat) {
-    const PanelLanes at(e, firstSplat);
-    e.forEachRowBlock([&](Value first, int64_t rows) {
-      SmallVector<Value> squares = sumSquares(e, rows, [&](Value d, Add add) {
-        SmallVector<Value> factors, terms;
-        for (int64_t v = 0; v < e.tile.vectors; ++v) {
-          factors.push_back(e.load(scale, {at.panel[v], d, at.lane[v]}));
-          terms.push_back(e.load(shift, {at.panel[v], d, at.lane[v]}));
-        }
-        for (int64_t r = 0; r < rows; ++r) {
-          Value x = e.spread(e.get(query, {e.addIndex(first, e.index(r)), d}));
-          for (int64_t v = 0; v < e.tile.vectors; ++v) add(r * e.tile.vectors + v, e.multiplyAdd(x, factors[v], terms[v]));
-        }
-      });
-      storeAffinities(e, squares, [&](int64_t v) { return e.load(bias, {at.column[v]}); }, scores, first, at);
-    });
-  });
+  emitSquaresOfQueries(e, {arguments[0], {}}, {arguments[1], arguments[2]}, arguments[3], arguments[4], {});
+}
+
+void emitAffinityOfQueriesToIsotropic(KernelEmitter& e, ValueRange arguments) {
+  const QueryRows queries{arguments[0], arguments[1]};
+  const SplatFactors splats{arguments[2], arguments[3], arguments[4], arguments[5], e.spread(e.get(arguments[6], {e.index(0)}))};
+  SmallVector<Value> norms;
+  for (int64_t r = 0; r < e.params.tileQueries; r += e.lanes()) norms.push_back(e.load(queries.norm, {e.index(r)}));
+  forNorms(
+      e, norms, splats.limit, [&] { emitProductOfQueries(e, queries, splats, arguments[7], arguments[8]); },
+      [&] { emitSquaresOfQueries(e, queries, splats, arguments[7], arguments[8], splats.limit); });
 }
 
 void emitReceiveWeights(KernelEmitter& e, ValueRange arguments) {
@@ -120,22 +232,49 @@ void emitReceiveWeights(KernelEmitter& e, ValueRange arguments) {
   });
 }
 
-}  // namespace
-
-void callAffinityOfSplats(KernelEmitter& e, Value scale, Value shift, Value panels, Value bias, Value scores) {
-  const int64_t depth = e.params.paddedHeadDim;
-  e.call("affinity_of_splats",
-         {typeOf(e, {kSplatTile, depth}), typeOf(e, {kSplatTile, depth}), typeOf(e, {kBatchPanels, depth, kPanelKeys}),
-          typeOf(e, {kBatchPanels, kPanelKeys}), typeOf(e, {kSplatTile, kBatchKeys})},
-         {scale, shift, panels, bias, scores}, emitAffinityOfSplats);
+Value limitOfTile(KernelEmitter& e, const SplatFactors& all, Value splat) {
+  return all.limit ? e.slice(all.limit, arith::DivUIOp::create(e.b, splat, e.index(kSplatTile)), 1) : Value();
 }
 
-void callAffinityOfQueries(KernelEmitter& e, Value query, Value scale, Value shift, Value bias, Value scores) {
-  const int64_t depth = e.params.paddedHeadDim, rows = e.params.tileQueries;
-  e.call("affinity_of_queries",
-         {typeOf(e, {rows, depth}), typeOf(e, {kBatchPanels, depth, kPanelKeys}), typeOf(e, {kBatchPanels, depth, kPanelKeys}),
-          typeOf(e, {kSplatTile}), typeOf(e, {rows, kSplatTile})},
-         {query, scale, shift, bias, scores}, emitAffinityOfQueries);
+}  // namespace
+
+SplatFactors rowsOfTile(KernelEmitter& e, const SplatFactors& all, Value splat) {
+  auto rows = [&](Value memref) { return memref ? e.slice(memref, splat, kSplatTile) : Value(); };
+  return {rows(all.scale), rows(all.shift), rows(all.product), rows(all.terms), limitOfTile(e, all, splat)};
+}
+
+SplatFactors panelsOfTile(KernelEmitter& e, const SplatFactors& all, Value splat) {
+  Value panel = arith::DivUIOp::create(e.b, splat, e.index(kPanelKeys));
+  auto panels = [&](Value memref) { return memref ? e.slice(memref, panel, kBatchPanels) : Value(); };
+  return {panels(all.scale), panels(all.shift), panels(all.product), panels(all.terms), limitOfTile(e, all, splat)};
+}
+
+void callAffinityOfSplats(KernelEmitter& e, const SplatFactors& splats, const TokenBatch& tokens, Value scores) {
+  const MemRefType rows = typeOf(e, {kSplatTile, e.params.paddedHeadDim}), norms = typeOf(e, {kBatchPanels, kPanelKeys});
+  const MemRefType panels = typeOf(e, {kBatchPanels, e.params.paddedHeadDim, kPanelKeys}), to = typeOf(e, {kSplatTile, kBatchKeys});
+  if (!splats.product) {
+    e.call("affinity_of_splats", {rows, rows, panels, norms, to}, {splats.scale, splats.shift, tokens.panels, tokens.bias, scores},
+           emitAffinityOfSplats);
+    return;
+  }
+  e.call("affinity_of_isotropic_splats", {rows, rows, rows, typeOf(e, {kSplatTile, 2}), typeOf(e, {1}), panels, norms, norms, to},
+         {splats.scale, splats.shift, splats.product, splats.terms, splats.limit, tokens.panels, tokens.bias, tokens.norm, scores},
+         emitAffinityOfIsotropicSplats);
+}
+
+void callAffinityOfQueries(KernelEmitter& e, Value query, Value norm, const SplatFactors& splats, Value bias, Value scores) {
+  const MemRefType rows = typeOf(e, {e.params.tileQueries, e.params.paddedHeadDim}), to = typeOf(e, {e.params.tileQueries, kSplatTile});
+  const MemRefType panels = typeOf(e, {kBatchPanels, e.params.paddedHeadDim, kPanelKeys}), perSplat = typeOf(e, {kSplatTile});
+  if (!splats.product) {
+    e.call("affinity_of_queries", {rows, panels, panels, perSplat, to}, {query, splats.scale, splats.shift, bias, scores},
+           emitAffinityOfQueries);
+    return;
+  }
+  e.call("affinity_of_queries_to_isotropic",
+         {rows, typeOf(e, {e.params.tileQueries}), panels, panels, panels, typeOf(e, {kBatchPanels, 2, kPanelKeys}), typeOf(e, {1}),
+          perSplat, to},
+         {query, norm, splats.scale, splats.shift, splats.product, splats.terms, splats.limit, bias, scores},
+         emitAffinityOfQueriesToIsotropic);
 }
 
 void callReceiveWeights(KernelEmitter& e, Value scores, Value mass, const TileState& rows, Value pairs) {

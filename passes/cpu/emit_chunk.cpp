@@ -5,7 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/cpu/affinity_batch.h"
 #include "passes/cpu/emitters.h"
-#include "passes/cpu/gate_batch.h"
+#include "passes/cpu/receivers.h"
 
 namespace hsa::ir {
 
@@ -87,13 +87,14 @@ void emitExtendRow(KernelEmitter& e, Value row, Value sent, const TileState& sta
 
 // What a chunk's tokens send relative to `splatMax`, and how many they are: the ins of begin_chunk, then its outs behind the state.
 static void emitSentOfChunk(KernelEmitter& e, ValueRange ins, Value splatMax, Raise raise, ValueRange outs) {
-  Value keys = ins[0], bias = ins[1], scale = ins[2], shift = ins[3], sent = outs[0], excess = outs[2];
+  Value keys = ins[0], bias = ins[1], norm = e.params.isotropic ? ins[4] : Value(), sent = outs[0], excess = outs[2];
+  SplatFactors splats{ins[2], ins[3]};
+  if (norm) splats.product = ins[5], splats.terms = ins[6], splats.limit = ins[7];
+  auto batch = [&](Value memref) { return memref ? e.slice(memref, e.index(0), kBatchPanels) : Value(); };
   e.forEach(kBatchKeys, e.lanes(), [&](Value c) { e.store(e.f32s(kNoMax), excess, {c}); });
   e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
-    auto rows = [&](Value memref) { return e.slice(memref, splat, kSplatTile); };
-    Value sentHere = rows(sent);
-    callAffinityOfSplats(e, rows(scale), rows(shift), e.slice(keys, e.index(0), kBatchPanels), e.slice(bias, e.index(0), kBatchPanels),
-                         sentHere);
+    Value sentHere = e.slice(sent, splat, kSplatTile);
+    callAffinityOfSplats(e, rowsOfTile(e, splats, splat), {batch(keys), batch(bias), batch(norm)}, sentHere);
     e.forEach(kSplatTile, 1, [&](Value row) { emitRelativeRow(e, row, e.addIndex(splat, row), splatMax, raise, sentHere, excess); });
   });
   Value count = emitChunkTokens(e, excess);
@@ -109,31 +110,27 @@ static void emitSentOfChunk(KernelEmitter& e, ValueRange ins, Value splatMax, Ra
 }
 
 void emitBeginChunk(KernelEmitter& e, ValueRange arguments) {
-  const TileState state{arguments[4], arguments[5], arguments[6]};
+  const ValueRange ins = arguments.drop_back(6), outs = arguments.take_back(6);
+  const TileState state{outs[0], outs[1], outs[2]};
   emitSentOfChunk(
-      e, arguments.take_front(4), state.max,
-      [&](Value splat, Value oldMax, Value first) { emitRescaleRow(e, splat, oldMax, first, state); }, arguments.drop_front(7));
+      e, ins, state.max, [&](Value splat, Value oldMax, Value first) { emitRescaleRow(e, splat, oldMax, first, state); },
+      outs.drop_front(3));
 }
 
 void emitBeginFlowChunk(KernelEmitter& e, ValueRange arguments) {
-  Value ownMax = arguments[4];
-  emitSentOfChunk(
-      e, arguments.take_front(4), ownMax, [&](Value splat, Value, Value first) { e.set(first, ownMax, {splat}); }, arguments.drop_front(5));
+  const ValueRange ins = arguments.drop_back(4), outs = arguments.take_back(4);
+  emitSentOfChunk(e, ins, outs[0], [&](Value splat, Value, Value first) { e.set(first, outs[0], {splat}); }, outs.drop_front(1));
 }
 
 void emitReceiveChunk(KernelEmitter& e, ValueRange arguments) {
-  Value query = arguments[0], scale = arguments[1], shift = arguments[2], bias = arguments[3], mass = arguments[4], carried = arguments[5],
-        sent = arguments[6], values = arguments[7];
-  const GateOfLevels gate = arguments.size() > 13 ? GateOfLevels{arguments[8], arguments[9]} : GateOfLevels{};
+  Value query = arguments[0], bias = arguments[3], mass = arguments[4], carried = arguments[5], sent = arguments[6], values = arguments[7];
   const ValueRange outs = arguments.take_back(5);
+  const Receivers receivers = receiversOf(e, arguments[1], arguments[2], arguments.drop_front(8).drop_back(5));
   const TileState rows{outs[0], outs[1], outs[2]};
   Value scores = outs[3], pairs = outs[4];
   e.forEachRow([&](Value row) { e.forEach(kBatchKeys, e.lanes(), [&](Value c) { e.store(e.f32s(0), pairs, {row, c}); }); });
   e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
-    Value panel = arith::DivUIOp::create(e.b, splat, e.index(kPanelKeys));
-    callAffinityOfQueries(e, query, e.slice(scale, panel, kBatchPanels), e.slice(shift, panel, kBatchPanels),
-                          e.slice(bias, splat, kSplatTile), scores);
-    if (gate.gate) callGateBatch(e, gate.gate, e.slice(gate.panel, panel, kBatchPanels), scores);
+    emitReceiverScores(e, query, receivers, splat, bias, scores);
     callReceiveWeights(e, scores, e.slice(mass, splat, kSplatTile), rows, pairs);
     Value state = e.slice(carried, splat, kSplatTile);
     callValueBatch(e, scores, e.reshape(state, {kBatchPanels, kPanelKeys, e.params.paddedValueDim}), rows.acc);

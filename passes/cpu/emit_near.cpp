@@ -15,7 +15,7 @@ void emitNearestSplats(KernelEmitter& e, ValueRange arguments) {
         scores = arguments[7];
   e.forEach(e.index(0), e.dim(bias, 0), kSplatTile, [&](Value first) {
     Value panel = arith::DivUIOp::create(e.b, first, e.index(kPanelKeys));
-    callAffinityOfQueries(e, tokens, e.slice(scale, panel, kBatchPanels), e.slice(shift, panel, kBatchPanels),
+    callAffinityOfQueries(e, tokens, {}, {e.slice(scale, panel, kBatchPanels), e.slice(shift, panel, kBatchPanels)},
                           e.slice(bias, first, kSplatTile), scores);
     callJoinNearest(e, scores, e.slice(ids, first, kSplatTile), score, splat);
   });

@@ -16,6 +16,15 @@ Value roundDown(KernelEmitter& e, Value x, int64_t multiple) {
   return e.mulIndex(arith::DivUIOp::create(e.b, x, e.index(multiple)), multiple);
 }
 
+constexpr int64_t kRowsAhead =
+    16;  // whose memory is brought while a row is moved: it crosses the pages that the processor's own prefetcher stops at
+
+// Behind the last row the lines are for nobody; a prefetch cannot fault.
+void prefetchAhead(KernelEmitter& e, Value memref, Value row, Value column, bool isWrite) {
+  memref::PrefetchOp::create(e.b, memref, ValueRange{e.addIndex(row, e.index(kRowsAhead)), column}, isWrite, /*localityHint=*/3,
+                             /*isDataCache=*/true);
+}
+
 Type elementOf(Value memref) { return cast<MemRefType>(memref.getType()).getElementType(); }
 Value zeroOf(KernelEmitter& e, Type type) { return arith::ConstantOp::create(e.b, e.b.getZeroAttr(type)); }
 Value isSlot(KernelEmitter& e, Value order) { return arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, order, e.i32(0)); }
@@ -129,6 +138,7 @@ void emitWidenRows(KernelEmitter& e, ValueRange arguments) {
   Value width = e.dim(raw, 1), padded = e.dim(widened, 1), whole = roundDown(e, width, e.lanes());
   e.forEach(e.index(0), e.dim(raw, 0), 1, [&](Value row) {
     SmallVector<Value> check = e.fold(e.index(0), whole, e.lanes(), {e.f32s(0)}, [&](Value c, ValueRange carried) {
+      prefetchAhead(e, raw, row, c, /*isWrite=*/false);
       Value x = e.widen(raw, {row, c});
       e.store(x, widened, {row, c});
       return SmallVector<Value>{e.multiplyAdd(x, e.f32s(0), carried[0])};
@@ -148,7 +158,10 @@ void emitStoreRows(KernelEmitter& e, ValueRange arguments) {
   Value rows = arguments[0], out = arguments[1], width = e.dim(out, 1), whole = roundDown(e, width, e.lanes());
   auto narrow = [&](Value x) { return elementOf(out).isBF16() ? toBf16(e, x) : x; };
   e.forEach(e.index(0), e.dim(out, 0), 1, [&](Value row) {
-    e.forEach(e.index(0), whole, e.lanes(), [&](Value c) { e.store(narrow(e.load(rows, {row, c})), out, {row, c}); });
+    e.forEach(e.index(0), whole, e.lanes(), [&](Value c) {
+      prefetchAhead(e, out, row, c, /*isWrite=*/true);
+      e.store(narrow(e.load(rows, {row, c})), out, {row, c});
+    });
     e.forEach(whole, width, 1, [&](Value c) { e.set(narrow(e.get(rows, {row, c})), out, {row, c}); });
   });
 }

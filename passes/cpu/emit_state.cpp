@@ -1,8 +1,7 @@
 // A state of scheme routed: what all tokens send to it, and what those who receive need of it.
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/cpu/affinity_batch.h"
 #include "passes/cpu/emitters.h"
-#include "passes/cpu/gate_batch.h"
+#include "passes/cpu/receivers.h"
 
 namespace hsa::ir {
 
@@ -11,13 +10,18 @@ using namespace mlir;  // NOLINT
 // Splats are the rows of an attention whose scores are affinities: (max, sum, acc) of 64 of them over all tokens, then the next 64. Their sums stay in the
 // first-level cache while the tokens go by.
 void emitSend(KernelEmitter& e, ValueRange arguments) {
-  Value keys = arguments[0], values = arguments[1], bias = arguments[2], scale = arguments[3], shift = arguments[4], scores = arguments[8];
+  Value keys = arguments[0], values = arguments[1], bias = arguments[2], norm = e.params.isotropic ? arguments[5] : Value();
+  SplatFactors splats{arguments[3], arguments[4]};
+  if (norm) splats.product = arguments[6], splats.terms = arguments[7], splats.limit = arguments[8];
+  const ValueRange outs = arguments.take_back(4);
+  Value scores = outs[3];
   e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
     auto rows = [&](Value memref) { return e.slice(memref, splat, kSplatTile); };
-    const TileState state{rows(arguments[5]), rows(arguments[6]), rows(arguments[7])};
+    const TileState state{rows(outs[0]), rows(outs[1]), rows(outs[2])};
+    const SplatFactors here = rowsOfTile(e, splats, splat);
     e.forEach(e.index(0), e.dim(keys, 0), kBatchPanels, [&](Value panel) {
       auto batch = [&](Value memref) { return e.slice(memref, panel, kBatchPanels); };
-      callAffinityOfSplats(e, rows(scale), rows(shift), batch(keys), batch(bias), scores);
+      callAffinityOfSplats(e, here, {batch(keys), batch(bias), norm ? batch(norm) : Value()}, scores);
       callSoftmaxBatch(e, scores, state);
       callValueBatch(e, scores, batch(values), state.acc);
     });
@@ -37,16 +41,13 @@ void emitSettleState(KernelEmitter& e, ValueRange arguments) {
 
 // The same turned round: queries are the rows, splats what they attend to.
 void emitReceive(KernelEmitter& e, ValueRange arguments) {
-  Value query = arguments[0], scale = arguments[1], shift = arguments[2], bias = arguments[3], mass = arguments[4], sent = arguments[5];
-  const GateOfLevels gate = arguments.size() > 10 ? GateOfLevels{arguments[6], arguments[7]} : GateOfLevels{};
+  Value query = arguments[0], bias = arguments[3], mass = arguments[4], sent = arguments[5];
   const ValueRange outs = arguments.take_back(4);
+  const Receivers receivers = receiversOf(e, arguments[1], arguments[2], arguments.drop_front(6).drop_back(4));
   const TileState rows{outs[0], outs[1], outs[2]};
   Value scores = outs[3];
   e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
-    Value panel = arith::DivUIOp::create(e.b, splat, e.index(kPanelKeys));
-    callAffinityOfQueries(e, query, e.slice(scale, panel, kBatchPanels), e.slice(shift, panel, kBatchPanels),
-                          e.slice(bias, splat, kSplatTile), scores);
-    if (gate.gate) callGateBatch(e, gate.gate, e.slice(gate.panel, panel, kBatchPanels), scores);
+    emitReceiverScores(e, query, receivers, splat, bias, scores);
     callReceiveWeights(e, scores, e.slice(mass, splat, kSplatTile), rows, {});
     Value values = e.slice(sent, splat, kSplatTile);
     callValueBatch(e, scores, e.reshape(values, {kBatchPanels, kPanelKeys, e.params.paddedValueDim}), rows.acc);

@@ -54,8 +54,11 @@ void emitBeginChunk(KernelEmitter& e, ValueRange arguments);
 void emitReceiveChunk(KernelEmitter& e, ValueRange arguments);
 void emitExtendState(KernelEmitter& e, ValueRange arguments);
 
-// Flow and gates: emit_flow.cpp, emit_gate.cpp, begin_flow_chunk in emit_chunk.cpp. emitReceive and emitReceiveChunk take a gate and its level_panel behind
-// their other inputs.
+// Tokens relative to what isotropic splats are relative to: emit_center.cpp
+void emitCenterPanels(KernelEmitter& e, ValueRange arguments);
+void emitCenterQuery(KernelEmitter& e, ValueRange arguments);
+
+// Flow and gates: emit_flow.cpp, emit_gate.cpp, begin_flow_chunk in emit_chunk.cpp.
 void emitFlowState(KernelEmitter& e, ValueRange arguments);
 void emitBeginFlowChunk(KernelEmitter& e, ValueRange arguments);
 void emitFlowChunk(KernelEmitter& e, ValueRange arguments);

@@ -6,11 +6,6 @@
 
 namespace hsa::ir {
 
-// The weights of levels as a row of queries sees them, and the levels of the splats; null where there is no gate.
-struct GateOfLevels {
-  Value gate, panel;  // [TQ,16]; [S/16,16,16]
-};
-
 // scores[r, 16p + lane] += Σ_ℓ gate[r, ℓ] panel[p, ℓ, lane]: the weight of the splat's level, in log2 units; panel [4,16,16] of the splats.
 void callGateBatch(KernelEmitter& e, Value gate, Value panel, Value scores);
 

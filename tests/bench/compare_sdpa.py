@@ -32,9 +32,8 @@ def bench_name(dtype, dim, tokens, causal):
     return f"ExactRun{'Bf16' if dtype == 'bf16' else ''}/d:{dim}/n:{tokens}/causal:{int(causal)}/threads:1"
 
 
-def seconds_of_hsa(bench, dtype, dim, tokens, causal, min_time):
-    """Mean wall-clock seconds of one exact run of one head, from hsa-bench."""
-    name = bench_name(dtype, dim, tokens, causal)
+def seconds_of_hsa(bench, name, min_time):
+    """Mean wall-clock seconds of one run of a benchmark of hsa-bench."""
     command = [bench, f"--benchmark_filter=^{name}(/|$)", "--benchmark_format=json", f"--benchmark_min_time={min_time}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -96,7 +95,7 @@ def measure(options, dim, tokens, causal):
     calls = {peer: attend for peer, attend in calls.items() if attend}
     ours, theirs = math.inf, dict.fromkeys(calls, math.inf)
     for _ in range(options.rounds):
-        ours = min(ours, seconds_of_hsa(options.bench, options.dtype, dim, tokens, causal, options.min_time))
+        ours = min(ours, seconds_of_hsa(options.bench, bench_name(options.dtype, dim, tokens, causal), options.min_time))
         for peer, attend in calls.items():
             theirs[peer] = min(theirs[peer], seconds_of(attend, options.min_time))
     flop = 4.0 * dim * visible_pairs(tokens, causal)

@@ -88,3 +88,12 @@ hsa.schedule @schedule_c4 attributes {query_name = "q", key_name = "k", value_na
     level_weights = array<f64: 1.0, 1.0>, splat_names = ["c", "s", ""], variance_dim = 1 : i64, link_names = ["up"], link_from = array<i64: 0>,
     link_to = array<i64: 1>, link_ranks = array<i64: 3>} {
 }
+
+// -----
+
+// Isotropic splats bring four more.
+func.func @tile_c1_either(%keys: tensor<?x32x16xf32>, %max: tensor<64xf32>) {
+  // expected-error @below {{tile_c1: has 1 ins, takes 5 or 9}}
+  %m = hsa.tile_send ins(%keys : tensor<?x32x16xf32>) outs(%max : tensor<64xf32>) -> tensor<64xf32>
+  return
+}

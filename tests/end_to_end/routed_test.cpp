@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <mutex>
 #include <numeric>
 #include <random>
 #include <span>
@@ -142,8 +143,14 @@ struct Ran {
   RunReport report;
 };
 
+// Who is told of rows that the run has gone past.
+struct Streams {
+  std::function<void(const TensorView& head, int64_t begin, int64_t end)> read = {};
+  std::function<void(int64_t head, int64_t begin, int64_t end)> written = {};
+};
+
 absl::StatusOr<Ran> TryRun(const Plan& plan, const RoutedProblem& p, const RunOptions& options = {.threads = 2},
-                           const Storage& storage = {}, const std::vector<OwnedTensor>& links = {}) {
+                           const Storage& storage = {}, const std::vector<OwnedTensor>& links = {}, const Streams& streams = {}) {
   const RoutedSpec& s = p.spec;
   const auto owned = [](int64_t heads, int64_t tokens, int64_t dim, const std::vector<float>& values, DType dtype, Layout layout) {
     OwnedTensor tensor(heads, tokens, dim, dtype, layout);
@@ -171,14 +178,16 @@ absl::StatusOr<Ran> TryRun(const Plan& plan, const RoutedProblem& p, const RunOp
     inputs.splats.gate_weight = gate[0].view(), inputs.splats.gate_bias = gate[1].view();
   }
   OwnedTensor o(s.H, s.N, s.Dv, storage.output, storage.layout);
-  absl::StatusOr<RunReport> report = Run(plan, inputs, {.o = o.mutable_view()}, options);
+  inputs.rows_read = streams.read;
+  absl::StatusOr<RunReport> report = Run(plan, inputs, {.o = o.mutable_view(), .rows_written = streams.written}, options);
   if (!report.ok()) return report.status();
   EXPECT_TRUE(o.GapsUntouched());
   return Ran{o.Values(), *report};
 }
 
-Ran MustRun(const Plan& plan, const RoutedProblem& p, const RunOptions& options = {.threads = 2}, const Storage& storage = {}) {
-  absl::StatusOr<Ran> ran = TryRun(plan, p, options, storage);
+Ran MustRun(const Plan& plan, const RoutedProblem& p, const RunOptions& options = {.threads = 2}, const Storage& storage = {},
+            const Streams& streams = {}) {
+  absl::StatusOr<Ran> ran = TryRun(plan, p, options, storage, {}, streams);
   if (!ran.ok()) throw std::runtime_error(ran.status().ToString());
   return *std::move(ran);
 }
@@ -270,6 +279,47 @@ TEST(RoutedTest, AbsurdlyFarTokensAreFinite) {
     for (size_t i = 0; i < p.k.size(); i += 3) p.k[i] *= 1e30f;
     const Ran ran = MustRun(PlanOf(spec), p);
     for (float x : ran.o) ASSERT_LE(std::abs(x), 6) << "values are standard normal";
+  }
+}
+
+// Isotropic splats: the affinity of a token near the centers is a product, that of another a sum of squares, in one tile.
+TEST(RoutedTest, IsotropicSplatsMeetNearAndFarTokens) {
+  RoutedSpec isotropic = kPlain, causal = kCausal;
+  isotropic.isotropic = causal.isotropic = true;
+  for (const RoutedSpec& spec : {isotropic, causal})
+    for (double width : {1.0, 0.05}) {  // of the narrow ones, hardly any token is near
+      RoutedProblem p = oracle::RandomRouted(Of(spec, 150, 200, width), 47);
+      for (std::vector<float>* tensor : {&p.q, &p.k})
+        for (size_t i = 0; i < tensor->size(); ++i)
+          if (i / 64 % 3 == 0) (*tensor)[i] *= 6;
+      for (std::vector<float>* tensor : {&p.q, &p.k, &p.center})
+        for (float& x : *tensor) x += 100;  // all of it far from zero
+      EXPECT_LE(ErrorOf(MustRun(PlanOf(spec), p).o, oracle::AttendRouted(p)), width == 1.0 ? 2e-5 : 2e-4);
+    }
+}
+
+// Rows are given back behind the stream, once, in whole runs, whatever the number of heads and threads.
+TEST(RoutedTest, RowsAreGivenBack) {
+  for (const RoutedSpec& spec : {Of(kPlain, 9000, 9000), Of(kCausal, 9000, 9000)}) {
+    const RoutedProblem p = oracle::RandomRouted(spec, 53);
+    std::mutex mutex;
+    std::map<const void*, int64_t> read;
+    int64_t written = 0;
+    MustRun(PlanOf(spec), p, {.threads = 2}, {},
+            {[&](const TensorView& head, int64_t begin, int64_t end) {
+               const std::lock_guard lock(mutex);
+               EXPECT_EQ(head.heads(), 1);
+               EXPECT_EQ(begin % 4096, 0);
+               read[head.data] += end - begin;
+             },
+             [&](int64_t head, int64_t begin, int64_t end) {
+               const std::lock_guard lock(mutex);
+               EXPECT_EQ(end % 4096, 0);
+               written += end - begin;
+             }});
+    EXPECT_EQ(read.size(), 3 + 1 + 1) << "heads of query, key and value";
+    for (const auto& [head, rows] : read) EXPECT_EQ(rows, 8192);
+    EXPECT_EQ(written, 3 * 8192);
   }
 }
 

@@ -15,7 +15,8 @@
 // CHECK:         hsa.stage "segment" "begin_flow_chunk"
 // CHECK:         hsa.stage "segment" "flow_chunk"
 // CHECK:         hsa.stage "tile" "gate"
-// CHECK:         hsa.stage "tile" "receive_chunk_gated"
+// CHECK:         hsa.stage "tile" "center_query"
+// CHECK:         hsa.stage "tile" "receive_chunk"
 func.func @causal(%q: !q {hsa.name = "q"}, %k: !k {hsa.name = "k"}, %v: !v {hsa.name = "v"}, %c: !c {hsa.name = "center"}, %s: !s {hsa.name = "variance"},
                   %up: tensor<2x1x4xf32> {hsa.name = "up"}, %e: tensor<2x4x2xf32> {hsa.name = "e"}, %d: tensor<2x2x1xf32> {hsa.name = "c"},
                   %w: tensor<2x2x8xf32> {hsa.name = "w"}, %b: tensor<2x2x1xf32> {hsa.name = "b"}) -> !o {
