@@ -5,23 +5,28 @@
 #include <span>
 #include <vector>
 
-#include "runtime/sparse_tables.h"
+#include "runtime/huge_pages.h"
+#include "runtime/level_tree.h"
 #include "runtime/worker.h"
 
 namespace hsa {
+
+// The stages that a search calls.
+struct SearchStages {
+  explicit SearchStages(const Program& program) : nearest(program.Find("nearest_splats")), count(program.Find("count_near")) {}
+  Program::Stage nearest, count;
+};
 
 class NearLists {
  public:
   NearLists(int64_t levels, int64_t top);
 
-  // Empty lists of so many tokens.
-  void Reset(int64_t tokens);
-
-  // Looks at every splat of each level: `rows` are the tokens [tokens rounded up to 64, depth], NaN where a token is not finite, which then keeps none.
-  void SearchAll(Worker& worker, const Program::Stage& nearest, const std::vector<SplatPanels>& levels, const float* rows);
+  // Finds the splats of each level that are nearest to each token. `rows` are the tokens [tokens + 64, depth], NaN where one is not finite, which then keeps none.
+  // Returns how many splats and nodes were looked at, all tokens together.
+  int64_t Search(Worker& worker, const SearchStages& stages, const std::vector<LevelTree>& levels, int64_t tokens, const float* rows);
 
   // How many of its list each token keeps: `least` [tokens] is log2 of the share of the greatest.
-  void Count(Worker& worker, const Program::Stage& count, std::span<const float> least);
+  void Count(Worker& worker, const SearchStages& stages, std::span<const float> least);
   // The token keeps none.
   void Drop(int64_t token);
 
@@ -30,13 +35,32 @@ class NearLists {
   void BindQueries(Worker& worker) const;
 
   int64_t kept() const;  // of all tokens and levels
+  // What a token keeps of a level, greatest first.
+  std::span<const int32_t> splats(int64_t level, int64_t token) const;
+  std::span<const float> scores(int64_t level, int64_t token) const;
+
   static int64_t Bytes(int64_t levels, int64_t top, int64_t tokens);
 
  private:
-  int64_t levels_, slots_, tokens_ = 0;
-  std::vector<float> score_;    // [levels · tokens, slots]
+  int64_t LookAtAll(Worker& worker, const SearchStages& stages, const LevelTree& tree, int64_t level, const float* rows);
+  int64_t Descend(Worker& worker, const SearchStages& stages, const LevelTree& tree, int64_t level, const float* rows);
+  void FindNodes(Worker& worker, const SearchStages& stages, const SplatPanels& nodes, const float* rows);
+  void SortByNode(int64_t nodes);
+  void LookInto(Worker& worker, const SearchStages& stages, const LevelTree& tree, int64_t node, std::span<const int32_t> tokens,
+                int64_t level, const float* rows);
+
+  int64_t levels_, top_, slots_, tokens_ = 0;
+  std::vector<float> score_;    // [levels · tokens + 64, slots]
   std::vector<int32_t> splat_;  // the same
   std::vector<int32_t> count_;  // [levels · tokens]
+
+  // Of one level: nodes of each token, then tokens of each node (CSC), then those of one node side by side.
+  std::vector<float> node_score_;                       // [tokens + 64, slots]
+  std::vector<int32_t> node_;                           // the same
+  std::vector<int32_t> node_begin_, node_tokens_;       // [nodes + 1], [tokens · top]
+  std::vector<float, HugePages<float>> gathered_rows_;  // [64, depth]
+  std::vector<float> gathered_score_;                   // [64, slots]
+  std::vector<int32_t> gathered_splat_;
 };
 
 }  // namespace hsa

@@ -5,17 +5,19 @@
 #include <functional>
 #include <limits>
 #include <memory>
-#include <mutex>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "kernels/affinity.h"
 #include "oneapi/tbb/parallel_for.h"
 #include "oneapi/tbb/parallel_pipeline.h"
+#include "runtime/level_tree.h"
 #include "runtime/near_lists.h"
 #include "runtime/routed_snapshot.h"
 #include "runtime/routed_state.h"
 #include "runtime/run_state.h"
+#include "runtime/search_recall.h"
 #include "runtime/tile.h"
 
 namespace hsa {
@@ -25,20 +27,21 @@ constexpr int64_t kPackTokens = 1024;  // on their way at once: their lists stay
 // Parts of the tokens whose states are made side by side and then merged, in order: of a length that does not depend on the threads, so outputs do not.
 constexpr int64_t kPartTokens = 16384, kMostParts = 16;
 constexpr double kThresholdTokens = 8192;  // up to so many the threshold is as given
+constexpr int64_t kRecallTokens = 256;     // of each kv_head: where not every splat is looked at, these look at all of them too
 
 int64_t PartsOf(const Geometry& g) { return g.causal ? 1 : std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts); }
 
-// Rows of tokens with room behind them for whole tiles.
+// Rows of tokens with room behind them for a whole tile, and the splats that they keep.
 struct TokenRows {
+  explicit TokenRows(const format::Routed& routed) : lists(routed.levels_size(), routed.sparse().top()) {}
+
   WideRows wide;
   NearLists lists;
-
-  TokenRows(int64_t levels, int64_t top) : lists(levels, top) {}
 };
 
 // Some tokens of one kv_head on their way: as keys, and as queries of every head that reads it, head by head.
 struct Pack {
-  Pack(int64_t kv_head, int64_t levels, int64_t top) : kv_head(kv_head), keys(levels, top), queries(levels, top) {}
+  Pack(int64_t kv_head, const format::Routed& routed) : kv_head(kv_head), keys(routed), queries(routed) {}
 
   int64_t kv_head, first = 0, count = 0;  // key positions
   TokenRows keys, queries;
@@ -58,22 +61,21 @@ class SparseRun {
         tokens_before_(TokensOf(before)),
         states_(g_.kv_heads * PartsOf(g_), EmptyState()),
         keys_(job.program, job.inputs.key.dtype),
-        nearest_(job.program.Find("nearest_splats")),
-        count_(job.program.Find("count_near")),
+        search_(job.program),
         send_(job.program.Find("send_sparse")),
         receive_(job.program.Find(g_.causal ? "receive_prefix" : "receive_sparse")),
         store_(job.program.Find("store_rows", job.outputs.o.dtype)),
         progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {
-    for (const RoutedTables& table : tables_) sparse_.push_back(SparseTables::Of(routed_, table));
+    for (const format::SplatLevel& level : routed_.levels()) log_weights_.push_back(static_cast<float>(std::log2(level.weight())));
+    for (const RoutedTables& table : tables_) levels_.push_back(LevelsOf(table, Looking::kAsAsked));
   }
 
   absl::Status Execute(RunReport& report) {
     g_.causal ? RunPrefixes() : RunWhole();
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
-    const auto tokens = static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries);
-    double splats = 0;
-    for (const format::SplatLevel& level : routed_.levels()) splats += level.splats();
-    report.flop = 2 * (splats * static_cast<double>(g_.head_dim) * tokens + static_cast<double>(kept_ * g_.value_dim));
+    report.flop = 2 * static_cast<double>(looked_at_ * g_.head_dim + kept_ * g_.value_dim);
+    report.mode += absl::StrCat(", kept ", PerToken(kept_), " and looked at ", PerToken(looked_at_), SearchText());
+    if (Descends()) report.mode += RecallText();
     report.bytes_read = (g_.head_dim + g_.value_dim) * g_.kv_heads * g_.keys * DTypeBytes(job_.inputs.key.dtype) +
                         g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
     if (bad_tokens_ > 0)
@@ -89,13 +91,72 @@ class SparseRun {
   }
 
  private:
+  enum class Looking { kAsAsked, kAtEverySplat };
+
   RoutedState EmptyState() const { return RoutedState(tables_[0].splats, g_.padded_value_dim); }
   void JoinBefore(int64_t kv_head, RoutedState& state) const {
     RoutedState scratch = EmptyState();
     for (const RoutedSnapshot& snapshot : before_) snapshot.MergeInto(kv_head, state, scratch);
   }
-  std::unique_ptr<Pack> NewPack(int64_t kv_head) const {
-    return std::make_unique<Pack>(kv_head, routed_.levels_size(), routed_.sparse().top());
+  std::unique_ptr<Pack> NewPack(int64_t kv_head) const { return std::make_unique<Pack>(kv_head, routed_); }
+
+  std::vector<LevelTree> LevelsOf(const RoutedTables& table, Looking looking) {
+    std::vector<LevelTree> levels;
+    int64_t first = 0;
+    for (const format::SplatLevel& level : routed_.levels()) {
+      const int64_t splats = level.splats();
+      levels.push_back(
+          looking == Looking::kAsAsked && HasNodes(routed_.sparse().top(), splats)
+              ? LevelTree::WithNodes(job_.program, workers_.local(), table, first, splats, g_.padded_head_dim + g_.padded_value_dim)
+              : LevelTree::Flat(table, first, splats));
+      first += splats;
+    }
+    return levels;
+  }
+
+  bool Descends() const {
+    return std::any_of(levels_[0].begin(), levels_[0].end(), [](const LevelTree& level) { return level.nodes.has_value(); });
+  }
+
+  std::string PerToken(int64_t splats) const {
+    const auto tokens = static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries);
+    return absl::StrCat(std::round(10 * static_cast<double>(splats) / tokens) / 10);
+  }
+
+  // " (every splat)", or " (8 of 64 nodes of level 0)".
+  std::string SearchText() const {
+    std::string text;
+    for (size_t level = 0; level < levels_[0].size(); ++level)
+      if (const LevelTree& tree = levels_[0][level]; tree.nodes)
+        absl::StrAppend(&text, text.empty() ? " (" : ", ", routed_.sparse().top(), " of ", tree.nodes->splats, " nodes of level ", level);
+    return text.empty() ? " (every splat)" : text + ")";
+  }
+
+  // Keys evenly spread over each kv_head look for their splats again, at all of them.
+  std::string RecallText() {
+    Recall recall;
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
+      Worker& worker = workers_.local();
+      const std::vector<LevelTree> flat = LevelsOf(tables_[kv_head], Looking::kAtEverySplat);
+      TokenRows found(routed_), whole(routed_);
+      const int64_t count = std::min(kRecallTokens, g_.keys), d = g_.padded_head_dim;
+      found.wide.Resize(count + kSplatTile, d);
+      std::vector<float> least;
+      for (int64_t i = 0; i < count; ++i) {
+        const int64_t position = i * g_.keys / count;
+        keys_.Read(worker, job_.inputs.key, kv_head, position, 1, d, &found.wide.rows[i * d], &found.wide.bad[i]);
+        SpreadNaN(found.wide, i, d);
+        least.push_back(LogThreshold(position));
+      }
+      found.lists.Search(worker, search_, levels_[kv_head], count, found.wide.rows.data());
+      whole.lists.Search(worker, search_, flat, count, found.wide.rows.data());
+      for (TokenRows* tokens : {&found, &whole}) tokens->lists.Count(worker, search_, least);
+      AddRecall(found.lists, whole.lists, routed_.levels_size(), count, recall);
+    }
+    if (recall.nearest == 0) return "";
+    const auto percent = [](double share) { return absl::StrCat(std::round(1000 * share) / 10, " %"); };
+    return absl::StrCat(", recall ", percent(static_cast<double>(recall.found) / static_cast<double>(recall.nearest)), ", of the mass ",
+                        percent(recall.mass_found / recall.mass));
   }
 
   void RunWhole() {
@@ -166,11 +227,10 @@ class SparseRun {
     return static_cast<float>(threshold > 0 ? std::log2(std::min(1.0, threshold)) : kNotNear);
   }
 
-  void Find(Worker& worker, const SparseTables& tables, TokenRows& tokens, int64_t count, const std::vector<float>& least) {
-    tokens.lists.Reset(count);
+  void Find(Worker& worker, int64_t kv_head, TokenRows& tokens, int64_t count, const std::vector<float>& least) {
     for (int64_t row = 0; row < count; ++row) SpreadNaN(tokens.wide, row, g_.padded_head_dim);
-    tokens.lists.SearchAll(worker, nearest_, tables.levels, tokens.wide.rows.data());
-    tokens.lists.Count(worker, count_, least);
+    looked_at_ += tokens.lists.Search(worker, search_, levels_[kv_head], count, tokens.wide.rows.data());
+    tokens.lists.Count(worker, search_, least);
     kept_ += tokens.lists.kept();
     progress_.Advance(static_cast<double>(count));
   }
@@ -189,7 +249,7 @@ class SparseRun {
     pack.values.Resize(pack.count, dv);
     keys_.Read(worker, job_.inputs.key, pack.kv_head, pack.first, pack.count, d, pack.keys.wide.rows.data(), pack.keys.wide.bad.data());
     keys_.Read(worker, job_.inputs.value, pack.kv_head, pack.first, pack.count, dv, pack.values.rows.data(), pack.values.bad.data());
-    Find(worker, sparse_[pack.kv_head], pack.keys, pack.count, LeastOf(pack, 1));
+    Find(worker, pack.kv_head, pack.keys, pack.count, LeastOf(pack, 1));
     for (int64_t token = 0; token < pack.count; ++token) {
       if ((pack.keys.wide.bad[token] | pack.values.bad[token]) == 0) continue;
       pack.keys.lists.Drop(token);
@@ -205,7 +265,7 @@ class SparseRun {
     for (int64_t head = 0; head < g_.group(); ++head)
       keys_.Read(worker, job_.inputs.query, pack.kv_head * g_.group() + head, query, pack.count, d,
                  &pack.queries.wide.rows[head * pack.count * d], &pack.queries.wide.bad[head * pack.count]);
-    Find(worker, sparse_[pack.kv_head], pack.queries, g_.group() * pack.count, LeastOf(pack, g_.group()));
+    Find(worker, pack.kv_head, pack.queries, g_.group() * pack.count, LeastOf(pack, g_.group()));
   }
 
   void Send(int64_t kv_head, int64_t begin, int64_t end, RoutedState& state) {
@@ -235,7 +295,7 @@ class SparseRun {
     state.Bind(worker);
     if (g_.causal) BindKeys(worker, pack, state);
     pack.queries.lists.BindQueries(worker);
-    worker.Bind("level_weight", sparse_[pack.kv_head].level_weight.data(), {routed_.levels_size()});
+    worker.Bind("level_weight", log_weights_.data(), {routed_.levels_size()});
     worker.Bind("sparse_rows", pack.output.data(), {g_.group() * pack.count, dv});
     worker.Call(receive_);
   }
@@ -261,12 +321,14 @@ class SparseRun {
   const std::vector<RoutedTables>& tables_;
   const std::vector<RoutedSnapshot>& before_;
   int64_t tokens_before_;
-  std::vector<RoutedState> states_;  // of each part of each kv_head; that of its first part is that of all once they are merged
-  std::vector<SparseTables> sparse_;
+  std::vector<RoutedState> states_;             // of each part of each kv_head; that of its first part is that of all once they are merged
+  std::vector<float> log_weights_;              // [levels]: log2 w
+  std::vector<std::vector<LevelTree>> levels_;  // of each kv_head
   RowReader keys_;
-  Program::Stage nearest_, count_, send_, receive_, store_;
+  SearchStages search_;
+  Program::Stage send_, receive_, store_;
   ProgressMeter progress_;
-  std::atomic<int64_t> bad_tokens_{0}, kept_{0};
+  std::atomic<int64_t> bad_tokens_{0}, kept_{0}, looked_at_{0};
   Workers workers_{[this] { return Worker(job_.program); }};
 };
 

@@ -23,6 +23,7 @@
 #include "tools/hsa_bench_capture.h"
 #include "tools/hsa_bench_quality.h"
 #include "tools/hsa_bench_results.h"
+#include "tools/hsa_bench_sparse.h"
 
 namespace hsa::bench {
 namespace {
@@ -84,6 +85,7 @@ absl::Status Register(const Files& files) {
   RegisterExact();
   RegisterStages();
   RegisterRouted();
+  RegisterSparse();
   absl::StatusOr<std::unique_ptr<Capture>> opened = OpenCapture(files.capture.empty() ? std::string(kDefaultCapture) : files.capture);
   if (!opened.ok() && !files.capture.empty()) return opened.status();
   if (opened.ok()) {

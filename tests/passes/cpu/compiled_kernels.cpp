@@ -81,13 +81,6 @@ std::vector<KernelCase> AllKernelCases() {
   return cases;
 }
 
-const CompiledKernels& CompiledKernels::Of(const KernelCase& test) {
-  static std::map<std::string, std::unique_ptr<CompiledKernels>> compiled;
-  auto& kernels = compiled[::testing::PrintToString(test)];
-  if (!kernels) kernels.reset(new CompiledKernels(test));
-  return *kernels;
-}
-
 static std::string GraphOf(const KernelCase& test) {
   const std::string d = std::to_string(test.head_dim), dv = std::to_string(test.value_dim);
   const std::string q = "tensor<1x?x" + d + "xf32>", v = "tensor<1x?x" + dv + "xf32>";
@@ -96,19 +89,28 @@ static std::string GraphOf(const KernelCase& test) {
          "  return %o : " + v + "\n}\n";
 }
 
-CompiledKernels::CompiledKernels(const KernelCase& test) {
-  const std::string cpu = test.isa == "avx512" ? "x86-64-v4" : test.isa == "avx2" ? "x86-64-v3" : "x86-64";
+const CompiledKernels& CompiledKernels::Of(const KernelCase& test) { return Of(test.isa, GraphOf(test)); }
+
+const CompiledKernels& CompiledKernels::Of(const std::string& isa, const std::string& graph) {
+  static std::map<std::string, std::unique_ptr<CompiledKernels>> compiled;
+  auto& kernels = compiled[isa + " " + graph];
+  if (!kernels) kernels.reset(new CompiledKernels(isa, graph));
+  return *kernels;
+}
+
+CompiledKernels::CompiledKernels(const std::string& isa, const std::string& graph) {
+  const std::string cpu = isa == "avx512" ? "x86-64-v4" : isa == "avx2" ? "x86-64-v3" : "x86-64";
   mlir::DialectRegistry registry;
   registerPipelineDialects(registry);
   mlir::MLIRContext context(registry);
   context.loadAllAvailableDialects();
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(GraphOf(test), &context);
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(graph, &context);
   mlir::PassManager passes(&context);
   buildHsaCpuPipeline(passes, {.cpus = {cpu}});
   if (!module || failed(passes.run(*module))) llvm::report_fatal_error("the pipeline failed");
 
   Target target = llvm::cantFail(resolveTarget(cpu));
-  if (test.isa == "avx512" && !ThisMachine().Has("avx512f")) target.baseCpu = target.tuneCpu = "x86-64-v3";
+  if (isa == "avx512" && !ThisMachine().Has("avx512f")) target.baseCpu = target.tuneCpu = "x86-64-v3";
   llvm::LLVMContext llvm_context;
   for (auto variant : module->getOps<mlir::ModuleOp>()) {
     auto code = llvm::cantFail(translateVariant(variant, target, llvm_context));

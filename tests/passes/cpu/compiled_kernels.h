@@ -70,11 +70,13 @@ class CompiledKernels {
  public:
   // Compiled on first use and kept for the life of the process.
   static const CompiledKernels& Of(const KernelCase& test);
+  // Of another attention: a module with one function.
+  static const CompiledKernels& Of(const std::string& isa, const std::string& graph);
 
   void Call(const std::string& entry, std::initializer_list<const ArrayBase*> arguments) const;
 
  private:
-  explicit CompiledKernels(const KernelCase& test);
+  CompiledKernels(const std::string& isa, const std::string& graph);
 
   void* code_ = nullptr;
   std::map<std::string, uint64_t> entries_;

@@ -5,7 +5,6 @@
 #include <span>
 #include <vector>
 
-#include "runtime/format/plan.pb.h"
 #include "runtime/huge_pages.h"
 #include "runtime/routed_tables.h"
 #include "runtime/worker.h"
@@ -17,7 +16,7 @@ struct SplatPanels {
   std::vector<float, HugePages<float>> scale, shift;  // [slots / 16, depth, 16], as RoutedTables has them
   std::vector<float> bias;                            // [slots]: log2 a; kNoSplat for a slot without a splat
   std::vector<int32_t> ids;                           // [slots]: the splat's number in the kv_head
-  int64_t depth = 0;
+  int64_t depth = 0, splats = 0;
 
   int64_t slots() const { return static_cast<int64_t>(bias.size()); }
   // level_scale, level_shift, level_bias and level_ids: of `count` slots from `first` on, multiples of 64.
@@ -26,12 +25,5 @@ struct SplatPanels {
 
 // The splats `which` of a kv_head, in this order.
 SplatPanels PanelsOf(const RoutedTables& tables, std::span<const int32_t> which);
-
-struct SparseTables {
-  std::vector<SplatPanels> levels;  // splats of a level in their order
-  std::vector<float> level_weight;  // [levels]: log2 w
-
-  static SparseTables Of(const format::Routed& routed, const RoutedTables& tables);
-};
 
 }  // namespace hsa

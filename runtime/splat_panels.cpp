@@ -1,7 +1,4 @@
-#include "runtime/sparse_tables.h"
-
-#include <cmath>
-#include <numeric>
+#include "runtime/splat_panels.h"
 
 #include "kernels/affinity.h"
 #include "kernels/tile_shape.h"
@@ -17,7 +14,7 @@ void SplatPanels::Bind(Worker& worker, int64_t first, int64_t count) const {
 
 SplatPanels PanelsOf(const RoutedTables& tables, std::span<const int32_t> which) {
   SplatPanels panels;
-  panels.depth = tables.depth;
+  panels.depth = tables.depth, panels.splats = static_cast<int64_t>(which.size());
   const int64_t slots = (static_cast<int64_t>(which.size()) + kSplatTile - 1) / kSplatTile * kSplatTile;
   panels.scale.resize(slots * panels.depth);
   panels.shift.resize(slots * panels.depth);
@@ -33,19 +30,6 @@ SplatPanels PanelsOf(const RoutedTables& tables, std::span<const int32_t> which)
     }
   }
   return panels;
-}
-
-SparseTables SparseTables::Of(const format::Routed& routed, const RoutedTables& tables) {
-  SparseTables sparse;
-  int32_t first = 0;
-  for (const format::SplatLevel& level : routed.levels()) {
-    std::vector<int32_t> splats(level.splats());
-    std::iota(splats.begin(), splats.end(), first);
-    sparse.levels.push_back(PanelsOf(tables, splats));
-    sparse.level_weight.push_back(static_cast<float>(std::log2(level.weight())));
-    first += static_cast<int32_t>(level.splats());
-  }
-  return sparse;
 }
 
 }  // namespace hsa

@@ -1,0 +1,8 @@
+// Scheme routed, sparse beside dense.
+#pragma once
+
+namespace hsa::bench {
+
+void RegisterSparse();
+
+}  // namespace hsa::bench
