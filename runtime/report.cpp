@@ -38,6 +38,21 @@ Json Levels(const std::vector<LevelReport>& levels) {
   return list;
 }
 
+Json Adapted(const RunReport& report) {
+  Json list = Json::array();
+  for (const AdaptReport& level : report.adapted)
+    list.push_back({{"kv_head", level.kv_head},
+                    {"level", level.level},
+                    {"live", level.live},
+                    {"born", level.born},
+                    {"split", level.split},
+                    {"merged", level.merged},
+                    {"died", level.died},
+                    {"residual", Number(level.residual)},
+                    {"spread", Number(level.spread)}});
+  return {{"seconds", Number(report.adapt_seconds)}, {"levels", std::move(list)}};
+}
+
 std::string Bytes(double bytes) {
   constexpr std::string_view kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   std::size_t unit = 0;
@@ -142,6 +157,7 @@ std::string ToJson(const RunReport& report) {
                      {"dense_blocks", report.dense_blocks},
                      {"levels", Levels(report.levels)},
                      {"heads", Heads(report.heads)},
+                     {"adapted", Adapted(report)},
                      {"warnings", report.warnings}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -163,6 +179,12 @@ std::ostream& operator<<(std::ostream& out, const RunReport& report) {
          Percent(report.read.total) + " of the visible ones: near " + Percent(report.read.near) + ", nodes " + Percent(report.read.nodes) +
              ", leaves " + Percent(report.read.leaves));
   if (!report.levels.empty()) Line(out, "opened", Opened(report.levels));
+  for (const AdaptReport& level : report.adapted)
+    Line(out, "adapted",
+         "kv_head " + std::to_string(level.kv_head) + " level " + std::to_string(level.level) + ": " + std::to_string(level.live) +
+             " splats, " + std::to_string(level.born) + " born, " + std::to_string(level.split) + " split, " +
+             std::to_string(level.merged) + " merged, " + std::to_string(level.died) + " died; residual " + Short(level.residual) + " of " +
+             Short(level.spread));
   if (report.tolerance.asked > 0)
     Line(out, "tolerance",
          Short(report.tolerance.asked) + " at " + Percent(report.tolerance.confidence) +

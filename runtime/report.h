@@ -28,6 +28,14 @@ struct HeadReport {
   ReadFractions read;
 };
 
+// A level of a kv_head whose splats adapt, over the segments of the run.
+struct AdaptReport {
+  int64_t kv_head = 0, level = 0;
+  int64_t live = 0;  // splats at the end
+  int64_t born = 0, split = 0, merged = 0, died = 0;
+  double residual = 0, spread = 0;  // mean squared distance of tokens to the nearest center, and to their segment's mean
+};
+
 struct RunReport {
   int schema = 1;
   std::string variant;             // "avx2 (native)"
@@ -63,6 +71,8 @@ struct RunReport {
   int64_t dense_blocks = 0;
   std::vector<LevelReport> levels;  // coarsest first; none in exact mode
   std::vector<HeadReport> heads;
+  std::vector<AdaptReport> adapted;  // none unless splats adapt
+  double adapt_seconds = 0;          // summed over threads
   std::vector<std::string> warnings;
 };
 

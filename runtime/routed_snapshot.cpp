@@ -78,6 +78,34 @@ format::StateHeader HeaderOf(const RoutedResult& result) {
   return header;
 }
 
+// Splats as adaptation left them, and what it goes on from.
+void AddAdapted(const RoutedResult& result, Arrays& arrays, format::StateHeader& header) {
+  const int64_t dim = header.head_dim(), splats = result.splats.center.tokens(), widths = result.splats.variance.dim();
+  const bool amplitudes = result.splats.amplitude.data != nullptr;
+  std::vector<float>&center = arrays.Add("center", splats, dim), &variance = arrays.Add("variance", splats, widths);
+  std::vector<float> none, &amplitude = amplitudes ? arrays.Add("amplitude", splats, 1) : none;
+  const int64_t words = 2 * result.adapted[0]->adapter().Numbers();
+  std::vector<float>& all = arrays.Add("adapt", 1, words);
+  std::vector<double> numbers(words / 2);
+  for (size_t head = 0; head < result.adapted.size(); ++head) {
+    const auto part = [&](std::vector<float>& values, int64_t width) {
+      return values.empty() ? std::span<float>() : std::span(values).subspan(head * splats * width, splats * width);
+    };
+    result.adapted[head]->GetSplats(part(center, dim), part(variance, widths), part(amplitude, 1));
+    result.adapted[head]->Get(*header.add_adapted());
+    result.adapted[head]->adapter().GetNumbers(numbers);
+    std::memcpy(&all[head * words], numbers.data(), words * sizeof(float));
+  }
+}
+
+absl::Status Write(const std::string& path, const format::StateHeader& header, const Arrays& arrays) {
+  const std::vector<std::string_view> bytes = arrays.bytes();
+  const std::string start = format::StateFileStart(header, bytes);
+  std::vector<std::string_view> pieces = {start};
+  for (const std::string_view array : bytes) pieces.push_back(array), pieces.push_back(format::StatePadding(array.size()));
+  return WriteFile(path, pieces);
+}
+
 }  // namespace
 
 absl::StatusOr<RoutedSnapshot> RoutedSnapshot::Open(const std::string& path, const format::Graph& graph) {
@@ -126,6 +154,14 @@ absl::Status RoutedSnapshot::CheckSameSplats(const SplatTensors& splats) const {
   return absl::OkStatus();
 }
 
+absl::Status RoutedSnapshot::GoOn(int64_t kv_head, AdaptedHead& head) const {
+  const format::StateRows words = state_.Find(file_.bytes(), "adapt");
+  std::vector<double> numbers(words.dim / 2);
+  std::memcpy(numbers.data(), words.Row(kv_head, 0), numbers.size() * sizeof(double));
+  const absl::Status gone = head.GoOn(state_.header.adapted(static_cast<int>(kv_head)), numbers);
+  return gone.ok() ? gone : absl::FailedPreconditionError(absl::StrCat(path_, ": ", std::string(gone.message())));
+}
+
 void RoutedSnapshot::MergeInto(int64_t kv_head, RoutedState& state, RoutedState& scratch) const {
   const format::StateRows max = state_.Find(file_.bytes(), "max"), sum = state_.Find(file_.bytes(), "sum"),
                           acc = state_.Find(file_.bytes(), "acc");
@@ -164,17 +200,17 @@ absl::Status SaveSnapshot(const std::string& path, const RoutedResult& result) {
       const int64_t row = head * splats + s;
       std::tie(max[row], sum[row]) = result.states[head]->Get(s, std::span(acc).subspan(row * dv, dv));
     }
+  if (!result.adapted.empty()) {
+    AddAdapted(result, arrays, header);
+    return Write(path, header, arrays);
+  }
   for (const auto& [name, tensor] : Parameters(result.splats)) {
     std::vector<float>& values = arrays.Add(name, splats, tensor->dim());
     for (int64_t head = 0; head < heads; ++head)
       for (int64_t s = 0; s < splats; ++s)
         std::memcpy(&values[(head * splats + s) * tensor->dim()], tensor->Row(head, s), tensor->dim() * sizeof(float));
   }
-  const std::vector<std::string_view> bytes = arrays.bytes();
-  const std::string start = format::StateFileStart(header, bytes);
-  std::vector<std::string_view> pieces = {start};
-  for (const std::string_view array : bytes) pieces.push_back(array), pieces.push_back(format::StatePadding(array.size()));
-  return WriteFile(path, pieces);
+  return Write(path, header, arrays);
 }
 
 }  // namespace hsa

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "runtime/adapted_head.h"
 #include "runtime/format/state_file.h"
 #include "runtime/mapped_file.h"
 #include "runtime/plan.h"
@@ -28,6 +29,11 @@ class RoutedSnapshot {
   SplatTensors splats() const;
   // FAILED_PRECONDITION  `splats`, those of a run or of another file, differ from those of this file: names array and splat; or their links do
   absl::Status CheckSameSplats(const SplatTensors& splats) const;
+
+  // Whether its splats adapted. Then the stream goes on with them alone …
+  bool adapted() const { return state_.header.adapted_size() > 0; }
+  // … from here. FAILED_PRECONDITION  of other limits than those of `head`
+  absl::Status GoOn(int64_t kv_head, AdaptedHead& head) const;
 
   int64_t tokens() const { return static_cast<int64_t>(state_.header.tokens()); }
   // Adds what the tokens of this file sent to the splats of a kv_head; `scratch` has the shape of `state`.
@@ -52,8 +58,9 @@ int64_t TokensOf(const std::vector<RoutedSnapshot>& snapshots);
 struct RoutedResult {
   const format::Graph& graph;
   const SplatTensors& splats;
-  std::vector<const RoutedState*> states;  // of each kv_head
-  int64_t tokens = 0;                      // of each kv_head, of the states it began with, too
+  std::vector<const RoutedState*> states;        // of each kv_head
+  int64_t tokens = 0;                            // of each kv_head, of the states it began with, too
+  std::vector<const AdaptedHead*> adapted = {};  // of each kv_head, whose splats then take the place of `splats`; or none
 };
 
 // Writes it to a new file that takes the name `path` when it is whole.

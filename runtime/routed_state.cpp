@@ -34,6 +34,30 @@ std::pair<float, float> RoutedState::Get(int64_t splat, std::span<float> acc) co
   return {max_[splat], static_cast<float>(std::accumulate(lanes, lanes + kSumLanes, 0.0))};
 }
 
+PartialRows RoutedState::Splat(int64_t splat) {
+  return {std::span(max_).subspan(splat, 1), std::span(sum_).subspan(splat * kSumLanes, kSumLanes),
+          std::span(acc_).subspan(splat * value_dim_, value_dim_)};
+}
+
+void RoutedState::Halve(int64_t splat, int64_t child) {
+  const PartialRows from = Splat(splat), to = Splat(child);
+  to.max[0] = from.max[0];
+  for (size_t i = 0; i < to.sum.size(); ++i) to.sum[i] = from.sum[i] *= 0.5f;
+  for (size_t i = 0; i < to.acc.size(); ++i) to.acc[i] = from.acc[i] *= 0.5f;
+}
+
+void RoutedState::Join(int64_t splat, int64_t other) {
+  MergePartials(Splat(splat), Splat(other));
+  Clear(other);
+}
+
+void RoutedState::Clear(int64_t splat) {
+  const PartialRows rows = Splat(splat);
+  rows.max[0] = static_cast<float>(kNothingSent);
+  std::ranges::fill(rows.sum, 0.0f);
+  std::ranges::fill(rows.acc, 0.0f);
+}
+
 void RoutedState::Bind(Worker& worker) const {
   worker.Bind("state_max", max_.data(), {splats_});
   worker.Bind("state_sum", sum_.data(), {splats_, kSumLanes});

@@ -39,9 +39,17 @@ class RoutedState {
   void Put(int64_t splat, const Row& row);
   std::pair<float, float> Get(int64_t splat, std::span<float> acc) const;  // max and sum; acc goes to the caller's memory
 
+  std::span<const float> max() const { return max_; }
+
+  // What happens to splats that come and go; Σ z_s and Σ S_s stay.
+  void Halve(int64_t splat, int64_t child);  // `child` gets half of what was sent to `splat`
+  void Join(int64_t splat, int64_t other);   // `splat` gets all that was sent to `other`, which then has nothing
+  void Clear(int64_t splat);                 // nothing was sent to it
+
   static int64_t Bytes(int64_t splats, int64_t value_dim);
 
  private:
+  PartialRows Splat(int64_t splat);
   PartialRows rows() { return {max_, sum_, acc_}; }
 
   int64_t splats_, value_dim_;

@@ -7,6 +7,7 @@
 #include "oneapi/tbb/global_control.h"
 #include "oneapi/tbb/task_arena.h"
 #include "runtime/bytes.h"
+#include "runtime/check_adapt.h"
 #include "runtime/choose_path.h"
 #include "runtime/coverage.h"
 #include "runtime/memory_usage.h"
@@ -82,10 +83,12 @@ std::string ModeText(const Job& job) {
 }
 
 // A plan of scheme routed has one way to run, and neither logarithms nor estimated errors to give.
-absl::Status CheckRouted(const Outputs& outputs, const RunOptions& options) {
+absl::Status CheckRouted(const Plan& plan, const Outputs& outputs, const RunOptions& options) {
   if (options.mode != Mode::kExact || !options.save_index.empty() || !options.load_index.empty())
     return absl::InvalidArgumentError(
         "the plan is of scheme routed, whose splats are parameters: it has no index, tolerance, budget or theta; leave the mode out");
+  if (options.adapt)
+    if (absl::Status limits = CheckAdapt(*options.adapt, plan.graph()); !limits.ok()) return limits;
   if (options.segment_tokens != 0)
     return absl::InvalidArgumentError("--segment: the plan is of scheme routed, which streams tokens in chunks of its own; leave it out");
   for (const auto& [name, tensor] : {std::pair{"lse", &outputs.lse}, {"error", &outputs.error}})
@@ -119,6 +122,8 @@ std::string UnitText(const Job& job) {
 }
 
 absl::Status CheckSoftmax(const RunOptions& options) {
+  if (options.adapt)
+    return absl::InvalidArgumentError("--adapt: the plan is of scheme softmax, whose splats are made anew in every run; leave it out");
   if (options.load_states.empty() && options.save_state.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       "--state, --state-out: the plan is of scheme softmax, which has no states; leave them out, or give --index and --save-index");
@@ -134,7 +139,7 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
     return absl::InvalidArgumentError(
         "error: a run at a given theta audits no query to scale its estimates by; ask for a tolerance or a budget");
   const bool routed = plan.graph().has_routed();
-  if (absl::Status checked = routed ? CheckRouted(outputs, options) : CheckSoftmax(options); !checked.ok()) return checked;
+  if (absl::Status checked = routed ? CheckRouted(plan, outputs, options) : CheckSoftmax(options); !checked.ok()) return checked;
   const auto start = std::chrono::steady_clock::now();
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, threads);

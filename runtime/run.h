@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "runtime/adapt_limits.h"
 #include "runtime/plan.h"
 #include "runtime/report.h"
 #include "runtime/tensor.h"
@@ -58,7 +59,9 @@ struct RunOptions {
   bool check_index = false;         // compare every byte of it and all keys, whatever the run will read
   // Scheme routed: begin with what the tokens of these state files sent (docs/state_format.md), which must be of the plan's graph and of one set of splats.
   std::vector<std::string> load_states = {};
-  std::string save_state = {};                     // of scheme routed: write the states at the end of the run here
+  std::string save_state = {};  // of scheme routed: write the states at the end of the run here
+  // Of a causal plan of scheme routed: splats come, go and move while the tokens stream by (docs/spec.md, "Adaptation"); when not set, they are as given.
+  std::optional<AdaptLimits> adapt = {};
   std::function<bool(double done)> progress = {};  // called now and then with the share that is done; false cancels the run
   Trace* trace = nullptr;
 };

@@ -12,7 +12,9 @@
 #include "kernels/tile_shape.h"
 #include "oneapi/tbb/parallel_for.h"
 #include "oneapi/tbb/parallel_pipeline.h"
+#include "runtime/adapted_head.h"
 #include "runtime/give_back.h"
+#include "runtime/report_adapted.h"
 #include "runtime/required_stages.h"
 #include "runtime/routed_snapshot.h"
 #include "runtime/routed_state.h"
@@ -50,6 +52,17 @@ class RoutedRun {
         extend_(job.program.Find("extend_state")),
         progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {}
 
+  // From here on splats adapt, beginning with `splats`; the run is causal.
+  absl::Status Adapt(const AdaptLimits& limits, const SplatTensors& splats) {
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
+      PassOn(kv_head, states_[kv_head]);
+      adapted_.push_back(std::make_unique<AdaptedHead>(limits, job_.plan.graph(), splats, kv_head, states_[kv_head], tables_[kv_head]));
+      if (before_.empty() || !before_[0].adapted()) continue;
+      if (absl::Status gone = before_[0].GoOn(kv_head, *adapted_.back()); !gone.ok()) return gone;
+    }
+    return absl::OkStatus();
+  }
+
   // States that are there at once.
   static int64_t StatesOf(const Geometry& g) { return g.kv_heads * PartsOf(g); }
 
@@ -64,7 +77,15 @@ class RoutedRun {
                         g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
     if (bad_tokens_ > 0)
       report.warnings.push_back(absl::StrCat(bad_tokens_.load(), " tokens with a key or value that is not finite sent nothing"));
+    for (const auto& adapted : adapted_) ReportAdapted(adapted->adapter(), &adapted - adapted_.data(), report);
+    report.adapt_seconds = adapting_.seconds();
     return job_.outputs.rows_ready ? job_.outputs.rows_ready(0, g_.queries) : absl::OkStatus();
+  }
+
+  std::vector<const AdaptedHead*> Adapted() const {
+    std::vector<const AdaptedHead*> heads;
+    for (const auto& head : adapted_) heads.push_back(head.get());
+    return heads;
   }
 
   // Of each kv_head, once all tokens were sent.
@@ -75,6 +96,9 @@ class RoutedRun {
   }
 
  private:
+  struct Chunk;
+  class ChunkPool;
+
   static int64_t PartsOf(const Geometry& g) {
     return g.causal ? 1 : std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts);
   }
@@ -115,34 +139,55 @@ class RoutedRun {
 
   void RunPrefixes() {
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads, [&](int64_t kv_head) {
-      RoutedState& state = states_[kv_head];
-      Send(kv_head, 0, g_.first_position(), state);
-      PassOn(kv_head, state);
-      g_.kv_heads < job_.threads ? RunPipeline(kv_head, state) : RunChunks(kv_head, state);
+      ChunkPool chunks([&] { return std::make_unique<Chunk>(*this, kv_head); });
+      if (!adapted_.empty()) return RunAdapting(kv_head, chunks);
+      Send(kv_head, 0, g_.first_position(), states_[kv_head]);
+      PassOn(kv_head, states_[kv_head]);
+      RunRange(kv_head, g_.first_position(), g_.keys, chunks);
     });
   }
 
-  // Chunk after chunk on one thread.
-  void RunChunks(int64_t kv_head, RoutedState& state) {
-    Chunk chunk(*this, kv_head);
-    for (int64_t first = g_.first_position(); first < g_.keys && !progress_.cancelled(); first += chunk.count) {
-      Begin(chunk, first, state);
-      ReceiveChunk(chunk, state);
-      Extend(chunk, state);
+  // Tokens [begin, end).
+  void RunRange(int64_t kv_head, int64_t begin, int64_t end, ChunkPool& chunks) {
+    g_.kv_heads < job_.threads ? RunPipeline(kv_head, begin, end, chunks) : RunChunks(kv_head, begin, end, chunks);
+  }
+
+  // Segment after segment. Tokens before the first query are observed as well.
+  void RunAdapting(int64_t kv_head, ChunkPool& chunks) {
+    AdaptedHead& adapted = *adapted_[kv_head];
+    for (int64_t begin = 0; begin < g_.keys && !progress_.cancelled();) {
+      const int64_t left = adapted.TokensLeft(TokensOf(before_) + begin),
+                    most = begin < g_.first_position() ? g_.first_position() : g_.keys;
+      const int64_t end = std::min(begin + left, most);
+      RunRange(kv_head, begin, end, chunks);
+      if (end == begin + left) Timed(adapting_, [&] { adapted.EndSegment(); });
+      begin = end;
     }
   }
 
+  // Chunk after chunk on one thread.
+  void RunChunks(int64_t kv_head, int64_t begin, int64_t end, ChunkPool& chunks) {
+    RoutedState& state = states_[kv_head];
+    Chunk& chunk = *chunks.Take();
+    for (int64_t first = begin; first < end && !progress_.cancelled(); first += chunk.count) {
+      Begin(chunk, first, end, state);
+      ReceiveChunk(chunk, state);
+      Extend(chunk, state);
+    }
+    chunks.Give(&chunk);
+  }
+
   // One thread takes the chunks into the state, the others receive, each from the state as it was before its chunk. The same bits as RunChunks.
-  void RunPipeline(int64_t kv_head, RoutedState& state) {
-    int64_t first = g_.first_position();
-    ChunkPool pool([&] { return std::make_unique<Chunk>(*this, kv_head); });
+  void RunPipeline(int64_t kv_head, int64_t begin, int64_t end, ChunkPool& chunks) {
+    RoutedState& state = states_[kv_head];
+    int64_t first = begin;
     const auto take = [&](oneapi::tbb::flow_control& control) -> Chunk* {
-      if (first >= g_.keys || progress_.cancelled()) {
+      if (first >= end || progress_.cancelled()) {
         control.stop();
         return nullptr;
       }
-      Chunk* chunk = pool.Take();
-      Begin(*chunk, first, state);
+      Chunk* chunk = chunks.Take();
+      Begin(*chunk, first, end, state);
       chunk->before = state;
       Extend(*chunk, state);
       first += chunk->count;
@@ -150,7 +195,7 @@ class RoutedRun {
     };
     const auto receive = [&](Chunk* chunk) {
       ReceiveChunk(*chunk, chunk->before);
-      pool.Give(chunk);
+      chunks.Give(chunk);
     };
     oneapi::tbb::parallel_pipeline(static_cast<size_t>(job_.threads) + 1,
                                    oneapi::tbb::make_filter<void, Chunk*>(oneapi::tbb::filter_mode::serial_in_order, take) &
@@ -195,12 +240,12 @@ class RoutedRun {
     std::vector<Chunk*> free_;                 // under mutex_
   };
 
-  // Finds where the chunk that starts at `first` ends, and settles the state for those who receive.
-  void Begin(Chunk& chunk, int64_t first, RoutedState& state) {
+  // Finds where the chunk that starts at `first` ends, before `end`, and settles the state for those who receive.
+  void Begin(Chunk& chunk, int64_t first, int64_t end, RoutedState& state) {
     const TraceScope scope(job_.options.trace, "chunk", "tokens");
     Worker& worker = workers_.local();
     const RoutedTables& tables = tables_[chunk.kv_head];
-    const int64_t most = std::min<int64_t>(kBatchKeys, g_.keys - first);
+    const int64_t most = std::min<int64_t>(kBatchKeys, end - first);
     tables.BindRows(worker);
     chunk.panels.Read(worker, chunk.kv_head, first, most);
     std::array<int32_t, 1> chunk_tokens = {};
@@ -216,10 +261,13 @@ class RoutedRun {
     if (HasFlow()) worker.Call(flow_chunk_);
     chunk.first = first, chunk.count = std::clamp<int64_t>(chunk_tokens[0], 1, most);
     bad_tokens_ += chunk.panels.Bad(chunk.count);  // the rest is read again
+    if (!adapted_.empty())
+      Timed(adapting_, [&] { adapted_[chunk.kv_head]->Observe(chunk.panels, TokensOf(before_) + first, chunk.count, chunk.sent); });
     state.Settle(worker, settle_, tables);
   }
 
   void ReceiveChunk(const Chunk& chunk, const RoutedState& before) {
+    if (chunk.first < g_.first_position()) return;
     Worker& worker = workers_.local();
     const RoutedTables& tables = tables_[chunk.kv_head];
     tables.BindPanels(worker);
@@ -276,14 +324,23 @@ class RoutedRun {
     progress_.Advance(static_cast<double>(tile.count));
   }
 
+  template <typename Work>
+  static void Timed(Stopwatch& watch, const Work& work) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    watch.Add(SecondsSince(start));
+  }
+
   const Job& job_;
   const Geometry& g_;
-  const std::vector<RoutedTables> tables_;
+  std::vector<RoutedTables> tables_;
   const std::vector<RoutedSnapshot>& before_;
   std::vector<RoutedState> states_;  // of each part of each kv_head; that of its first part is that of all once they are merged
   TileIo io_;
   GiveBack give_back_;
   Program::Stage send_, settle_, receive_, begin_, flow_state_, flow_chunk_, gate_, center_, extend_;
+  std::vector<std::unique_ptr<AdaptedHead>> adapted_;  // of each kv_head; none unless splats adapt
+  Stopwatch adapting_;
   ProgressMeter progress_;
   std::atomic<int64_t> bad_tokens_{0};
   Workers workers_{[this] { return Worker(job_.program); }};
@@ -305,10 +362,23 @@ static int64_t MemoryOf(const Job& job, const RoutedTables& of) {
   return g.kv_heads * tables + states + job.threads * thread;
 }
 
+// Splats that have adapted go on adapting, from one state.
+static absl::Status CheckAdapted(const RunOptions& options, const std::vector<RoutedSnapshot>& before) {
+  for (size_t i = 0; i < before.size(); ++i)
+    if (before[i].adapted() && !options.adapt)
+      return absl::FailedPreconditionError(
+          absl::StrCat(options.load_states[i], ": its splats have adapted, of which some may be gone; go on with --adapt"));
+  if (options.adapt && before.size() > 1)
+    return absl::InvalidArgumentError(
+        absl::StrCat("--adapt goes on from one state, ", before.size(), " are given; merge them first, without --adapt"));
+  return absl::OkStatus();
+}
+
 absl::Status RunRouted(const Job& job, RunReport& report) {
   SplatTensors splats = job.inputs.splats;
   absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenSnapshots(job.options.load_states, job.plan.graph(), splats);
   if (!before.ok()) return before.status();
+  if (absl::Status adapted = CheckAdapted(job.options, *before); !adapted.ok()) return adapted;
   absl::StatusOr<std::vector<RoutedTables>> tables = BuildRoutedTables(job.plan.graph(), splats);
   if (!tables.ok()) return tables.status();
   for (const RoutedSnapshot& state : *before)
@@ -319,9 +389,12 @@ absl::Status RunRouted(const Job& job, RunReport& report) {
                                                      " splats of ", job.geometry.kv_heads, " kv_heads on ", job.threads,
                                                      " threads; the least that works is ", least));
   RoutedRun run(job, *std::move(tables), *before);
+  if (job.options.adapt)
+    if (absl::Status adapts = run.Adapt(*job.options.adapt, splats); !adapts.ok()) return adapts;
   if (absl::Status done = run.Execute(report); !done.ok()) return done;
   if (job.options.save_state.empty()) return absl::OkStatus();
-  return SaveSnapshot(job.options.save_state, {job.plan.graph(), splats, run.States(), job.geometry.keys + TokensOf(*before)});
+  return SaveSnapshot(job.options.save_state,
+                      {job.plan.graph(), splats, run.States(), job.geometry.keys + TokensOf(*before), run.Adapted()});
 }
 
 }  // namespace hsa

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/geometry.h"
 #include "runtime/key_order.h"
+#include "runtime/kmeans.h"
 #include "runtime/rows.h"
 #include "runtime/tensor_writer.h"
 
@@ -16,6 +17,7 @@ namespace hsa {
 namespace {
 
 constexpr int64_t kMostKeys = 65536;
+constexpr int64_t kKmeansKeys = 32;      // a splat
 constexpr double kLeastVariance = 1e-4;  // of a group, beside that of all keys: a group of equal keys has none
 
 // Finite keys of one kv_head, evenly spread over its tokens, as rows of `width` floats with zeros behind the key.
@@ -50,8 +52,10 @@ struct Moments {
 
 class SplatWriter {
  public:
-  SplatWriter(const Plan& plan, const TensorView& key, TensorWriter& writer)
-      : plan_(plan),
+  SplatWriter(const Plan& plan, const TensorView& key, TensorWriter& writer, SplatsBy by, uint64_t seed)
+      : by_(by),
+        seed_(seed),
+        plan_(plan),
         routed_(plan.graph().routed()),
         key_(key),
         program_(plan),
@@ -78,6 +82,24 @@ class SplatWriter {
 
  private:
   void WriteLevel(int64_t head, int64_t first, int64_t splats, const std::vector<float>& rows, int64_t width) {
+    by_ == SplatsBy::kKmeans ? WriteByKmeans(head, first, splats, rows, width) : WriteByBisection(head, first, splats, rows, width);
+  }
+
+  void WriteByKmeans(int64_t head, int64_t first, int64_t splats, const std::vector<float>& rows, int64_t width) {
+    const int64_t count = static_cast<int64_t>(rows.size()) / width, used = std::min(count, splats * kKmeansKeys);
+    std::vector<float> x(used * width);
+    for (int64_t i = 0; i < used; ++i) std::copy_n(rows.begin() + i * count / used * width, width, x.begin() + i * width);
+    const std::vector<int32_t> groups = KmeansGroups(x, width, key_.dim(), splats, seed_);
+    std::vector<std::vector<int32_t>> members(splats);
+    std::vector<int32_t> all(used);
+    std::iota(all.begin(), all.end(), 0);
+    for (const int32_t i : all) members[groups[i]].push_back(i);
+    const Moments whole(x, width, all.data(), used, key_.dim());
+    for (int64_t s = 0; s < splats; ++s)
+      WriteSplat(head, first + s, Moments(x, width, members[s].data(), static_cast<int64_t>(members[s].size()), key_.dim()), whole);
+  }
+
+  void WriteByBisection(int64_t head, int64_t first, int64_t splats, const std::vector<float>& rows, int64_t width) {
     const int64_t count = static_cast<int64_t>(rows.size()) / width, size = count / splats;
     std::vector<int32_t> all(count);
     std::iota(all.begin(), all.end(), 0);
@@ -111,6 +133,8 @@ class SplatWriter {
     for (int64_t d = 0; d < dims; ++d) variance[d] = finite(width * std::max(group.variance[d], least));
   }
 
+  const SplatsBy by_;
+  const uint64_t seed_;
   const Plan& plan_;
   const format::Routed& routed_;
   const TensorView& key_;
@@ -137,7 +161,7 @@ void AddFlow(const format::Routed& routed, int64_t heads, int64_t dim, std::vect
 
 }  // namespace
 
-absl::Status WriteSplatsFromKeys(const Plan& plan, const TensorView& key, const std::string& path) {
+absl::Status WriteSplatsFromKeys(const Plan& plan, const TensorView& key, const std::string& path, SplatsBy by, uint64_t seed) {
   const format::Routed& routed = plan.graph().routed();
   const int64_t heads = plan.graph().kv_heads(), dim = plan.graph().head_dim();
   if (key.heads() != heads || key.dim() != dim)
@@ -153,7 +177,7 @@ absl::Status WriteSplatsFromKeys(const Plan& plan, const TensorView& key, const 
   AddFlow(routed, heads, dim, tensors);
   absl::StatusOr<TensorWriter> writer = TensorWriter::Create(path, tensors);
   if (!writer.ok()) return writer.status();
-  SplatWriter splat_writer(plan, key, *writer);
+  SplatWriter splat_writer(plan, key, *writer, by, seed);
   for (int64_t head = 0; head < heads; ++head)
     if (absl::Status written = splat_writer.WriteHead(head); !written.ok()) return written;
   return writer->Commit();

@@ -1,6 +1,7 @@
-// Splats for tokens that nobody has trained any for: balanced bisection of the keys (docs/routed.md, "Splats from data").
+// Splats for tokens that nobody has trained any for: groups of the keys (docs/routed.md, "Splats from data").
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -9,12 +10,17 @@
 
 namespace hsa {
 
+enum class SplatsBy {
+  kBisection,  // as many groups of one size as a level has splats, at medians along principal axes
+  kKmeans,     // the groups of k-means++, of any size, from 32 keys a splat at most
+};
+
 // Writes the tensors of the splats that `plan`, of scheme routed, names (center, variance, log-amplitudes of 0, links and gates of 0) to a safetensors file. On each level the keys
-// of a kv_head, 65,536 of them at most and evenly spread, are cut into as many groups of one size as it has splats, at medians along principal axes;
-// a splat is its group's mean, and its variances times D / 4: a token of the group is then at log φ ≈ -2, so that splats share their tokens.
-// The same keys give the same splats.
+// of a kv_head, 65,536 of them at most and evenly spread, are cut into as many groups as it has splats; a splat is its group's mean, and its variances times D / 4: a token of the group is then at log φ ≈ -2, so that splats share their tokens.
+// The same keys and seed (of kKmeans) give the same splats.
 // INVALID_ARGUMENT  fewer finite keys than a level has splats: names both; a key of another shape than the plan wants
 // or an error of TensorWriter
-absl::Status WriteSplatsFromKeys(const Plan& plan, const TensorView& key, const std::string& path);
+absl::Status WriteSplatsFromKeys(const Plan& plan, const TensorView& key, const std::string& path, SplatsBy by = SplatsBy::kBisection,
+                                 uint64_t seed = 0);
 
 }  // namespace hsa

@@ -26,6 +26,8 @@ class TokenPanels {
   // Binds them again, to another worker too.
   void Bind(Worker& worker) const;
 
+  // A key among those that were read last; null for one that sends nothing.
+  const float* Key(int64_t i) const { return order_[i] < 0 ? nullptr : &k_.rows[i * g_.padded_head_dim]; }
   // How many of the first `count` tokens that were read last are not finite.
   int64_t Bad(int64_t count) const;
 

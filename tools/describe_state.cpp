@@ -34,7 +34,37 @@ struct LevelMass {
   }
 };
 
+constexpr int kShown = 20;  // of the last events
+
+void PrintAdapted(std::ostream& out, int head, const format::StateHeader& h) {
+  const format::AdaptedSplats& adapted = h.adapted(head);
+  out << absl::StrFormat("\nkv_head %d adapts in segments of %d tokens, %d have ended; the last one:\n%8s%10s%12s%12s%12s\n", head,
+                         adapted.segment_tokens(), adapted.segment(), "level", "splats", "mass", "residual", "spread");
+  for (int i = std::max(0, adapted.segments_size() - h.levels_size()); i < adapted.segments_size(); ++i) {
+    const format::LevelSegment& segment = adapted.segments(i);
+    out << absl::StrFormat("%8d%10d%12.4g%12.4g%12.4g\n", segment.level(), segment.live(), segment.mass(), segment.residual(),
+                           segment.spread());
+  }
+  out << absl::StrFormat("%d events%s\n", adapted.events_size(), adapted.events_size() > kShown ? ", of which the last are" : "");
+  for (int i = std::max(0, adapted.events_size() - kShown); i < adapted.events_size(); ++i)
+    out << "  " << EventText(adapted.events(i)) << '\n';
+}
+
 }  // namespace
+
+std::string EventText(const format::SplatEvent& event) {
+  const std::string where = absl::StrFormat("segment %d, level %d: splat %d ", event.segment(), event.level(), event.splat());
+  switch (event.what()) {
+    case format::SplatEvent::BORN:
+      return where + absl::StrFormat("was born: %.3g of the tokens were covered by none, from %.3g on", event.measure(), event.limit());
+    case format::SplatEvent::SPLIT:
+      return where + absl::StrFormat("was split, %d is new: saves %.4g, the mean is %.4g", event.other(), event.measure(), event.limit());
+    case format::SplatEvent::MERGED:
+      return where + absl::StrFormat("took in %d: costs %.4g, at most %.4g", event.other(), event.measure(), event.limit());
+    default:
+      return where + absl::StrFormat("died into %d: %.4g activations, at least %.4g stay", event.other(), event.measure(), event.limit());
+  }
+}
 
 void PrintState(std::ostream& out, const StateDescription& d) {
   const format::StateHeader& h = d.state.header;
@@ -52,6 +82,7 @@ void PrintState(std::ostream& out, const StateDescription& d) {
       const LevelMass mass(LogMasses(d, head, first, l.splats()));
       out << absl::StrFormat("%8d%8d%10g%10d%16.3f%18.1f\n", head, level, l.weight(), l.splats(), mass.log_total, mass.effective);
     }
+  for (int head = 0; head < h.adapted_size(); ++head) PrintAdapted(out, head, h);
 }
 
 }  // namespace hsa

@@ -13,6 +13,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
+#include "tools/adapt_flag.h"
 #include "tools/byte_size.h"
 #include "tools/check_given.h"
 
@@ -21,7 +22,7 @@ namespace {
 
 // Flags as they were written; what they mean is checked afterwards, so that each message can say what it wants.
 struct Text {
-  std::string theta, budget, seed, segment, threads, memory_budget, out_dtype, precision, verify, tolerance, confidence;
+  std::string theta, budget, seed, segment, threads, memory_budget, out_dtype, precision, verify, tolerance, confidence, adapt, splats_by;
   bool exact = false;
 };
 
@@ -32,12 +33,18 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
       ->type_name("FILE");
   app.add_option("--make-splats", command.make_splats, "make the splats from the keys, write them here and run with them")
       ->type_name("FILE");
+  app.add_option("--splats-by", text.splats_by, "how --make-splats groups the keys: bisection (default), or kmeans, drawn by --seed")
+      ->type_name("bisection|kmeans");
   app.add_option("--state", command.options.load_states,
                  "go on from this state of a plan of scheme routed, with its splats; may be repeated")
       ->type_name("FILE")
       ->expected(1)
       ->take_all();
   app.add_option("--state-out", command.options.save_state, "write the state at the end here (*.hsastate)")->type_name("FILE");
+  app.add_option("--adapt", text.adapt,
+                 "splats of a causal plan of scheme routed come, go and move while tokens stream by; observe: only measure their residual "
+                 "(docs/routed.md)")
+      ->type_name("on|observe|LIMITS");
   app.add_option("-o,--output", command.output, "safetensors file to write; without it the result is only measured")->type_name("FILE");
   app.add_flag("--exact", text.exact, "read every visible key");
   app.add_option("--theta", text.theta, "open splats above this residual; 0 opens all")->type_name("THETA");
@@ -137,6 +144,15 @@ absl::Status SetNumbers(const Text& text, RunCommand& command) {
     const std::optional<int64_t> bytes = ParseByteSize(text.memory_budget);
     if (!bytes || *bytes == 0) return Unwanted("--memory-budget", text.memory_budget, "a size such as 256MiB");
     options.memory_budget_bytes = *bytes;
+  }
+  if (!text.splats_by.empty() && text.splats_by != "bisection" && text.splats_by != "kmeans")
+    return Unwanted("--splats-by", text.splats_by, "bisection or kmeans");
+  if (!text.splats_by.empty() && command.make_splats.empty()) return Usage("--splats-by makes splats, give it with --make-splats");
+  command.splats_by = text.splats_by == "kmeans" ? SplatsBy::kKmeans : SplatsBy::kBisection;
+  if (!text.adapt.empty()) {
+    absl::StatusOr<AdaptLimits> limits = ParseAdapt(text.adapt);
+    if (!limits.ok()) return limits.status();
+    options.adapt = *limits;
   }
   if (!text.out_dtype.empty() && text.out_dtype != "f32" && text.out_dtype != "bf16")
     return Unwanted("--out-dtype", text.out_dtype, "f32 or bf16");

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "runtime/machine_profile.h"
 #include "runtime/run.h"
+#include "runtime/splats_from_keys.h"
 
 namespace hsa {
 
@@ -15,6 +16,7 @@ struct RunCommand {
   std::string plan;                                    // *.hsaplan
   std::string input;                                   // safetensors
   std::string make_splats;                             // make them from the keys and write them here; empty: do not
+  SplatsBy splats_by = SplatsBy::kBisection;           // how make_splats makes them
   std::string splats;                                  // empty: input holds them, or the first of options.load_states
   std::string output;                                  // safetensors; empty: the result is thrown away after it was measured
   std::string report, trace;                           // files; empty: none

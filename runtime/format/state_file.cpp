@@ -43,6 +43,7 @@ class Checker {
     absl::Status status = CheckSizes(file.header);
     if (status.ok()) status = CheckArrays(file);
     if (status.ok()) status = CheckNumbers(file);
+    if (status.ok()) status = CheckAdapted(file);
     if (!status.ok()) return status;
     return file;
   }
@@ -100,14 +101,17 @@ class Checker {
                      {"acc", {h.value_dim()}, true},
                      {"center", {h.head_dim()}, true},
                      {"variance", {h.head_dim(), 1}, true},
-                     {"amplitude", {1}, false}};
+                     {"amplitude", {1}, false},
+                     {"adapt", {}, false}};
     for (const StateArray& array : h.arrays()) {
       const auto is = std::find_if(std::begin(known), std::end(known), [&](const Known& k) { return k.name == array.name(); });
       if (is == std::end(known)) return Refuse(3, absl::StrCat("array '", array.name(), "' is unknown"));
       if (++is->found > 1) return Refuse(3, absl::StrCat("array '", array.name(), "' is there twice"));
-      if (array.rows() != splats_ || std::find(is->dims.begin(), is->dims.end(), array.dim()) == is->dims.end())
+      const bool numbers = array.name() == "adapt";
+      if (numbers ? array.rows() != 1 || array.dim() % 2 != 0
+                  : array.rows() != splats_ || std::find(is->dims.begin(), is->dims.end(), array.dim()) == is->dims.end())
         return Refuse(3, absl::StrCat("array '", array.name(), "' is [", h.kv_heads(), ", ", array.rows(), ", ", array.dim(), "], wanted [",
-                                      h.kv_heads(), ", ", splats_, ", ", is->dims[0], "]"));
+                                      h.kv_heads(), ", ", numbers ? 1 : splats_, ", ", numbers ? 2 : is->dims[0], "]"));
       // At most 4096 · 65,536 · 1024 · 4 bytes: no overflow.
       const uint64_t wanted = uint64_t{h.kv_heads()} * array.rows() * array.dim() * sizeof(float), size = bytes_.size();
       if (array.offset() % kSectionAlignment != 0 || array.offset() > size || wanted > size - array.offset())
@@ -125,6 +129,25 @@ class Checker {
       if (!std::isfinite(sum) || sum < 0) return Refuse(5, absl::StrCat("array 'sum' has the entry ", sum, ", wanted a finite number ≥ 0"));
     for (const float max : file.Find(bytes_, "max").values)
       if (!std::isfinite(max)) return Refuse(5, absl::StrCat("array 'max' has the entry ", max, ", wanted a finite number"));
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckAdapted(const StateFile& file) const {
+    const StateHeader& h = file.header;
+    const StateRows numbers = file.Find(bytes_, "adapt");
+    const int wanted = numbers.values.empty() ? 0 : static_cast<int>(h.kv_heads());
+    if (h.adapted_size() != wanted) return Refuse(6, absl::StrCat("adapted has ", h.adapted_size(), " entries, wanted ", wanted));
+    for (const AdaptedSplats& head : h.adapted()) {
+      if (head.segment() > kMaxTokens || head.segment_tokens() < 1 || head.segment_tokens() > 1 << 20 || head.history() < 1 ||
+          head.history() > 1024)
+        return Refuse(6, absl::StrCat("adapted is at segment ", head.segment(), " of ", head.segment_tokens(), " tokens with a history of ",
+                                      head.history()));
+      const auto known = [&](const auto& item) { return item.level() < static_cast<uint32_t>(h.levels_size()); };
+      if (!std::ranges::all_of(head.events(), known) || !std::ranges::all_of(head.segments(), known))
+        return Refuse(6, absl::StrCat("an event is of a level that is not there, wanted one of ", h.levels_size()));
+      if (!std::ranges::all_of(head.events(), [](const SplatEvent& event) { return SplatEvent::What_IsValid(event.what()); }))
+        return Refuse(6, "an event is unknown");
+    }
     return absl::OkStatus();
   }
 

@@ -256,6 +256,16 @@ refuses state_out_is_state 2 'good.hsastate' 'same' -- "${routed[@]}" --state go
 refuses state_out_no_folder 1 'no/such/folder' -- "${routed[@]}" --splats made.safetensors --state-out no/such/folder/s
 refuses state_out_full 1 '/dev/full' 'space' -- "${routed[@]}" --splats made.safetensors --state-out /dev/full
 refuses state_of_softmax 1 'state' 'softmax' -- "${run[@]}" --in good.safetensors --state-out out/s.hsastate
+works routed_kmeans out/o.safetensors out/s.safetensors -- "${routed[@]}" --make-splats out/s.safetensors --splats-by kmeans --seed 3
+refuses routed_splats_by 2 'splats-by' 'medoids' 'kmeans' -- "${routed[@]}" --make-splats out/s.safetensors --splats-by medoids
+refuses routed_splats_by_alone 2 'splats-by' 'make-splats' -- "${routed[@]}" --splats made.safetensors --splats-by kmeans
+works adapt out/o.safetensors out/s.hsastate -- "${routed[@]}" --splats made.safetensors --adapt segment_tokens=256 --state-out out/s.hsastate
+refuses adapt_unknown_limit 2 'adapt' 'speed=3' 'memory' -- "${routed[@]}" --splats made.safetensors --adapt speed=3
+refuses adapt_contradicts 1 'adapt' 'least_splats is 50' 'room for 16' -- "${routed[@]}" --splats made.safetensors --adapt least_splats=50
+refuses adapt_segment 1 'adapt' 'segment_tokens is 100' '256' -- "${routed[@]}" --splats made.safetensors --adapt segment_tokens=100
+refuses adapt_softmax 1 'adapt' 'softmax' -- "${run[@]}" --in good.safetensors --adapt on
+refuses inspect_html_of_a_plan 2 'html' -- "$inspect" good.hsaplan --html out/p.html
+works inspect_html out/p.html -- "$inspect" good.hsastate --html out/p.html
 refuses softmax_splats 1 'splats' 'softmax' -- "${run[@]}" --in good.safetensors --splats splats.safetensors
 input few.safetensors q:BF16:3x10x64 k:BF16:1x10x64 v:BF16:1x10x64
 refuses routed_few_keys 1 '10 finite keys' '64 splats' -- "$bin/hsa-run" routed.hsaplan -o out/o.safetensors --in few.safetensors --make-splats out/s.safetensors

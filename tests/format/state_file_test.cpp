@@ -36,6 +36,16 @@ Parts Small() {
   return parts;
 }
 
+void AddAdapted(Parts& parts, uint32_t history, uint32_t level) {
+  parts.Add("adapt", 6, 0);
+  parts.header.mutable_arrays()->rbegin()->set_rows(1);
+  for (int64_t head = 0; head < kHeads; ++head) {
+    AdaptedSplats& adapted = *parts.header.add_adapted();
+    adapted.set_segment(3), adapted.set_segment_tokens(512), adapted.set_history(history);
+    adapted.add_events()->set_level(level);
+  }
+}
+
 // A file of its own, aligned.
 class Aligned {
  public:
@@ -67,6 +77,15 @@ TEST(StateFileRoundTripTest, GivesWhatWasWritten) {
   EXPECT_EQ(acc.Row(1, 2)[3], (1 * kSplats + 2) * kValueDim + 3);
   EXPECT_TRUE(state->Find(file.bytes(), "amplitude").values.empty());
   EXPECT_EQ(file.bytes().size() % 64, 0u);
+}
+
+TEST(StateFileRoundTripTest, OfSplatsThatAdapted) {
+  Parts parts = Small();
+  AddAdapted(parts, 4, 1);
+  const Aligned file(parts);
+  const absl::StatusOr<StateFile> state = CheckState(file.bytes(), "s");
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->header.adapted(1).events(0).level(), 1u);
 }
 
 struct Case {
@@ -108,6 +127,15 @@ const Case kCases[] = {
     {"sum", "state_c5: array 'sum' has the entry -1, wanted a finite number ≥ 0", [](Parts& p) { p.values[1][4] = -1; }},
     {"max", "state_c5: array 'max' has the entry inf, wanted a finite number",
      [](Parts& p) { p.values[0][9] = std::numeric_limits<float>::infinity(); }},
+    {"adapted_without_numbers", "state_c6: adapted has 1 entries, wanted 0", [](Parts& p) { p.header.add_adapted(); }},
+    {"numbers_without_adapted", "state_c6: adapted has 0 entries, wanted 2",
+     [](Parts& p) {
+       p.Add("adapt", 6, 0);
+       p.header.mutable_arrays()->rbegin()->set_rows(1);
+     }},
+    {"adapt_shape", "state_c3: array 'adapt' is [2, 5, 6], wanted [2, 1, 2]", [](Parts& p) { p.Add("adapt", 6, 0); }},
+    {"history", "state_c6: adapted is at segment 3 of 512 tokens with a history of 0", [](Parts& p) { AddAdapted(p, 0, 1); }},
+    {"event_level", "state_c6: an event is of a level that is not there, wanted one of 2", [](Parts& p) { AddAdapted(p, 4, 2); }},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, StateFileTest, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
 

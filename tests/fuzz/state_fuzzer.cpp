@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "runtime/format/plan_file.h"
 #include "runtime/format/state_file.h"
@@ -20,10 +21,10 @@ void Try(std::span<const std::byte> file) {
   const auto state = hsa::format::CheckState(file, "in");
   if (!state.ok()) return Require(std::string(state.status().message()).find('\n') == std::string::npos);
   [[maybe_unused]] volatile float sink = 0;
-  for (const char* name : {"max", "sum", "acc", "center", "variance", "amplitude"}) {
+  for (const char* name : {"max", "sum", "acc", "center", "variance", "amplitude", "adapt"}) {
     const hsa::format::StateRows rows = state->Find(file, name);
     if (rows.values.empty()) continue;
-    Require(rows.rows == state->splats());
+    Require(rows.rows == (std::string_view(name) == "adapt" ? 1 : state->splats()));
     sink = *rows.Row(0, 0);
     sink = rows.Row(state->header.kv_heads() - 1, rows.rows - 1)[rows.dim - 1];
   }

@@ -27,6 +27,7 @@ RunReport Example() {
   report.read = {0.1, 0.05, 0.02, 0.17};
   report.levels = {{8192, 0.01, 0.5}};
   report.heads = {{0, 0.01, 0, {0.1, 0.05, 0.02, 0.17}}};
+  report.adapted = {{.kv_head = 0, .level = 1, .live = 5, .split = 2}};
   report.warnings = {"say \"why\""};
   return report;
 }
@@ -36,7 +37,7 @@ TEST(ReportTest, NamesAreTheContract) {
   using Names = std::vector<std::string>;
   EXPECT_EQ(Keys(json),
             (Names{"schema", "variant", "scheme", "mode", "choice", "seconds", "tokens_per_s", "flop", "bytes_read", "peak_anon_bytes",
-                   "mapped_bytes", "read", "tolerance", "verified", "dense_blocks", "levels", "heads", "warnings"}));
+                   "mapped_bytes", "read", "tolerance", "verified", "dense_blocks", "levels", "heads", "adapted", "warnings"}));
   EXPECT_EQ(Keys(json["choice"]), (Names{"path", "because", "visible_keys", "crossover_keys"}));
   EXPECT_EQ(Keys(json["seconds"]), (Names{"index", "calibrate", "near", "score", "leaves", "write", "total"}));
   EXPECT_EQ(Keys(json["read"]), (Names{"near_fraction", "nodes_fraction", "leaves_fraction", "total_fraction"}));
@@ -44,6 +45,9 @@ TEST(ReportTest, NamesAreTheContract) {
   EXPECT_EQ(Keys(json["verified"]), (Names{"n", "median", "p90", "p95", "max", "coverage", "error_rank"}));
   EXPECT_EQ(Keys(json["levels"][0]), (Names{"tokens", "scored_fraction", "opened_fraction"}));
   EXPECT_EQ(Keys(json["heads"][0]), (Names{"head", "theta", "dense_blocks", "read"}));
+  EXPECT_EQ(Keys(json["adapted"]), (Names{"seconds", "levels"}));
+  EXPECT_EQ(Keys(json["adapted"]["levels"][0]),
+            (Names{"kv_head", "level", "live", "born", "split", "merged", "died", "residual", "spread"}));
   EXPECT_EQ(json["schema"], 1);
   EXPECT_EQ(json["read"]["total_fraction"], 0.17);
   EXPECT_EQ(json["warnings"][0], "say \"why\"");

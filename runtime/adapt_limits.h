@@ -1,0 +1,26 @@
+// Bounds and thresholds of adaptation (docs/spec.md, "Adaptation").
+#pragma once
+
+#include <cstdint>
+
+namespace hsa {
+
+enum class Adapt {
+  kSplats,   // splats come, go and move
+  kObserve,  // they stay as they are; residuals are measured
+};
+
+struct AdaptLimits {
+  Adapt what = Adapt::kSplats;
+  int64_t segment_tokens = 4096;  // between two adaptations; a multiple of 256
+  int64_t most_events = 8;        // of a level and kv_head in a segment
+  int64_t least_splats = 1;       // that stay on a level
+  int64_t history = 16;           // segments whose activations are remembered
+  double memory = 0.9;            // share of its mass that a splat keeps from one segment to the next, in [0, 1)
+  double cover = 8;               // a token is uncovered where −log φ is above this for every splat of the level
+  double uncovered_share = 0.01;  // of a level's observed tokens, from which on a splat is born
+  double idle = 0.02;             // a splat dies below this share of the mean activation
+  double gain = 2;                // a split has to save this many times what the merge costs that makes room for it
+};
+
+}  // namespace hsa

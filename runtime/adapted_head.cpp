@@ -1,0 +1,141 @@
+#include "runtime/adapted_head.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "absl/strings/str_cat.h"
+#include "kernels/affinity.h"
+#include "kernels/tile_shape.h"
+#include "kernels/wide_clone.h"
+#include "runtime/extent.h"
+
+namespace hsa {
+namespace {
+
+PoolShape ShapeOf(const AdaptLimits& limits, const format::Graph& graph) {
+  PoolShape shape{graph.head_dim(), {}, limits.history, graph.routed().isotropic()};
+  for (const format::SplatLevel& level : graph.routed().levels()) shape.levels.push_back(level.splats());
+  return shape;
+}
+
+// What RoutedTables holds of a splat.
+HSA_WIDE_CLONE void ScaleAndShift(int64_t dim, double width, const double* extent, const double* center, float* scale, float* shift) {
+  for (int64_t d = 0; d < dim; ++d) {
+    scale[d] = static_cast<float>(std::sqrt(0.5 * std::numbers::log2e / (width * extent[d])));
+    shift[d] = static_cast<float>(-scale[d] * center[d]);
+  }
+}
+
+float Entry(const TensorView& tensor, int64_t head, int64_t splat, int64_t d) {
+  return reinterpret_cast<const float*>(tensor.Row(head, splat))[d];
+}
+
+}  // namespace
+
+AdaptedHead::AdaptedHead(const AdaptLimits& limits, const format::Graph& graph, const SplatTensors& splats, int64_t head,
+                         RoutedState& state, RoutedTables& tables)
+    : graph_(graph), state_(state), tables_(tables), adapter_(limits, ShapeOf(limits, graph)), offsets_(adapter_.pool().shape().slots()) {
+  const int64_t dim = graph.head_dim();
+  std::vector<double> center(dim), extent(dim);
+  for (int64_t s = 0; s < splats.center.tokens(); ++s) {
+    for (int64_t d = 0; d < dim; ++d) {
+      center[d] = Entry(splats.center, head, s, d);
+      extent[d] = Entry(splats.variance, head, s, graph.routed().isotropic() ? 0 : d) / ExtentWidth(dim);
+    }
+    adapter_.Create(s, center, extent, splats.amplitude.data == nullptr ? 0 : Entry(splats.amplitude, head, s, 0));
+  }
+}
+
+void AdaptedHead::Observe(const TokenPanels& tokens, int64_t position, int64_t count, std::span<const float> sent) {
+  const auto observed = [&](int64_t i) { return IsObserved(position + i) && tokens.Key(i) != nullptr; };
+  bool any = false;
+  for (int64_t i = 0; i < count; ++i) any |= observed(i);
+  if (!any) return;
+  const auto width = static_cast<float>(ExtentWidth(graph_.head_dim()));
+  for (size_t s = 0; s < offsets_.size(); ++s) offsets_[s] = width * state_.max()[s] + adapter_.log2_densities()[s];
+  const SplatPool& pool = adapter_.pool();
+  for (size_t level = 0; level < pool.shape().levels.size(); ++level) {
+    const auto l = static_cast<int64_t>(level);
+    const Nearest nearest = FindNearest(sent, offsets_, width, pool.LevelBegin(l), pool.LevelEnd(l));
+    for (int64_t i = 0; i < count; ++i)
+      if (observed(i) && nearest[i] >= 0) adapter_.Observe(l, nearest[i], tokens.Key(i));
+  }
+}
+
+void AdaptedHead::EndSegment() {
+  adapter_.EndSegment(*this);
+  if (adapter_.limits().what == Adapt::kSplats) WriteTables();
+}
+
+void AdaptedHead::GetSplats(std::span<float> center, std::span<float> variance, std::span<float> amplitude) const {
+  const SplatPool& pool = adapter_.pool();
+  const int64_t dim = graph_.head_dim(), widths = graph_.routed().isotropic() ? 1 : dim;
+  for (int64_t s = 0; s < pool.shape().slots(); ++s) {
+    for (int64_t d = 0; d < dim; ++d) center[s * dim + d] = static_cast<float>(pool.row(s, SplatPool::kCenter)[d]);
+    for (int64_t d = 0; d < widths; ++d)
+      variance[s * widths + d] = static_cast<float>(ExtentWidth(dim) * pool.row(s, SplatPool::kExtent)[d]);
+    if (!amplitude.empty()) amplitude[s] = static_cast<float>(pool.at(s, SplatPool::kLogAmplitude));
+  }
+}
+
+void AdaptedHead::Get(format::AdaptedSplats& adapted) const {
+  const AdaptLog& log = adapter_.log();
+  adapted.set_segment(static_cast<uint64_t>(adapter_.segment()));
+  adapted.set_segment_tokens(static_cast<uint64_t>(adapter_.limits().segment_tokens));
+  adapted.set_history(static_cast<uint32_t>(adapter_.limits().history));
+  for (int64_t i = log.events.first(); i < log.events.added(); ++i) {
+    const AdaptEvent& from = log.events[i];
+    format::SplatEvent& event = *adapted.add_events();
+    event.set_segment(static_cast<uint64_t>(from.segment)), event.set_level(static_cast<uint32_t>(from.level));
+    event.set_what(static_cast<format::SplatEvent::What>(from.what)), event.set_splat(from.splat), event.set_other(from.other);
+    event.set_measure(from.measure), event.set_limit(from.limit);
+  }
+  for (int64_t i = log.segments.first(); i < log.segments.added(); ++i) {
+    const AdaptSegment& from = log.segments[i];
+    format::LevelSegment& segment = *adapted.add_segments();
+    segment.set_segment(static_cast<uint64_t>(from.segment)), segment.set_level(static_cast<uint32_t>(from.level));
+    segment.set_live(static_cast<uint32_t>(from.live)), segment.set_mass(from.mass);
+    segment.set_residual(from.residual), segment.set_spread(from.spread);
+  }
+}
+
+absl::Status AdaptedHead::GoOn(const format::AdaptedSplats& adapted, std::span<const double> numbers) {
+  const AdaptLimits& limits = adapter_.limits();
+  if (static_cast<int64_t>(adapted.segment_tokens()) != limits.segment_tokens || static_cast<int64_t>(adapted.history()) != limits.history)
+    return absl::FailedPreconditionError(absl::StrCat("adapted in segments of ", adapted.segment_tokens(), " tokens with a history of ",
+                                                      adapted.history(), ", the run has ", limits.segment_tokens, " and ", limits.history,
+                                                      "; go on with the same --adapt"));
+  if (!adapter_.GoOn(numbers, static_cast<int64_t>(adapted.segment())))
+    return absl::FailedPreconditionError("the numbers of 'adapt' are none that adaptation leaves; write it again with hsa-run --state-out");
+  for (const format::SplatEvent& from : adapted.events())
+    adapter_.log().events.Add({static_cast<int64_t>(from.segment()), static_cast<int32_t>(from.level()),
+                               static_cast<SplatEvent>(from.what()), from.splat(), from.other(), from.measure(), from.limit()});
+  for (const format::LevelSegment& from : adapted.segments())
+    adapter_.log().segments.Add({static_cast<int64_t>(from.segment()), static_cast<int32_t>(from.level()),
+                                 static_cast<int32_t>(from.live()), from.mass(), from.residual(), from.spread()});
+  WriteTables();
+  return absl::OkStatus();
+}
+
+void AdaptedHead::WriteTables() {
+  const int64_t dim = graph_.head_dim();
+  const SplatPool& pool = adapter_.pool();
+  for (int level = 0; level < graph_.routed().levels_size(); ++level)
+    for (int64_t s = pool.LevelBegin(level); s < pool.LevelEnd(level); ++s) {
+      if (!pool.live(s)) {
+        tables_.weight[s] = static_cast<float>(kNoSplat);
+        continue;
+      }
+      tables_.weight[s] = static_cast<float>(std::log2(graph_.routed().levels(level).weight()) +
+                                             pool.at(s, SplatPool::kLogAmplitude) * std::numbers::log2e);
+      float *scale = &tables_.scale[s * tables_.depth], *shift = &tables_.shift[s * tables_.depth];
+      ScaleAndShift(dim, ExtentWidth(dim), pool.row(s, SplatPool::kExtent).data(), pool.row(s, SplatPool::kCenter).data(), scale, shift);
+      const int64_t panel = s / kPanelKeys * tables_.depth * kPanelKeys + s % kPanelKeys;
+      for (int64_t d = 0; d < dim; ++d) {
+        tables_.panel_scale[panel + d * kPanelKeys] = scale[d];
+        tables_.panel_shift[panel + d * kPanelKeys] = shift[d];
+      }
+    }
+}
+
+}  // namespace hsa

@@ -1,0 +1,57 @@
+// The splats of one kv_head of a causal run that adapt: the adapter's decisions carried out on the state and on the tables of the compiled code.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "runtime/adapt_limits.h"
+#include "runtime/format/plan.pb.h"
+#include "runtime/format/state.pb.h"
+#include "runtime/observe_chunk.h"
+#include "runtime/routed_state.h"
+#include "runtime/routed_tables.h"
+#include "runtime/run.h"
+#include "runtime/splat_adapter.h"
+#include "runtime/token_panels.h"
+
+namespace hsa {
+
+class AdaptedHead : private SplatMasses {
+ public:
+  // Begins with the splats of a file, at the first token of a stream. `state` and `tables` are this head's and outlive it.
+  AdaptedHead(const AdaptLimits& limits, const format::Graph& graph, const SplatTensors& splats, int64_t head, RoutedState& state,
+              RoutedTables& tables);
+
+  // Tokens from `position` of the stream on to the end of its segment.
+  int64_t TokensLeft(int64_t position) const {
+    const int64_t tokens = adapter_.limits().segment_tokens;
+    return tokens - position % tokens;
+  }
+  // A chunk of `count` tokens from `position` on, whose masses are in `sent`, before it joins the state.
+  void Observe(const TokenPanels& tokens, int64_t position, int64_t count, std::span<const float> sent);
+  void EndSegment();
+
+  const SplatAdapter& adapter() const { return adapter_; }
+
+  // For a state file: the splats as they are, and everything that the stream goes on from.
+  void GetSplats(std::span<float> center, std::span<float> variance, std::span<float> amplitude) const;  // amplitude may be empty
+  void Get(format::AdaptedSplats& adapted) const;
+  // FAILED_PRECONDITION  of other limits than these, or numbers that adaptation does not leave
+  absl::Status GoOn(const format::AdaptedSplats& adapted, std::span<const double> numbers);
+
+ private:
+  void Halve(int64_t splat, int64_t child) override { state_.Halve(splat, child); }
+  void Join(int64_t splat, int64_t other) override { state_.Join(splat, other); }
+  void Clear(int64_t splat) override { state_.Clear(splat); }
+  void WriteTables();
+
+  const format::Graph& graph_;
+  RoutedState& state_;
+  RoutedTables& tables_;
+  SplatAdapter adapter_;
+  std::vector<float> offsets_;  // scratch [slots]
+};
+
+}  // namespace hsa

@@ -1,0 +1,118 @@
+#include "runtime/splat_pool.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+namespace hsa {
+namespace {
+
+constexpr double kLeastKept = 0.1;  // of a variance, when a splat is split
+
+}  // namespace
+
+int64_t PoolShape::slots() const { return std::accumulate(levels.begin(), levels.end(), int64_t{0}); }
+
+SplatPool::SplatPool(PoolShape shape) : shape_(std::move(shape)), stride_(SlotNumbers(shape_)), begins_{0}, numbers_(Numbers(shape_)) {
+  for (const int64_t slots : shape_.levels) begins_.push_back(begins_.back() + slots);
+}
+
+int64_t SplatPool::Live(int64_t level) const {
+  int64_t live = 0;
+  for (int64_t s = LevelBegin(level); s < LevelEnd(level); ++s) live += this->live(s) ? 1 : 0;
+  return live;
+}
+
+int64_t SplatPool::EmptySlot(int64_t level) const {
+  for (int64_t s = LevelBegin(level); s < LevelEnd(level); ++s)
+    if (!live(s)) return s;
+  return -1;
+}
+
+double SplatPool::AxisVariance(int64_t slot) const {
+  double variance = 0;
+  for (int64_t d = 0; d < shape_.head_dim; ++d) variance += row(slot, kAxis)[d] * row(slot, kAxis)[d] * row(slot, kExtent)[d];
+  return variance;
+}
+
+double SplatPool::SplitDistance2(int64_t slot) const {
+  const std::span<const double> extent = row(slot, kExtent), axis = row(slot, kAxis);
+  double most = 2 / std::numbers::pi * AxisVariance(slot);
+  if (shape_.isotropic) return std::min(most, (1 - kLeastKept) * std::accumulate(extent.begin(), extent.end(), 0.0));
+  for (int64_t d = 0; d < shape_.head_dim; ++d)
+    if (axis[d] != 0) most = std::min(most, (1 - kLeastKept) * extent[d] / (axis[d] * axis[d]));
+  return most;
+}
+
+void SplatPool::Split(int64_t slot, int64_t child) {
+  const double distance2 = SplitDistance2(slot), distance = std::sqrt(distance2);
+  std::copy_n(&numbers_[slot * stride_], stride_, &numbers_[child * stride_]);
+  for (const int64_t half : {slot, child}) {
+    at(half, kMass) /= 2;
+    const std::span<double> center = row(half, kCenter), extent = row(half, kExtent), axis = row(half, kAxis);
+    for (int64_t d = 0; d < shape_.head_dim; ++d) {
+      center[d] += (half == slot ? distance : -distance) * axis[d];
+      extent[d] -= distance2 * axis[d] * axis[d];
+    }
+    MakeIsotropic(half);
+    for (double& activation : history(half)) activation /= 2;
+    ClearSegment(half);
+  }
+}
+
+void SplatPool::Merge(int64_t slot, int64_t other) {
+  const double own = at(slot, kMass), others = at(other, kMass), mass = own + others;
+  if (others > 0) {
+    const double share = own / mass, rest = others / mass;
+    const std::span<double> center = row(slot, kCenter), extent = row(slot, kExtent);
+    const std::span<const double> center2 = row(other, kCenter), extent2 = row(other, kExtent);
+    for (int64_t d = 0; d < shape_.head_dim; ++d) {
+      const double apart = center2[d] - center[d];
+      extent[d] = share * extent[d] + rest * extent2[d] + share * rest * apart * apart;
+      center[d] += rest * apart;
+    }
+    MakeIsotropic(slot);
+    at(slot, kMass) = mass;
+    const double a = at(slot, kLogAmplitude), b = at(other, kLogAmplitude), top = std::max(a, b);
+    at(slot, kLogAmplitude) = top + std::log(share * std::exp(a - top) + rest * std::exp(b - top));
+  }
+  for (int64_t t = 0; t < shape_.history; ++t) history(slot)[t] += history(other)[t];
+  at(slot, kLongRange) = std::max(at(slot, kLongRange), at(other, kLongRange));
+  ClearSegment(slot);
+  at(other, kLive) = at(other, kMass) = 0;
+}
+
+void SplatPool::Create(int64_t slot, std::span<const double> center, std::span<const double> extent, double log_amplitude,
+                       int64_t segment) {
+  std::fill_n(&numbers_[slot * stride_], stride_, 0.0);
+  at(slot, kLive) = 1;
+  at(slot, kLogAmplitude) = log_amplitude;
+  at(slot, kBorn) = static_cast<double>(segment);
+  std::copy(center.begin(), center.end(), row(slot, kCenter).begin());
+  std::copy(extent.begin(), extent.end(), row(slot, kExtent).begin());
+  MakeIsotropic(slot);
+  // Until its tokens say where it leads: the dimension of the greatest variance.
+  row(slot, kAxis)[std::max_element(extent.begin(), extent.end()) - extent.begin()] = 1;
+}
+
+double SplatPool::MergeCost(int64_t slot, int64_t other) const {
+  const std::span<const double> a = row(slot, kCenter), b = row(other, kCenter);
+  const double apart2 =
+      std::transform_reduce(a.begin(), a.end(), b.begin(), 0.0, std::plus<>(), [](double x, double y) { return (x - y) * (x - y); });
+  const double mass = at(slot, kMass) + at(other, kMass);
+  return mass > 0 ? at(slot, kMass) * at(other, kMass) / mass * apart2 : 0;
+}
+
+void SplatPool::ClearSegment(int64_t slot) {
+  at(slot, kCount) = 0;
+  for (const Row which : {kSum, kSquares, kAxisNext}) std::ranges::fill(row(slot, which), 0.0);
+}
+
+void SplatPool::MakeIsotropic(int64_t slot) {
+  if (!shape_.isotropic) return;
+  const std::span<double> extent = row(slot, kExtent);
+  std::ranges::fill(extent, std::accumulate(extent.begin(), extent.end(), 0.0) / static_cast<double>(shape_.head_dim));
+}
+
+}  // namespace hsa

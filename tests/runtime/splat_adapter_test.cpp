@@ -1,0 +1,324 @@
+// Splats that come and go: what mitosis, merge, birth and death keep, what triggers them, and that none of it allocates.
+#include "runtime/splat_adapter.h"
+
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <functional>
+#include <new>
+#include <numeric>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "runtime/routed_state.h"
+
+namespace {
+std::atomic<int64_t> allocations{0};
+}  // namespace
+
+void* operator new(size_t bytes) {
+  ++allocations;
+  if (void* memory = std::malloc(bytes)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+namespace hsa {
+namespace {
+
+constexpr double kKept = 1e-9;  // relative
+
+// Σ m, Σ m μ_d, and per dimension, or summed over them, Σ m (C_d + μ_d²).
+struct Moments {
+  double mass = 0;
+  std::vector<double> first, second;
+
+  explicit Moments(const SplatPool& pool) : first(pool.shape().head_dim), second(pool.shape().isotropic ? 1 : pool.shape().head_dim) {
+    for (int64_t s = 0; s < pool.shape().slots(); ++s) {
+      if (!pool.live(s)) continue;
+      const double m = pool.at(s, SplatPool::kMass);
+      mass += m;
+      for (size_t d = 0; d < first.size(); ++d) {
+        const double center = pool.row(s, SplatPool::kCenter)[d];
+        first[d] += m * center, second[d % second.size()] += m * (pool.row(s, SplatPool::kExtent)[d] + center * center);
+      }
+    }
+  }
+  void ExpectNear(const Moments& wanted) const {
+    EXPECT_NEAR(mass, wanted.mass, kKept * wanted.mass);
+    const double scale = std::accumulate(wanted.second.begin(), wanted.second.end(), 0.0);
+    for (size_t d = 0; d < first.size(); ++d) EXPECT_NEAR(first[d], wanted.first[d], kKept * scale);
+    for (size_t d = 0; d < second.size(); ++d) EXPECT_NEAR(second[d], wanted.second[d], kKept * scale);
+  }
+};
+
+class Random {
+ public:
+  explicit Random(uint64_t seed) : bits_(seed) {}
+  double Uniform() { return static_cast<double>(bits_() >> 11) * 0x1p-53; }
+  double Normal() {
+    double sum = -6;
+    for (int i = 0; i < 12; ++i) sum += Uniform();
+    return sum;
+  }
+  int64_t Below(int64_t n) { return static_cast<int64_t>(bits_() % static_cast<uint64_t>(n)); }
+  std::vector<double> Normals(int64_t n, double scale) {
+    std::vector<double> numbers;
+    for (int64_t i = 0; i < n; ++i) numbers.push_back(scale * Normal());
+    return numbers;
+  }
+
+ private:
+  std::mt19937_64 bits_;
+};
+
+SplatPool RandomPool(const PoolShape& shape, Random& random) {
+  SplatPool pool(shape);
+  for (int64_t s = 0; s < shape.slots(); s += 2) {
+    std::vector<double> extent;
+    for (int64_t d = 0; d < shape.head_dim; ++d) extent.push_back(0.1 + random.Uniform());
+    pool.Create(s, random.Normals(shape.head_dim, 3), extent, 0, 0);
+    pool.at(s, SplatPool::kMass) = 10 * random.Uniform();
+    double norm = 0;
+    for (double& u : pool.row(s, SplatPool::kAxis)) u = random.Normal(), norm += u * u;
+    for (double& u : pool.row(s, SplatPool::kAxis)) u /= std::sqrt(norm);
+  }
+  return pool;
+}
+
+// Any series of splits, merges and births.
+TEST(SplatPoolTest, KeepsMassMeanAndSecondMoment) {
+  constexpr uint64_t kSeed = 20261127;
+  Random random(kSeed);
+  for (int round = 0; round < 20; ++round) {
+    const PoolShape shape{1 + random.Below(40), {8 + random.Below(20), 4}, 3, round % 2 == 1};
+    SplatPool pool = RandomPool(shape, random);
+    const Moments before(pool);
+    for (int step = 0; step < 40; ++step) {
+      SCOPED_TRACE("seed " + std::to_string(kSeed) + ", round " + std::to_string(round) + ", step " + std::to_string(step));
+      const int64_t a = random.Below(pool.LevelEnd(0)), b = random.Below(pool.LevelEnd(0)), empty = pool.EmptySlot(0);
+      if (!pool.live(a)) continue;
+      if (step % 3 == 0 && empty >= 0) pool.Split(a, empty);
+      if (step % 3 == 1 && a != b && pool.live(b)) pool.Merge(a, b);
+      if (step % 3 == 2 && empty >= 0 && step % 9 == 2)
+        pool.Create(empty, random.Normals(shape.head_dim, 1), random.Normals(shape.head_dim, 0), 0, 1);
+      Moments(pool).ExpectNear(before);
+      for (int64_t s = 0; s < shape.slots(); ++s)
+        for (double variance : pool.row(s, SplatPool::kExtent)) ASSERT_GE(variance, 0);
+    }
+  }
+}
+
+// Mitosis goes along the principal axis, by what a normal distribution has between the means of its halves.
+TEST(SplatPoolTest, SplitsAlongTheAxis) {
+  SplatPool pool({3, {2}, 1, false});
+  pool.Create(0, std::vector<double>{1, 2, 3}, std::vector<double>{1, 9, 1}, 0, 0);
+  pool.at(0, SplatPool::kMass) = 8;
+  pool.Split(0, 1);
+  const double apart = std::sqrt(2 / M_PI * 9);
+  EXPECT_DOUBLE_EQ(pool.row(0, SplatPool::kCenter)[1], 2 + apart);
+  EXPECT_DOUBLE_EQ(pool.row(1, SplatPool::kCenter)[1], 2 - apart);
+  EXPECT_DOUBLE_EQ(pool.row(1, SplatPool::kExtent)[1], 9 * (1 - 2 / M_PI));
+  EXPECT_DOUBLE_EQ(pool.row(1, SplatPool::kCenter)[0], 1);
+  EXPECT_EQ(pool.at(1, SplatPool::kMass), 4);
+}
+
+// Σ z and Σ S of a state in float.
+std::vector<double> Totals(const RoutedState& state, int64_t splats) {
+  std::vector<double> totals(5);
+  for (int64_t s = 0; s < splats; ++s) {
+    float acc[4];
+    const auto [max, sum] = state.Get(s, acc);
+    totals[4] += std::exp2(double{max}) * sum;
+    for (int c = 0; c < 4; ++c) totals[c] += std::exp2(double{max}) * acc[c];
+  }
+  return totals;
+}
+
+TEST(RoutedStateTest, HalvingAndJoiningKeepTheTotals) {
+  Random random(5);
+  RoutedState state(16, 16);
+  for (int64_t s = 0; s < 12; ++s) {
+    std::vector<float> acc;
+    for (int c = 0; c < 4; ++c) acc.push_back(static_cast<float>(random.Normal()));
+    state.Put(s, {static_cast<float>(10 * random.Normal()), static_cast<float>(1 + random.Uniform()), acc});
+  }
+  const std::vector<double> before = Totals(state, 16);
+  for (int step = 0; step < 30; ++step) {
+    const int64_t a = random.Below(12), b = 12 + random.Below(4);
+    if (step % 2 == 0) {
+      state.Clear(b);
+      const std::vector<double> without = Totals(state, 16);
+      for (int c = 0; c < 5; ++c) ASSERT_NEAR(without[c], before[c], 1e-6 * before[4]) << "only what was empty is cleared";
+      state.Halve(a, b);
+    } else {
+      for (int64_t s = 12; s < 16; ++s) state.Join(a, s);
+    }
+    const std::vector<double> now = Totals(state, 16);
+    for (int c = 0; c < 5; ++c) EXPECT_NEAR(now[c], before[c], 1e-6 * before[4]) << "step " << step;
+  }
+}
+
+struct NoMasses : SplatMasses {
+  void Halve(int64_t, int64_t) override {}
+  void Join(int64_t, int64_t) override {}
+  void Clear(int64_t) override {}
+};
+
+// Tokens of some groups, seen by an adapter; the most likely splat is found by brute force in float64.
+class Stream {
+ public:
+  Stream(const AdaptLimits& limits, const PoolShape& shape) : adapter(limits, shape), shape_(shape) {}
+
+  void Segment(int64_t tokens, const std::function<double(int64_t, int64_t)>& coordinate) {
+    for (int64_t j = 0; j < tokens; ++j) {
+      for (int64_t d = 0; d < shape_.head_dim; ++d) token_[d] = static_cast<float>(coordinate(j, d));
+      for (size_t level = 0; level < shape_.levels.size(); ++level)
+        adapter.Observe(static_cast<int64_t>(level), Likeliest(static_cast<int64_t>(level)), token_);
+    }
+    adapter.EndSegment(masses_);
+  }
+  int64_t Count(SplatEvent what) const {
+    int64_t count = 0;
+    for (int64_t i = adapter.log().events.first(); i < adapter.log().events.added(); ++i)
+      count += std::as_const(adapter).log().events[i].what == what ? 1 : 0;
+    return count;
+  }
+
+  SplatAdapter adapter;
+
+ private:
+  int64_t Likeliest(int64_t level) const {
+    int64_t best = -1;
+    double most = -1e300;
+    const SplatPool& pool = adapter.pool();
+    for (int64_t s = pool.LevelBegin(level); s < pool.LevelEnd(level); ++s) {
+      if (!pool.live(s)) continue;
+      double log = 0;
+      for (int64_t d = 0; d < shape_.head_dim; ++d) {
+        const double apart = token_[d] - pool.row(s, SplatPool::kCenter)[d], variance = pool.row(s, SplatPool::kExtent)[d];
+        log -= apart * apart / variance + std::log(variance);
+      }
+      if (log > most) most = log, best = s;
+    }
+    return best;
+  }
+
+  PoolShape shape_;
+  float token_[16];
+  NoMasses masses_;
+};
+
+constexpr AdaptLimits kLimits = {.segment_tokens = 512, .history = 4, .memory = 0.5};
+const PoolShape kShape{4, {6}, 4, false};
+
+void Start(Stream& stream, int64_t splats) {
+  for (int64_t s = 0; s < splats; ++s)
+    stream.adapter.Create(s, std::vector<double>{10.0 * double(s), 0, 0, 0}, std::vector<double>(4, 0.25), 0);
+}
+
+// Two groups where there was one splat: it splits until there is room no more, and in the end each group has a center.
+TEST(SplatAdapterTest, SplitsWhereTheResidualIs) {
+  Stream stream(kLimits, kShape);
+  Start(stream, 1);
+  Random random(7);
+  for (int segment = 0; segment < 6; ++segment)
+    stream.Segment(200, [&](int64_t j, int64_t d) { return (d == 1 ? (j % 2 == 0 ? 3.0 : -3.0) : 0.0) + 0.2 * random.Normal(); });
+  EXPECT_GT(stream.Count(SplatEvent::kSplit), 0);
+  const Ring<AdaptSegment>& segments = std::as_const(stream.adapter).log().segments;
+  EXPECT_GT(segments[0].residual, 8);
+  EXPECT_LT(segments[5].residual, 0.4) << "4 · 0.2² = 0.16 is what noise leaves";
+}
+
+TEST(SplatAdapterTest, IsBornWhereNoneCovers) {
+  Stream stream(kLimits, kShape);
+  Start(stream, 2);
+  Random random(8);
+  stream.Segment(200, [&](int64_t j, int64_t d) { return (d == 0 ? 10.0 * double(j % 2) : 0) + 0.5 * random.Normal(); });
+  ASSERT_EQ(stream.Count(SplatEvent::kBorn), 0);
+  stream.Segment(200, [&](int64_t j, int64_t d) {
+    return (j % 5 == 0 ? 40.0 : d == 0 ? 10.0 * double(j % 2) : 0) + 0.5 * random.Normal();
+  });
+  EXPECT_EQ(stream.Count(SplatEvent::kBorn), 1);
+  stream.Segment(200, [&](int64_t j, int64_t d) {
+    return (j % 5 == 0 ? 40.0 : d == 0 ? 10.0 * double(j % 2) : 0) + 0.5 * random.Normal();
+  });
+  bool there = false;
+  for (int64_t s = 0; s < 6; ++s)
+    there |= stream.adapter.pool().live(s) && std::abs(std::as_const(stream.adapter).pool().row(s, SplatPool::kCenter)[3] - 40) < 0.3;
+  EXPECT_TRUE(there);
+}
+
+TEST(SplatAdapterTest, DiesWhenIdleUnlessItComesBack) {
+  Stream stream(kLimits, {4, {3}, 4, false});
+  Start(stream, 3);
+  Random random(9);
+  // Splat 1 is never seen again, splat 2 in every fourth segment.
+  for (int segment = 0; segment < 12; ++segment)
+    stream.Segment(100,
+                   [&](int64_t j, int64_t d) { return (d == 0 && segment % 4 == 3 && j % 2 == 0 ? 20.0 : 0) + 0.5 * random.Normal(); });
+  const auto center = [&](double x) {
+    bool there = false;
+    for (int64_t s = 0; s < 3; ++s)
+      there |= stream.adapter.pool().live(s) && std::abs(std::as_const(stream.adapter).pool().row(s, SplatPool::kCenter)[0] - x) < 2;
+    return there;
+  };
+  EXPECT_TRUE(center(20)) << "its score of dependency on the past protects it";
+  EXPECT_FALSE(center(10));
+}
+
+TEST(SplatAdapterTest, DuplicatesMerge) {
+  Stream stream(kLimits, kShape);
+  stream.adapter.Create(0, std::vector<double>{0, 0, 0, 0}, std::vector<double>(4, 1), 0);
+  stream.adapter.Create(1, std::vector<double>{0.05, 0, 0, 0}, std::vector<double>(4, 1), 0);
+  Random random(10);
+  stream.Segment(0, [&](int64_t, int64_t) { return random.Normal(); });
+  EXPECT_EQ(stream.Count(SplatEvent::kMerged), 0) << "a segment without tokens says nothing";
+  stream.Segment(2, [&](int64_t, int64_t) { return 0.1 * random.Normal(); });
+  EXPECT_EQ(stream.Count(SplatEvent::kMerged), 1);
+}
+
+TEST(SplatAdapterTest, EventsOfASegmentAreBounded) {
+  AdaptLimits limits = kLimits;
+  limits.most_events = 2;
+  Stream stream(limits, {4, {64}, 4, false});
+  Start(stream, 1);
+  Random random(11);
+  for (int segment = 0; segment < 8; ++segment) {
+    const int64_t before = stream.adapter.log().events.added();
+    stream.Segment(200, [&](int64_t, int64_t) { return 10 * random.Normal(); });
+    EXPECT_LE(stream.adapter.log().events.added() - before, 2);
+  }
+}
+
+TEST(SplatAdapterTest, TheSameStreamGivesTheSameSplats) {
+  const auto run = [] {
+    Stream stream(kLimits, {4, {12, 3}, 4, false});
+    for (int64_t s : {0, 1, 12}) stream.adapter.Create(s, std::vector<double>{10.0 * double(s), 0, 0, 0}, std::vector<double>(4, 0.25), 0);
+    Random random(12);
+    for (int segment = 0; segment < 6; ++segment) stream.Segment(200, [&](int64_t, int64_t) { return 10 * random.Normal(); });
+    std::vector<double> numbers(stream.adapter.Numbers());
+    stream.adapter.GetNumbers(numbers);
+    return numbers;
+  };
+  EXPECT_EQ(run(), run());
+}
+
+TEST(SplatAdapterTest, AllocatesNothingOnceItIsMade) {
+  Stream stream(kLimits, kShape);
+  Start(stream, 2);
+  Random random(13);
+  const std::function<double(int64_t, int64_t)> coordinate = [&](int64_t j, int64_t d) {
+    return (j % 7 == 0 ? 30.0 : d == 0 ? 10.0 * double(j % 2) : 0) + random.Normal();
+  };
+  const int64_t before = allocations.load();
+  for (int segment = 0; segment < 12; ++segment) stream.Segment(200, coordinate);
+  EXPECT_EQ(allocations.load(), before);
+  EXPECT_GT(stream.adapter.log().events.added(), 0) << "something happened";
+}
+
+}  // namespace
+}  // namespace hsa
