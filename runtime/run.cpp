@@ -109,7 +109,8 @@ absl::Status CheckProducts(const Job& job) {
   const Products products = job.options.products;
   if ((products != Products::kBf16 && products != Products::kInt8) || (products == Products::kBf16 ? ReadsPairs(job) : ReadsBytes(job)))
     return absl::OkStatus();
-  const std::string name = products == Products::kBf16 ? "bf16" : "int8", reason = Foregone(job);
+  const std::string name = products == Products::kBf16 ? "bf16" : "int8",
+                    reason = products == Products::kBf16 ? WhyNoPairs(job) : WhyNoBytes(job);
   return absl::FailedPreconditionError(
       absl::StrCat("--precision ", name, ": ",
                    reason.empty() ? absl::StrCat("the plan was not compiled for it; compile the graph with --precision ", name) : reason));

@@ -227,7 +227,8 @@ class ExactRun {
     constexpr int64_t kPairChunk = 256 << 10, kUsualCache = 1 << 20;
     const bool pairs = form_ == KeyForm::kPairs;
     const int64_t cache = ThisMachine().l2_bytes, chunk = pairs ? kPairChunk : (cache > 0 ? cache : kUsualCache) / 2;
-    const int64_t keys = pairs ? kPairSegmentKeys : kBatchKeys, bytes = BytesOfKeys(g_, form_, kPairSegmentKeys) * keys / kPairSegmentKeys;
+    const int64_t keys = pairs ? kPairSegmentKeys : kBatchKeys,
+                  bytes = std::max<int64_t>(BytesOfKeys(g_, form_, segment_) * keys / std::max(segment_, keys), 1);
     return std::max<int64_t>(chunk / bytes, 1) * keys / kPanelKeys;
   }
 

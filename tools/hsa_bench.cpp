@@ -75,7 +75,7 @@ absl::StatusOr<int64_t> LongestOf(const Files& files) {
   int64_t tokens = 0;
   if (!absl::SimpleAtoi(files.longest, &tokens) || tokens < 1)
     return absl::InvalidArgumentError(absl::StrCat("--longest is '", files.longest, "', wanted a number of tokens, such as 1048576"));
-  return tokens;
+  return std::max(tokens, kUsual);
 }
 
 // Benchmarks that need no capture, and the others where there is one.

@@ -40,24 +40,39 @@ std::vector<double> coded(std::vector<double> row) {
   return row;
 }
 
-// Rows of one head in integers of 8 bits, about the mean of the 64 before where they are centered.
+constexpr int64_t kRows = 64, kLanes = 16;  // row i of a block is of lane i mod 16
+
+// In each dimension the mean of the sums of the lanes without the least and the greatest, for one row.
+std::vector<double> middleOf(const std::vector<double>& lanes, int64_t dims) {
+  std::vector<double> middle(dims);
+  for (int64_t d = 0; d < dims; ++d) {
+    double sum = 0, least = lanes[d], most = lanes[d];
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      const double x = lanes[lane * dims + d];
+      sum += x, least = std::min(least, x), most = std::max(most, x);
+    }
+    middle[d] = (sum - least - most) / (kRows - 2 * kRows / kLanes);
+  }
+  return middle;
+}
+
+// Rows of one head in integers of 8 bits, about the middle of the 64 before where they are centered.
 void codeRows(std::span<double> rows, int64_t dims, bool centered) {
-  constexpr int64_t kRows = 64;
   const auto count = static_cast<int64_t>(rows.size()) / dims;
   const auto finite = [&](int64_t i) { return llvm::all_of(rows.subspan(i * dims, dims), [](double x) { return std::isfinite(x); }); };
   std::vector<double> center(dims);
   for (int64_t first = 0; first < count; first += kRows) {
     const int64_t end = std::min(first + kRows, count);
-    std::vector<double> next(dims);
+    std::vector<double> lanes(kLanes * dims);  // sums of what is finite
     for (int64_t i = first; i < end; ++i) {
       std::span<double> row = rows.subspan(i * dims, dims);
       std::vector<double> rest(dims, std::numeric_limits<double>::quiet_NaN());
-      for (int64_t d = 0; finite(i) && d < dims; ++d) rest[d] = row[d] - center[d], next[d] += row[d] / kRows;
+      for (int64_t d = 0; finite(i) && d < dims; ++d) rest[d] = row[d] - center[d], lanes[i % kLanes * dims + d] += row[d];
       if (centered && first == 0) continue;
       if (finite(i)) rest = coded(rest);
       for (int64_t d = 0; d < dims; ++d) row[d] = center[d] + rest[d];
     }
-    if (centered) center = next;
+    if (centered) center = middleOf(lanes, dims);
   }
 }
 

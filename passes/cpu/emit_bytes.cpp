@@ -69,7 +69,17 @@ void codePanel(KernelEmitter& e, Value batch, Value slot, Value panel, Value byt
   e.store(arith::MulIOp::create(e.b, sum, e.i32s(-kOffset)), sums, {panel, e.index(0)});
 }
 
-// batch = keys - center; the next batch's center is the mean of the finite keys of this one, over 64: what comes later changes no key that was coded.
+// The middle of a batch in one dimension from the sums of its 16 lanes of four keys: their mean without the least and the greatest, so that a key far from all
+// others, which rows may not even see, moves nothing; 0 where that is not finite.
+Value middleOf(KernelEmitter& e, Value sums) {
+  constexpr double kKeys = kBatchKeys - 2 * kBatchPanels;
+  Value least = e.sub(e.f32(0), e.reduceMax(e.sub(e.f32s(0), sums))), most = e.reduceMax(sums);
+  Value middle = e.mul(e.sub(e.sub(e.reduceAdd(sums), least), most), e.f32(1 / kKeys));
+  Value finite = arith::CmpFOp::create(e.b, arith::CmpFPredicate::ORD, e.mul(middle, e.f32(0)), e.f32(0));
+  return e.select(finite, middle, e.f32(0));
+}
+
+// batch = keys - center; the next batch's center is the middle of this one: what comes later changes no key that was coded.
 void centerBatch(KernelEmitter& e, Value keys, Value first, Value number, Value center, Value batch) {
   Value next = e.addIndex(number, e.index(1));
   e.forEach(e.params.paddedHeadDim, 1, [&](Value d) {
@@ -81,7 +91,7 @@ void centerBatch(KernelEmitter& e, Value keys, Value first, Value number, Value 
       sum = e.add(sum, e.select(finite, row, e.f32s(0)));
       e.store(e.sub(row, mean), batch, {e.index(p), d, e.index(0)});
     }
-    e.set(e.mul(e.reduceAdd(sum), e.f32(1.0 / kBatchKeys)), center, {next, d});
+    e.set(middleOf(e, sum), center, {next, d});
   });
 }
 

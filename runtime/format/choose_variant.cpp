@@ -33,11 +33,15 @@ std::vector<std::string> Missing(const Variant& v) {
   return needs;
 }
 
-// Whether it has an entry for a stage that needs AMX, which this process may use. A variant that lists avx512bf16 has written such stages for that.
-bool HasTileCode(const PlanHeader& header, const Variant& v) {
-  if (!ThisMachine().Has("amx-bf16") || !MayUseTiles() || std::ranges::find(v.features(), kDotFeatures) != v.features().end()) return false;
+bool MayUse(const std::string& feature) { return ThisMachine().Has(feature) && (feature != "amx-tile" || MayUseTiles()); }
+
+// Whether it has an entry for a stage that needs features beside those of its variant, all of which this process may use. A variant that lists avx512bf16 has
+// written stages for AMX for that instead.
+bool HasSpecialCode(const PlanHeader& header, const Variant& v) {
+  if (std::ranges::find(v.features(), kDotFeatures) != v.features().end()) return false;
   return std::ranges::any_of(header.stages(), [&](const Stage& stage) {
-    return stage.features_size() > 0 && std::ranges::any_of(v.entries(), [&](const Entry& entry) { return entry.name() == stage.entry(); });
+    return stage.features_size() > 0 && std::ranges::all_of(stage.features(), MayUse) &&
+           std::ranges::any_of(v.entries(), [&](const Entry& entry) { return entry.name() == stage.entry(); });
   });
 }
 
@@ -45,7 +49,7 @@ bool HasTileCode(const PlanHeader& header, const Variant& v) {
 
 const Variant* BestVariant(const PlanHeader& header) {
   const auto rank = [&](const Variant& v) {
-    return std::tuple(&IsaOf(v) - std::begin(kIsas), !HasTileCode(header, v), -v.features_size());
+    return std::tuple(&IsaOf(v) - std::begin(kIsas), !HasSpecialCode(header, v), -v.features_size());
   };
   const Variant* best = nullptr;
   for (const Variant& v : header.variants())

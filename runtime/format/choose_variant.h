@@ -7,7 +7,7 @@
 
 namespace hsa::format {
 
-// The variant that this processor runs best, null when it runs none: avx512 before avx2 before sse2; of two with the same register tile, one with code for AMX
+// The variant that this processor runs best, null when it runs none: avx512 before avx2 before sse2; of two with the same register tile, one with code for AMX or AVX512-VNNI
 // where that may be used, else the one that uses more features; of two equals, the first. `header` has passed CheckPlan and outlives the result.
 const Variant* BestVariant(const PlanHeader& header);
 
