@@ -1,6 +1,7 @@
 #include "passes/cpu/affinity_batch.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "passes/cpu/row_product.h"
 
 namespace hsa::ir {
 
@@ -105,8 +106,8 @@ void emitProductOfSplats(KernelEmitter& e, const SplatFactors& splats, const Tok
     const PanelLanes at(e, firstToken);
     e.forEachRowBlock([&](Value first, int64_t rows) {
       auto rowOf = [&](int64_t r) { return e.addIndex(first, e.index(r)); };
-      SmallVector<Value> sums = multiplyTile(
-          e, e.index(0), e.index(e.params.paddedHeadDim), rows, SmallVector<Value>(rows * e.tile.vectors, e.f32s(0)),
+      SmallVector<Value> sums = multiplyRows(
+          e, e.index(0), e.index(e.params.paddedHeadDim), e.tile.vectors, SmallVector<Value>(rows * e.tile.vectors, e.f32s(0)),
           [&](int64_t r, Value d) { return e.get(splats.product, {rowOf(r), d}); },
           [&](Value d, int64_t v) { return e.load(tokens.panels, {at.panel[v], d, at.lane[v]}); });
       for (int64_t r = 0; r < rows; ++r) {
@@ -171,8 +172,8 @@ void emitProductOfQueries(KernelEmitter& e, const QueryRows& queries, const Spla
     const PanelLanes at(e, firstSplat);
     e.forEachRowBlock([&](Value first, int64_t rows) {
       auto rowOf = [&](int64_t r) { return e.addIndex(first, e.index(r)); };
-      SmallVector<Value> sums = multiplyTile(
-          e, e.index(0), e.index(e.params.paddedHeadDim), rows, SmallVector<Value>(rows * e.tile.vectors, e.f32s(0)),
+      SmallVector<Value> sums = multiplyRows(
+          e, e.index(0), e.index(e.params.paddedHeadDim), e.tile.vectors, SmallVector<Value>(rows * e.tile.vectors, e.f32s(0)),
           [&](int64_t r, Value d) { return e.get(queries.query, {rowOf(r), d}); },
           [&](Value d, int64_t v) { return e.load(splats.product, {at.panel[v], d, at.lane[v]}); });
       for (int64_t v = 0; v < e.tile.vectors; ++v) {

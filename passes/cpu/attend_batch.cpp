@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "passes/cpu/row_product.h"
 
 namespace hsa::ir {
 
@@ -12,7 +13,6 @@ using namespace mlir;  // NOLINT
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr int64_t kUnroll = 4;  // steps of a product loop between two branches
 
 MemRefType scoresType(KernelEmitter& e) { return e.blockType({e.params.tileQueries, kBatchKeys}, e.b.getF32Type()); }
 MemRefType rowType(KernelEmitter& e, Type element) { return e.blockType({e.params.tileQueries}, element); }
@@ -50,8 +50,8 @@ void emitScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, in
     }
     e.forEachRowBlock([&](Value first, int64_t count) {
       emitPrefetchBehind(e, panels, first, firstKey, kBatchKeys);
-      SmallVector<Value> sums = multiplyTile(
-          e, e.index(0), e.index(depth), count, SmallVector<Value>(count * e.tile.vectors, e.f32s(0)),
+      SmallVector<Value> sums = multiplyRows(
+          e, e.index(0), e.index(depth), e.tile.vectors, SmallVector<Value>(count * e.tile.vectors, e.f32s(0)),
           [&](int64_t r, Value k) { return e.get(rows, {e.addIndex(first, e.index(r)), k}); },
           [&](Value k, int64_t v) { return e.load(panels, {panel[v], k, lane[v]}); });
       for (int64_t r = 0; r < count; ++r)
@@ -96,8 +96,8 @@ void emitValueTile(KernelEmitter& e, Value weights, Value values, Value acc, Val
   auto at = [&](int64_t r, int64_t v) {
     return SmallVector<Value>{e.addIndex(first, e.index(r)), e.addIndex(column, e.index(v * e.lanes()))};
   };
-  SmallVector<Value> sums = multiplyTile(
-      e, e.index(0), e.index(kBatchKeys), rows, SmallVector<Value>(rows * e.tile.vectors, e.f32s(0)),
+  SmallVector<Value> sums = multiplyRows(
+      e, e.index(0), e.index(kBatchKeys), e.tile.vectors, SmallVector<Value>(rows * e.tile.vectors, e.f32s(0)),
       [&](int64_t r, Value k) { return e.get(weights, {e.addIndex(first, e.index(r)), k}); },
       [&](Value k, int64_t v) { return e.load(values, {k, e.addIndex(column, e.index(v * e.lanes()))}); });
   for (int64_t r = 0; r < rows; ++r)
@@ -197,26 +197,6 @@ void meetBatch(KernelEmitter& e, const MetValues& met, const Visible& visible, c
            [](KernelEmitter& in, ValueRange a) { emitValueBatchMasked(in, a[0], a[1], a[2], a[3], a[4], a[5]); });
     e.b.setInsertionPoint(branch.elseBlock()->getTerminator());
     callValueBatch(e, scores, met.values, state.acc);
-  });
-}
-
-SmallVector<Value> multiplyTile(KernelEmitter& e, Value lo, Value hi, int64_t rows, SmallVector<Value> sums,
-                                function_ref<Value(int64_t row, Value k)> left, function_ref<Value(Value k, int64_t vector)> right) {
-  return e.fold(lo, hi, kUnroll, sums, [&](Value k0, ValueRange carried) {
-    SmallVector<Value> acc(carried);
-    for (int64_t step = 0; step < kUnroll; ++step) {
-      Value k = e.addIndex(k0, e.index(step));
-      SmallVector<Value> columns;
-      for (int64_t v = 0; v < e.tile.vectors; ++v) columns.push_back(right(k, v));
-      for (int64_t r = 0; r < rows; ++r) {
-        Value x = e.spread(left(r, k));
-        for (int64_t v = 0; v < e.tile.vectors; ++v) {
-          Value& sum = acc[r * e.tile.vectors + v];
-          sum = e.multiplyAdd(x, columns[v], sum);
-        }
-      }
-    }
-    return acc;
   });
 }
 

@@ -13,11 +13,6 @@ struct TileState {
 inline constexpr double kNoMax = -1e30;
 inline constexpr double kLazyRescale = 8.0;
 
-// One register tile: sums[r · vectors + v] += left(r, k) · right(k, v) for lo ≤ k < hi, a multiple of 4 steps, started from `sums`.
-llvm::SmallVector<Value> multiplyTile(KernelEmitter& e, Value lo, Value hi, int64_t rows, llvm::SmallVector<Value> sums,
-                                      llvm::function_ref<Value(int64_t row, Value k)> left,
-                                      llvm::function_ref<Value(Value k, int64_t vector)> right);
-
 // scores[r, 16p + lane] = Σ_d rows[r, d] panels[p, d, lane];  rows [TQ,depth], panels [4,depth,16], scores [TQ,64].
 void callScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, int64_t depth);
 

@@ -3,14 +3,13 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "passes/cpu/row_product.h"
 
 namespace hsa::ir {
 
 using namespace mlir;  // NOLINT
 
 namespace {
-
-constexpr int64_t kUnroll = 4;  // steps between two branches
 
 VectorType pairsType(KernelEmitter& e) { return VectorType::get({2 * e.lanes()}, e.b.getBF16Type()); }
 
@@ -22,26 +21,11 @@ Value spreadPair(KernelEmitter& e, Value rows, Value row, Value pair) {
 }
 
 // sums[r][v] += left(r, k) · right(k, v) over pairs k < count.
-SmallVector<Value> multiply(KernelEmitter& e, int64_t count, int64_t vectors, SmallVector<Value> sums,
-                            function_ref<Value(int64_t row, Value pair)> left, function_ref<Value(Value pair, int64_t vector)> right) {
-  const int64_t rows = static_cast<int64_t>(sums.size()) / vectors;
-  return e.fold(e.index(0), e.index(count), kUnroll, sums, [&](Value k0, ValueRange carried) {
-    SmallVector<Value> acc(carried);
-    for (int64_t step = 0; step < kUnroll; ++step) {
-      Value k = e.addIndex(k0, e.index(step));
-      SmallVector<Value> columns;
-      for (int64_t v = 0; v < vectors; ++v) columns.push_back(right(k, v));
-      for (int64_t r = 0; r < rows; ++r) {
-        Value x = left(r, k);
-        for (int64_t v = 0; v < vectors; ++v) {
-          Value& sum = acc[r * vectors + v];
-          sum = LLVM::CallIntrinsicOp::create(e.b, Type(e.f32Vector()), e.b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"),
-                                              ValueRange{sum, x, columns[v]})
-                    ->getResult(0);
-        }
-      }
-    }
-    return acc;
+SmallVector<Value> multiply(KernelEmitter& e, int64_t count, int64_t vectors, SmallVector<Value> sums, Rows left, Vectors right) {
+  return accumulateRows(e, e.index(0), e.index(count), vectors, sums, left, right, [&](Value sum, Value x, Value column) {
+    return LLVM::CallIntrinsicOp::create(e.b, Type(e.f32Vector()), e.b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"),
+                                         ValueRange{sum, x, column})
+        ->getResult(0);
   });
 }
 

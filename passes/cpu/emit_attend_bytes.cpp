@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "passes/cpu/attend_batch.h"
 #include "passes/cpu/emitters.h"
+#include "passes/cpu/row_product.h"
 
 namespace hsa::ir {
 
@@ -11,7 +12,6 @@ using namespace mlir;  // NOLINT
 
 namespace {
 
-constexpr int64_t kUnroll = 4;                                  // steps between two branches
 constexpr int64_t kCenteredPanels = kBatchKeys * kBatchPanels;  // panels whose centers are one batch of panels of centers
 
 struct ByteQuery {
@@ -40,19 +40,11 @@ void emitByteScores(KernelEmitter& e, const ByteQuery& query, const ByteKeys& ke
       SmallVector<Value> sums;  // the bytes of queries are 128 too large: where their share is taken off
       for (int64_t r = 0; r < count; ++r)
         for (int64_t v = 0; v < vectors; ++v) sums.push_back(e.load(keys.sum, {at(v), e.index(0)}));
-      sums = e.fold(e.index(0), e.index(e.params.paddedHeadDim / 4), kUnroll, sums, [&](Value k0, ValueRange carried) {
-        SmallVector<Value> acc(carried);
-        for (int64_t step = 0; step < kUnroll; ++step) {
-          Value k = e.addIndex(k0, e.index(step));
-          SmallVector<Value> columns;
-          for (int64_t v = 0; v < vectors; ++v) columns.push_back(e.load(keys.bytes, {at(v), k, e.index(0)}));
-          for (int64_t r = 0; r < count; ++r) {
-            Value x = e.spread(e.get(query.bytes, {e.addIndex(first, e.index(r)), k}));
-            for (int64_t v = 0; v < vectors; ++v) acc[r * vectors + v] = addProducts(e, acc[r * vectors + v], x, columns[v]);
-          }
-        }
-        return acc;
-      });
+      sums = accumulateRows(
+          e, e.index(0), e.index(e.params.paddedHeadDim / 4), vectors, sums,
+          [&](int64_t r, Value k) { return e.spread(e.get(query.bytes, {e.addIndex(first, e.index(r)), k})); },
+          [&](Value k, int64_t v) { return e.load(keys.bytes, {at(v), k, e.index(0)}); },
+          [&](Value sum, Value x, Value column) { return addProducts(e, sum, x, column); });
       for (int64_t r = 0; r < count; ++r) {
         Value row = e.addIndex(first, e.index(r)), scale = e.spread(e.get(query.scale, {row}));
         Value center = e.spread(e.get(query.centers, {e.mulIndex(row, kBatchKeys)}));

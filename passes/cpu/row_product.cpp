@@ -17,8 +17,8 @@ TileShape ofGroup(TileShape tile) {
 
 int64_t productRows(KernelEmitter& e) { return e.tile.rows >= 8 ? 8 : 4; }
 
-SmallVector<Value> multiplyRows(KernelEmitter& e, Value lo, Value hi, int64_t vectors, SmallVector<Value> sums, Scalars left,
-                                Vectors right) {
+SmallVector<Value> accumulateRows(KernelEmitter& e, Value lo, Value hi, int64_t vectors, SmallVector<Value> sums, Rows left, Vectors right,
+                                  Accumulate accumulate) {
   const int64_t rows = static_cast<int64_t>(sums.size()) / vectors;
   return e.fold(lo, hi, kUnroll, sums, [&](Value k0, ValueRange carried) {
     SmallVector<Value> acc(carried);
@@ -27,15 +27,19 @@ SmallVector<Value> multiplyRows(KernelEmitter& e, Value lo, Value hi, int64_t ve
       SmallVector<Value> columns;
       for (int64_t v = 0; v < vectors; ++v) columns.push_back(right(k, v));
       for (int64_t r = 0; r < rows; ++r) {
-        Value x = e.spread(left(r, k));
-        for (int64_t v = 0; v < vectors; ++v) {
-          Value& sum = acc[r * vectors + v];
-          sum = e.multiplyAdd(x, columns[v], sum);
-        }
+        Value x = left(r, k);
+        for (int64_t v = 0; v < vectors; ++v) acc[r * vectors + v] = accumulate(acc[r * vectors + v], x, columns[v]);
       }
     }
     return acc;
   });
+}
+
+SmallVector<Value> multiplyRows(KernelEmitter& e, Value lo, Value hi, int64_t vectors, SmallVector<Value> sums, Scalars left,
+                                Vectors right) {
+  return accumulateRows(
+      e, lo, hi, vectors, sums, [&](int64_t r, Value k) { return e.spread(left(r, k)); }, right,
+      [&](Value sum, Value x, Value column) { return e.multiplyAdd(x, column, sum); });
 }
 
 void forEachColumnBlock(KernelEmitter& e, Value first, int64_t width, function_ref<void(Value, int64_t)> body) {

@@ -1,4 +1,4 @@
-// Products over rows of the index's keys and queries, in register tiles: the inner loops of every stage that builds an index.
+// Products in register tiles: the inner loop of everything that multiplies in vectors.
 #pragma once
 
 #include "passes/cpu/kernel_emitter.h"
@@ -8,7 +8,13 @@ namespace hsa::ir {
 // Rows of a register tile: as many as leave every sum in a register, and a divisor of 16.
 int64_t productRows(KernelEmitter& e);
 
-// sums[r · vectors + v] += left(r, k) · right(k, v) for lo ≤ k < hi, kept in registers. hi - lo is a multiple of 4.
+// sums[r · vectors + v] ← accumulate(sums[r · vectors + v], left(r, k), right(k, v)) for lo ≤ k < hi, in this order, kept in registers. hi - lo is a multiple of 4.
+using Rows = llvm::function_ref<Value(int64_t row, Value k)>;
+using Accumulate = llvm::function_ref<Value(Value sum, Value left, Value right)>;
+llvm::SmallVector<Value> accumulateRows(KernelEmitter& e, Value lo, Value hi, int64_t vectors, llvm::SmallVector<Value> sums, Rows left,
+                                        llvm::function_ref<Value(Value k, int64_t vector)> right, Accumulate accumulate);
+
+// The same with sums[r · vectors + v] += left(r, k) · right(k, v), left being scalars.
 using Scalars = llvm::function_ref<Value(int64_t row, Value k)>;
 using Vectors = llvm::function_ref<Value(Value k, int64_t vector)>;
 llvm::SmallVector<Value> multiplyRows(KernelEmitter& e, Value lo, Value hi, int64_t vectors, llvm::SmallVector<Value> sums, Scalars left,
