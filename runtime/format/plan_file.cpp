@@ -33,8 +33,6 @@ void Store(std::string& file, size_t offset, T value) {
   std::memcpy(file.data() + offset, &value, sizeof value);
 }
 
-uint64_t AlignUp(uint64_t offset) { return (offset + kSectionAlignment - 1) / kSectionAlignment * kSectionAlignment; }
-
 // Calls place(section, bytes) for each section in the order of the file.
 template <typename Place>
 void ForEachSection(PlanHeader& header, const PlanSections& sections, Place place) {
@@ -50,16 +48,6 @@ uint64_t FirstSection(PlanHeader& header, const PlanSections& sections) {
     section.set_bytes(bytes.size());
   });
   return AlignUp(kPlanPrefixBytes + header.ByteSizeLong());
-}
-
-std::string SerializeDeterministic(const PlanHeader& header) {
-  std::string bytes;
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  google::protobuf::io::CodedOutputStream out(&stream);
-  out.SetSerializationDeterministic(true);
-  header.SerializeToCodedStream(&out);
-  out.Trim();
-  return bytes;
 }
 
 // Closes and deletes what was written so far, unless it was finished.
@@ -109,6 +97,16 @@ absl::Status WriteInPlace(const std::string& path, std::string_view bytes) {
 }
 
 }  // namespace
+
+std::string SerializeDeterministic(const google::protobuf::MessageLite& message) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream out(&stream);
+  out.SetSerializationDeterministic(true);
+  message.SerializeToCodedStream(&out);
+  out.Trim();
+  return bytes;
+}
 
 PlanPrefix ReadPrefix(std::span<const std::byte> file) {
   return {.version = Load<uint32_t>(file, 8), .header_bytes = Load<uint32_t>(file, 12), .checksum = Load<uint64_t>(file, 16)};

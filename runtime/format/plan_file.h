@@ -26,6 +26,11 @@ inline constexpr size_t kSectionAlignment = 64;
 inline constexpr uint32_t kMaxHeaderBytes = 1u << 20;  // a header takes about 100 times its bytes once it is parsed
 inline constexpr uint64_t kMaxPlanBytes = uint64_t{1} << 30;
 
+inline uint64_t AlignUp(uint64_t offset) { return (offset + kSectionAlignment - 1) / kSectionAlignment * kSectionAlignment; }
+
+// The same message gives the same bytes.
+std::string SerializeDeterministic(const google::protobuf::MessageLite& message);
+
 struct PlanPrefix {
   uint32_t version = 0;
   uint32_t header_bytes = 0;

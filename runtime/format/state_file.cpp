@@ -8,8 +8,6 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "runtime/format/plan_file.h"
 
 namespace hsa::format {
@@ -17,18 +15,6 @@ namespace {
 
 constexpr uint64_t kMaxTokens = uint64_t{1} << 40;
 constexpr uint64_t kMaxSplats = 65536;
-
-uint64_t AlignUp(uint64_t offset) { return (offset + kSectionAlignment - 1) / kSectionAlignment * kSectionAlignment; }
-
-std::string SerializeDeterministic(const StateHeader& header) {
-  std::string bytes;
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  google::protobuf::io::CodedOutputStream out(&stream);
-  out.SetSerializationDeterministic(true);
-  header.SerializeToCodedStream(&out);
-  out.Trim();
-  return bytes;
-}
 
 // The checks of one file, whose refusals all begin alike.
 class Checker {
