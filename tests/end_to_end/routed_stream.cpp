@@ -1,14 +1,11 @@
 #include "tests/end_to_end/routed_stream.h"
 
-#include <map>
-#include <memory>
 #include <numeric>
 #include <optional>
-#include <span>
 #include <stdexcept>
 
 #include "absl/strings/str_cat.h"
-#include "frontend/compile.h"
+#include "tests/end_to_end/routed_graph.h"
 #include "tests/end_to_end/run_problem.h"
 
 namespace hsa::end_to_end {
@@ -51,52 +48,17 @@ std::vector<OwnedTensor> WeightsOf(const oracle::RoutedProblem& p) {
 }  // namespace
 
 frontend::Graph StreamGraph(const oracle::RoutedSpec& spec) {
-  frontend::Graph graph;
-  graph.set_name("stream");
-  const auto input = [&](const char* name, int64_t heads, int64_t dim) {
-    frontend::Tensor& tensor = *graph.add_inputs();
-    tensor.set_name(name), tensor.set_heads(static_cast<uint32_t>(heads)), tensor.set_dim(static_cast<uint32_t>(dim));
-  };
-  input("q", spec.H, spec.D), input("k", spec.Hkv, spec.D), input("v", spec.Hkv, spec.Dv);
-  input("center", spec.Hkv, spec.D), input("variance", spec.Hkv, spec.isotropic ? 1 : spec.D);
-  if (spec.amplitude) input("amplitude", spec.Hkv, 1);
-  frontend::Routed& routed = *graph.add_nodes()->mutable_routed();
-  routed.set_query("q"), routed.set_key("k"), routed.set_value("v"), routed.set_output("o");
-  routed.set_center("center"), routed.set_variance("variance"), routed.set_causal(spec.causal);
-  if (spec.amplitude) routed.set_amplitude("amplitude");
-  for (size_t i = 0; i < spec.levels.size(); ++i) {
-    frontend::Routed::Level& level = *routed.add_levels();
-    level.set_splats(static_cast<uint32_t>(spec.levels[i]));
-    if (!spec.weights.empty()) level.set_weight(spec.weights[i]);
-  }
+  frontend::Graph graph = RoutedGraph("stream", spec);
   for (const auto& [from, to] : LinksOf(spec)) {
-    frontend::Routed::Link& link = *routed.add_links();
+    frontend::Routed::Link& link = *graph.mutable_nodes(0)->mutable_routed()->add_links();
     link.set_from(static_cast<uint32_t>(from)), link.set_to(static_cast<uint32_t>(to));
     link.set_weight(absl::StrCat("link_", from, "_", to));
-    input(link.weight().c_str(), spec.Hkv, spec.levels[from]);
+    AddInput(graph, link.weight(), spec.Hkv, spec.levels[from]);
   }
-  if (spec.gate) {
-    input("gate_weight", spec.Hkv, spec.D), input("gate_bias", spec.Hkv, 1);
-    routed.set_gate_weight("gate_weight"), routed.set_gate_bias("gate_bias");
-  }
-  if (spec.top > 0) routed.mutable_sparse()->set_top(static_cast<uint32_t>(spec.top));
-  if (spec.threshold > 0) routed.mutable_sparse()->set_threshold(spec.threshold);
   return graph;
 }
 
-const Plan& StreamPlan(const oracle::RoutedSpec& spec) {
-  static std::map<std::string, std::unique_ptr<Plan>> plans;
-  const frontend::Graph graph = StreamGraph(spec);
-  std::unique_ptr<Plan>& plan = plans[graph.SerializeAsString()];
-  if (plan == nullptr) {
-    absl::StatusOr<frontend::CompileResult> compiled = frontend::Compile(graph, {.cache_dir = HSA_PLAN_CACHE});
-    if (!compiled.ok()) throw std::runtime_error(compiled.status().ToString());  // gtest fails the test with it
-    absl::StatusOr<Plan> loaded = Plan::FromBytes(std::as_bytes(std::span(compiled->plan_bytes)), "plan of a test");
-    if (!loaded.ok()) throw std::runtime_error(loaded.status().ToString());
-    plan = std::make_unique<Plan>(*std::move(loaded));
-  }
-  return *plan;
-}
+const Plan& StreamPlan(const oracle::RoutedSpec& spec) { return RoutedPlan(StreamGraph(spec)); }
 
 std::vector<float> RowsOf(const std::vector<float>& values, int64_t heads, int64_t dim, int64_t begin, int64_t end) {
   const int64_t tokens = static_cast<int64_t>(values.size()) / (heads * dim);

@@ -1,7 +1,6 @@
 // Scheme routed, compiled and run, beside the kernel of every pair of tokens in float64.
 #include <cmath>
 #include <limits>
-#include <map>
 #include <mutex>
 #include <numeric>
 #include <random>
@@ -16,6 +15,7 @@
 #include "runtime/plan.h"
 #include "runtime/splats_from_keys.h"
 #include "runtime/tensor_source.h"
+#include "tests/end_to_end/routed_graph.h"
 #include "tests/end_to_end/run_problem.h"
 #include "tests/oracle/routed_oracle.h"
 
@@ -87,56 +87,21 @@ std::vector<OwnedTensor> FactorsOf(const RoutedProblem& p) {
 }
 
 frontend::Graph GraphOf(const RoutedSpec& spec) {
-  frontend::Graph graph;
-  graph.set_name("routed");
-  const auto input = [&](const char* name, int64_t heads, int64_t dim) {
-    frontend::Tensor& tensor = *graph.add_inputs();
-    tensor.set_name(name), tensor.set_heads(static_cast<uint32_t>(heads)), tensor.set_dim(static_cast<uint32_t>(dim));
-  };
-  input("q", spec.H, spec.D), input("k", spec.Hkv, spec.D), input("v", spec.Hkv, spec.Dv);
-  input("center", spec.Hkv, spec.D), input("variance", spec.Hkv, spec.isotropic ? 1 : spec.D);
-  if (spec.amplitude) input("amplitude", spec.Hkv, 1);
-  frontend::Routed& routed = *graph.add_nodes()->mutable_routed();
-  routed.set_query("q"), routed.set_key("k"), routed.set_value("v"), routed.set_output("o");
-  routed.set_center("center"), routed.set_variance("variance");
-  if (spec.amplitude) routed.set_amplitude("amplitude");
-  for (size_t i = 0; i < spec.levels.size(); ++i) {
-    frontend::Routed::Level& level = *routed.add_levels();
-    level.set_splats(static_cast<uint32_t>(spec.levels[i]));
-    if (!spec.weights.empty()) level.set_weight(spec.weights[i]);
-  }
-  routed.set_causal(spec.causal);
+  frontend::Graph graph = RoutedGraph("routed", spec);
   for (const Link& link : LinksOf(spec)) {
-    frontend::Routed::Link& to = *routed.add_links();
+    frontend::Routed::Link& to = *graph.mutable_nodes(0)->mutable_routed()->add_links();
     to.set_from(static_cast<uint32_t>(link.from)), to.set_to(static_cast<uint32_t>(link.to));
     const std::string name = absl::StrCat("link_", link.from, "_", link.to);
-    input((name + "_weight").c_str(), spec.Hkv, link.rank == 0 ? spec.levels[link.from] : link.rank);
+    AddInput(graph, name + "_weight", spec.Hkv, link.rank == 0 ? spec.levels[link.from] : link.rank);
     (link.rank == 0 ? to.mutable_weight() : to.mutable_expand())->assign(name + "_weight");
     if (link.rank == 0) continue;
-    input((name + "_compress").c_str(), spec.Hkv, spec.levels[link.from]);
+    AddInput(graph, name + "_compress", spec.Hkv, spec.levels[link.from]);
     to.set_compress(name + "_compress");
-  }
-  if (spec.gate) {
-    input("gate_weight", spec.Hkv, spec.D), input("gate_bias", spec.Hkv, 1);
-    routed.set_gate_weight("gate_weight"), routed.set_gate_bias("gate_bias");
   }
   return graph;
 }
 
-// Compiled once in a process, and once in all processes of a build.
-const Plan& PlanOf(const RoutedSpec& spec, const std::vector<std::string>& cpus = kNative) {
-  static std::map<std::string, std::unique_ptr<Plan>> plans;
-  const frontend::Graph graph = GraphOf(spec);
-  std::unique_ptr<Plan>& plan = plans[absl::StrCat(graph.SerializeAsString(), "|", absl::StrJoin(cpus, ","))];
-  if (plan == nullptr) {
-    absl::StatusOr<frontend::CompileResult> compiled = frontend::Compile(graph, {.cpus = cpus, .cache_dir = HSA_PLAN_CACHE});
-    if (!compiled.ok()) throw std::runtime_error(compiled.status().ToString());  // gtest fails the test with it
-    absl::StatusOr<Plan> loaded = Plan::FromBytes(std::as_bytes(std::span(compiled->plan_bytes)), "plan of a test");
-    if (!loaded.ok()) throw std::runtime_error(loaded.status().ToString());
-    plan = std::make_unique<Plan>(*std::move(loaded));
-  }
-  return *plan;
-}
+const Plan& PlanOf(const RoutedSpec& spec, const std::vector<std::string>& cpus = kNative) { return RoutedPlan(GraphOf(spec), cpus); }
 
 struct Ran {
   std::vector<float> o;

@@ -2,17 +2,16 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
-#include <map>
 #include <random>
 #include <span>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "frontend/check_graph.h"
-#include "frontend/compile.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/plan.h"
+#include "tests/end_to_end/routed_graph.h"
 #include "tests/end_to_end/run_problem.h"
 #include "tests/oracle/routed_oracle.h"
 
@@ -25,44 +24,8 @@ using oracle::RoutedSpec;
 constexpr double kRelL2 = 5e-6;
 const std::vector<std::string> kNative = {"native"}, kAllIsas = {"x86-64", "x86-64-v3", "x86-64-v4"};
 
-frontend::Graph GraphOf(const RoutedSpec& spec) {
-  frontend::Graph graph;
-  graph.set_name("sparse");
-  const auto input = [&](const char* name, int64_t heads, int64_t dim) {
-    frontend::Tensor& tensor = *graph.add_inputs();
-    tensor.set_name(name), tensor.set_heads(static_cast<uint32_t>(heads)), tensor.set_dim(static_cast<uint32_t>(dim));
-  };
-  input("q", spec.H, spec.D), input("k", spec.Hkv, spec.D), input("v", spec.Hkv, spec.Dv);
-  input("center", spec.Hkv, spec.D), input("variance", spec.Hkv, spec.isotropic ? 1 : spec.D);
-  if (spec.amplitude) input("amplitude", spec.Hkv, 1);
-  frontend::Routed& routed = *graph.add_nodes()->mutable_routed();
-  routed.set_query("q"), routed.set_key("k"), routed.set_value("v"), routed.set_output("o");
-  routed.set_center("center"), routed.set_variance("variance");
-  if (spec.amplitude) routed.set_amplitude("amplitude");
-  for (size_t i = 0; i < spec.levels.size(); ++i) {
-    frontend::Routed::Level& level = *routed.add_levels();
-    level.set_splats(static_cast<uint32_t>(spec.levels[i]));
-    if (!spec.weights.empty()) level.set_weight(spec.weights[i]);
-  }
-  routed.set_causal(spec.causal);
-  routed.mutable_sparse()->set_top(static_cast<uint32_t>(spec.top));
-  if (spec.threshold > 0) routed.mutable_sparse()->set_threshold(spec.threshold);
-  return graph;
-}
-
-// Compiled once in a process, and once in all processes of a build.
 Plan& PlanOf(const RoutedSpec& spec, const std::vector<std::string>& cpus = kNative) {
-  static std::map<std::string, std::unique_ptr<Plan>> plans;
-  const frontend::Graph graph = GraphOf(spec);
-  std::unique_ptr<Plan>& plan = plans[absl::StrCat(graph.SerializeAsString(), "|", absl::StrJoin(cpus, ","))];
-  if (plan == nullptr) {
-    absl::StatusOr<frontend::CompileResult> compiled = frontend::Compile(graph, {.cpus = cpus, .cache_dir = HSA_PLAN_CACHE});
-    if (!compiled.ok()) throw std::runtime_error(compiled.status().ToString());  // gtest fails the test with it
-    absl::StatusOr<Plan> loaded = Plan::FromBytes(std::as_bytes(std::span(compiled->plan_bytes)), "plan of a test");
-    if (!loaded.ok()) throw std::runtime_error(loaded.status().ToString());
-    plan = std::make_unique<Plan>(*std::move(loaded));
-  }
-  return *plan;
+  return RoutedPlan(RoutedGraph("sparse", spec), cpus);
 }
 
 struct Ran {
