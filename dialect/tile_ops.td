@@ -161,6 +161,22 @@ def Hsa_TileSendOp : Hsa_TileOp<"send", 5, 4, ", 9"> {
   let summary = "state ∪= what the tokens of all panels send";
   let description = "ins panel_k [P,D,16], panel_v [P,16,Dv], token_bias [P,16]: 0, or -1e35 for a slot that sends nothing, splat_scale, splat_shift [S,D]: r and -r μ, isotropic: token_norm [P,16], splat_product [S,D], splat_terms [S,2], splat_limit [S/64]; outs state_max [S], state_sum [S,16], state_acc [S,Dv], scores (scratch). Source: docs/spec.md, Routed.";
 }
+def Hsa_TileSketchTokensOp : Hsa_TileOp<"sketch_tokens", 2, 1> {
+  let summary = "where tokens are on four axes, and how far from c";
+  let description = "ins k_rows [n,D], sketch_axes [5,D]: four axes, c; outs token_sketch [n,5]: axis · (x - c), |x - c|². Source: docs/spec.md, Relevance.";
+}
+def Hsa_TileTokenDistancesOp : Hsa_TileOp<"token_distances", 2, 1> {
+  let summary = "|x - y|² of each token x and another one y";
+  let description = "ins k_rows [n,D], token_other [n]: row of y; outs token_apart [n]. Source: docs/spec.md, Relevance.";
+}
+def Hsa_TileMeanValuesOp : Hsa_TileOp<"mean_values", 2, 1> {
+  let summary = "the value of the first token of each cluster becomes their mean";
+  let description = "ins cluster_begin [C+1], cluster_tokens [n]: of cluster c those from cluster_begin[c] to cluster_begin[c+1]; outs v_rows [?,Dv]. Source: docs/spec.md, Relevance.";
+}
+def Hsa_TileTokenSharesOp : Hsa_TileOp<"token_shares", 6, 2, ", 10"> {
+  let summary = "log2 of the greatest share of a token in what a splat was sent";
+  let description = "ins panel_k [P,D,16], token_bias [P,16], splat_scale, splat_shift [S,D], splat_sent [S]: log2 z, share_limit [1], isotropic: as hsa.tile_send; outs token_share [P,16]: max over s of log2 φ + bias - log2 z, or of some s where that is above the limit for all 64 tokens of a batch, scores (scratch). Source: docs/spec.md, Relevance.";
+}
 def Hsa_TileSettleStateOp : Hsa_TileOp<"settle_state", 3, 2> {
   let summary = "what receivers need of a state: receive_bias = log2(w a) + max, receive_mass = sum";
   let description = "ins state_max, state_sum, splat_weight [S]: log2 w a; outs receive_bias, receive_mass [S]. Source: docs/spec.md, Routed.";

@@ -17,6 +17,8 @@ inline constexpr double kNoLink = -1e33;  // log2 of a link that is not there: b
 inline constexpr int kMostLevels = 16;    // levels of a graph: entries of a gate
 inline constexpr int kSplatTile = 64;     // splats that are computed together; their number is rounded up to it
 
+inline constexpr int kSketchAxes = 4;  // on which tokens are projected to find those that are near each other
+
 inline constexpr int kMostSplatLevels = 16;
 inline constexpr double kNotNear = -9e29;  // an affinity below it is none: a slot of a list that no splat has taken
 inline constexpr int kMostNear = 64;       // splats of a level that a token may keep

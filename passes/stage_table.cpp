@@ -54,6 +54,8 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"flow_tiles", port, f32, {any, kSplatTile, kSplatTile}}, {"flow_index", port, i32, {any, 2}},
       {"own_max", port, f32, {p.splats}}, {"own_sum", port, f32, {p.splats, 16}}, {"own_acc", port, f32, {p.splats, dv}}, {"own_sent", port, f32, {p.splats, kBatchKeys}},
       {"gate_weight", port, f32, {d, kMostLevels}}, {"gate_bias", port, f32, {kMostLevels}}, {"level_panel", port, f32, {p.splats / panel, kMostLevels, panel}}, {"gate", buffer, f32, {tq, kMostLevels}},
+      {"sketch_axes", port, f32, {kSketchAxes + 1, d}}, {"token_sketch", port, f32, {any, kSketchAxes + 1}}, {"token_other", port, i32, {any}}, {"token_apart", port, f32, {any}},
+      {"cluster_begin", port, i32, {any}}, {"cluster_tokens", port, i32, {any}}, {"splat_sent", port, f32, {p.splats}}, {"share_limit", port, f32, {1}}, {"token_share", port, f32, {any, panel}},
       {"sent", port, f32, {p.splats, kBatchKeys}}, {"chunk_tokens", port, i32, {1}}, {"excess", buffer, f32, {kBatchKeys}}, {"pair_mass", buffer, f32, {tq, kBatchKeys}},
       // scheme routed, sparse: splats of a level or a node, lists of those that are near a token
       {"level_scale", port, f32, {any, d, panel}}, {"level_shift", port, f32, {any, d, panel}}, {"level_bias", port, f32, {any}}, {"level_ids", port, i32, {any}},
@@ -150,6 +152,11 @@ std::vector<StageSpec> routedStages(const RoutedKind& kind) {
   };
   if (kind.isotropic) add({"center_panels", "segment", false, {"splat_center"}, {"panel_k", "token_norm"}});
   withProduct({"send", "segment", false, {"panel_k", "panel_v", "token_bias", "splat_scale", "splat_shift"}, {"state_max", "state_sum", "state_acc", "scores"}});
+  // sending fewer tokens
+  add({"sketch_tokens", "segment", false, {"k_rows", "sketch_axes"}, {"token_sketch"}});
+  add({"token_distances", "segment", false, {"k_rows", "token_other"}, {"token_apart"}});
+  add({"mean_values", "segment", false, {"cluster_begin", "cluster_tokens"}, {"v_rows"}});
+  withProduct({"token_shares", "segment", false, {"panel_k", "token_bias", "splat_scale", "splat_shift", "splat_sent", "share_limit"}, {"token_share", "scores"}});
   if (kind.flow)
     add({"flow_state", "segment", false, {"flow_tiles", "flow_index", "own_max", "own_sum", "own_acc"}, {"state_max", "state_sum", "state_acc", "scores"}});
   // The chunk's tokens send before its queries receive; the state takes them in behind that.

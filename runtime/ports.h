@@ -86,17 +86,26 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "splat_limit",    // of a tile of splats: greatest |x - c|² of a token whose affinities are a product
     "panel_product",  // the same, 16 splats side by side
     "panel_terms",
-    "splat_weight",  // log2(w a)
-    "state_max",     // running maximum of what a splat was sent, in log2 units
-    "state_sum",     // z 2^-max, as partial sums
-    "state_acc",     // S 2^-max
-    "receive_bias",  // log2(w a) + max
-    "receive_mass",  // z 2^-max
-    "sent",          // 2^(log2 ψ - max) of the tokens of a chunk
-    "chunk_tokens",  // how many there are
-    "flow_tiles",    // log2 (1 + links) in tiles of 64 × 64 splats
-    "flow_index",    // row and column of each tile
-    "own_max",       // as state_max, state_sum, state_acc and sent, of what splats were sent before they pass it on
+    "splat_weight",    // log2(w a)
+    "state_max",       // running maximum of what a splat was sent, in log2 units
+    "state_sum",       // z 2^-max, as partial sums
+    "state_acc",       // S 2^-max
+    "receive_bias",    // log2(w a) + max
+    "receive_mass",    // z 2^-max
+    "sketch_axes",     // what tokens are projected on, and behind it c, what they are relative to
+    "token_sketch",    // projections of x - c, and |x - c|²
+    "token_other",     // a token beside each
+    "token_apart",     // |x - other|²
+    "cluster_begin",   // first of each cluster's tokens, and the end
+    "cluster_tokens",  // tokens of one cluster after the other
+    "splat_sent",      // log2 z
+    "share_limit",     // log2 of the greatest share of a token that may be left out
+    "token_share",     // log2 of the greatest share of a token in what a splat was sent
+    "sent",            // 2^(log2 ψ - max) of the tokens of a chunk
+    "chunk_tokens",    // how many there are
+    "flow_tiles",      // log2 (1 + links) in tiles of 64 × 64 splats
+    "flow_index",      // row and column of each tile
+    "own_max",         // as state_max, state_sum, state_acc and sent, of what splats were sent before they pass it on
     "own_sum",
     "own_acc",
     "own_sent",

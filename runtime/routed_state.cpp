@@ -1,6 +1,7 @@
 #include "runtime/routed_state.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "kernels/affinity.h"
@@ -37,6 +38,12 @@ std::pair<float, float> RoutedState::Get(int64_t splat, std::span<float> acc) co
 PartialRows RoutedState::Splat(int64_t splat) {
   return {std::span(max_).subspan(splat, 1), std::span(sum_).subspan(splat * kSumLanes, kSumLanes),
           std::span(acc_).subspan(splat * value_dim_, value_dim_)};
+}
+
+std::vector<float> RoutedState::LogSent() const {
+  std::vector<float> logs(splats_);
+  for (int64_t s = 0; s < splats_; ++s) logs[s] = max_[s] + std::log2(Get(s, {}).second);
+  return logs;
 }
 
 void RoutedState::Halve(int64_t splat, int64_t child) {

@@ -40,6 +40,7 @@ class RoutedState {
   std::pair<float, float> Get(int64_t splat, std::span<float> acc) const;  // max and sum; acc goes to the caller's memory
 
   std::span<const float> max() const { return max_; }
+  std::vector<float> LogSent() const;  // log2 z of each splat
 
   // What happens to splats that come and go; Σ z_s and Σ S_s stay.
   void Halve(int64_t splat, int64_t child);  // `child` gets half of what was sent to `splat`

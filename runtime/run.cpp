@@ -16,6 +16,7 @@
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
 #include "runtime/tile.h"
+#include "runtime/token_relevance.h"
 
 namespace hsa {
 
@@ -89,6 +90,8 @@ absl::Status CheckRouted(const Plan& plan, const Outputs& outputs, const RunOpti
         "the plan is of scheme routed, whose splats are parameters: it has no index, tolerance, budget or theta; leave the mode out");
   if (options.adapt)
     if (absl::Status limits = CheckAdapt(*options.adapt, plan.graph()); !limits.ok()) return limits;
+  if (options.token_error)
+    if (absl::Status relevance = CheckRelevance(*options.token_error, plan.header()); !relevance.ok()) return relevance;
   if (options.segment_tokens != 0)
     return absl::InvalidArgumentError("--segment: the plan is of scheme routed, which streams tokens in chunks of its own; leave it out");
   for (const auto& [name, tensor] : {std::pair{"lse", &outputs.lse}, {"error", &outputs.error}})
@@ -123,6 +126,8 @@ std::string UnitText(const Job& job) {
 }
 
 absl::Status CheckSoftmax(const RunOptions& options) {
+  if (options.token_error)
+    return absl::InvalidArgumentError("--token-error: the plan is of scheme softmax, which has --tolerance; leave it out");
   if (options.adapt)
     return absl::InvalidArgumentError("--adapt: the plan is of scheme softmax, whose splats are made anew in every run; leave it out");
   if (options.load_states.empty() && options.save_state.empty()) return absl::OkStatus();

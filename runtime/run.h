@@ -62,6 +62,9 @@ struct RunOptions {
   std::string save_state = {};  // of scheme routed: write the states at the end of the run here
   // Of a causal plan of scheme routed: splats come, go and move while the tokens stream by (docs/spec.md, "Adaptation"); when not set, they are as given.
   std::optional<AdaptLimits> adapt = {};
+  // Scheme routed: tokens that are sent together may be sent as one or left out while that changes an output by at most this share of the largest ‖v‖
+  // (docs/spec.md, "Relevance"); when not set, every token is sent.
+  std::optional<double> token_error = {};
   std::function<bool(double done)> progress = {};  // called now and then with the share that is done; false cancels the run
   Trace* trace = nullptr;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "runtime/geometry.h"
@@ -23,6 +24,13 @@ class TokenPanels {
   // Tokens [first, first + count), in whole batches of 64 slots, bound to panel_k, panel_v and token_bias; where splats are isotropic, relative to the
   // splat_center that the worker has bound, with token_norm.
   void Read(Worker& worker, int64_t kv_head, int64_t first, int64_t count);
+  // The two steps of it: the rows, bound to k_rows and v_rows, then panels of some of them with a bias each.
+  void ReadRows(Worker& worker, int64_t kv_head, int64_t first, int64_t count);
+  void Pack(Worker& worker, std::span<const int32_t> rows, std::span<const float> bias);
+  // Of the rows that were read last: how many, and whether the token is finite.
+  int64_t count() const { return static_cast<int64_t>(k_.bad.size()); }
+  bool Finite(int64_t row) const { return (k_.bad[row] | v_.bad[row]) == 0; }
+
   // Binds them again, to another worker too.
   void Bind(Worker& worker) const;
 
@@ -32,6 +40,9 @@ class TokenPanels {
   int64_t Bad(int64_t count) const;
 
  private:
+  void Reserve(int64_t tokens);
+  void Fill(Worker& worker);
+
   const Geometry& g_;
   const Inputs& inputs_;
   RowReader reader_;

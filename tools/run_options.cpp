@@ -22,7 +22,8 @@ namespace {
 
 // Flags as they were written; what they mean is checked afterwards, so that each message can say what it wants.
 struct Text {
-  std::string theta, budget, seed, segment, threads, memory_budget, out_dtype, precision, verify, tolerance, confidence, adapt, splats_by;
+  std::string theta, budget, seed, segment, threads, memory_budget, out_dtype, precision, verify, tolerance, confidence, adapt, splats_by,
+      token_error;
   bool exact = false;
 };
 
@@ -45,6 +46,11 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
                  "splats of a causal plan of scheme routed come, go and move while tokens stream by; observe: only measure their residual "
                  "(docs/routed.md)")
       ->type_name("on|observe|LIMITS");
+  app.add_option("--token-error", text.token_error,
+                 "scheme routed: send near-identical tokens as one and leave out those that hardly count, changing outputs by at most this "
+                 "share of "
+                 "the largest value, in (0, 1) (docs/routed.md)")
+      ->type_name("EPSILON");
   app.add_option("-o,--output", command.output, "safetensors file to write; without it the result is only measured")->type_name("FILE");
   app.add_flag("--exact", text.exact, "read every visible key");
   app.add_option("--theta", text.theta, "open splats above this residual; 0 opens all")->type_name("THETA");
@@ -149,6 +155,12 @@ absl::Status SetNumbers(const Text& text, RunCommand& command) {
     return Unwanted("--splats-by", text.splats_by, "bisection or kmeans");
   if (!text.splats_by.empty() && command.make_splats.empty()) return Usage("--splats-by makes splats, give it with --make-splats");
   command.splats_by = text.splats_by == "kmeans" ? SplatsBy::kKmeans : SplatsBy::kBisection;
+  if (!text.token_error.empty()) {
+    double error = 0;
+    set = Set(error, "--token-error", text.token_error, 0.0, 1.0, "a number in (0, 1)");
+    if (!set.ok()) return set;
+    options.token_error = error;
+  }
   if (!text.adapt.empty()) {
     absl::StatusOr<AdaptLimits> limits = ParseAdapt(text.adapt);
     if (!limits.ok()) return limits.status();

@@ -64,6 +64,12 @@ void emitBeginFlowChunk(KernelEmitter& e, ValueRange arguments);
 void emitFlowChunk(KernelEmitter& e, ValueRange arguments);
 void emitGate(KernelEmitter& e, ValueRange arguments);
 
+// Sending fewer tokens: emit_relevance.cpp
+void emitSketchTokens(KernelEmitter& e, ValueRange arguments);
+void emitTokenDistances(KernelEmitter& e, ValueRange arguments);
+void emitMeanValues(KernelEmitter& e, ValueRange arguments);
+void emitTokenShares(KernelEmitter& e, ValueRange arguments);
+
 // Scheme routed, sparse: emit_near.cpp (which splats a token keeps), emit_sparse.cpp (what it sends to them and receives)
 void emitNearestSplats(KernelEmitter& e, ValueRange arguments);
 void emitCountNear(KernelEmitter& e, ValueRange arguments);

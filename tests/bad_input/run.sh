@@ -260,6 +260,10 @@ works routed_kmeans out/o.safetensors out/s.safetensors -- "${routed[@]}" --make
 refuses routed_splats_by 2 'splats-by' 'medoids' 'kmeans' -- "${routed[@]}" --make-splats out/s.safetensors --splats-by medoids
 refuses routed_splats_by_alone 2 'splats-by' 'make-splats' -- "${routed[@]}" --splats made.safetensors --splats-by kmeans
 works adapt out/o.safetensors out/s.hsastate -- "${routed[@]}" --splats made.safetensors --adapt segment_tokens=256 --state-out out/s.hsastate
+works token_error out/o.safetensors -- "${routed[@]}" --splats made.safetensors --token-error 0.01
+refuses token_error_above 2 'token-error' '1.5' '(0, 1)' -- "${routed[@]}" --splats made.safetensors --token-error 1.5
+refuses token_error_zero 1 'token-error' ': 0,' 'more than 0' -- "${routed[@]}" --splats made.safetensors --token-error 0
+refuses token_error_softmax 1 'token-error' 'softmax' 'tolerance' -- "${run[@]}" --in good.safetensors --token-error 0.1
 refuses adapt_unknown_limit 2 'adapt' 'speed=3' 'memory' -- "${routed[@]}" --splats made.safetensors --adapt speed=3
 refuses adapt_contradicts 1 'adapt' 'least_splats is 50' 'room for 16' -- "${routed[@]}" --splats made.safetensors --adapt least_splats=50
 refuses adapt_segment 1 'adapt' 'segment_tokens is 100' '256' -- "${routed[@]}" --splats made.safetensors --adapt segment_tokens=100

@@ -411,6 +411,113 @@ TEST(RoutedTest, RandomProblems) {
 }
 
 // Each names what is wrong, and where.
+// Groups of three tokens that are almost one, and far ones that hardly count, in every problem that sends many at once.
+RoutedProblem RedundantProblem(const RoutedSpec& spec, uint64_t seed) {
+  RoutedProblem p = ProblemOf(spec, seed);
+  std::mt19937_64 random(seed);
+  for (int64_t row = 0; row < spec.Hkv * spec.M; ++row) {
+    float* key = &p.k[row * spec.D];
+    if (row % 3 != 0)
+      for (int64_t d = 0; d < spec.D; ++d) key[d] = p.k[row / 3 * 3 * spec.D + d] + 1e-6f * static_cast<float>(random() % 3);
+    else if (row % 12 == 0)
+      for (int64_t d = 0; d < spec.D; ++d) key[d] *= 8;
+  }
+  return p;
+}
+
+// The numbers in "tokens 1000 sent as 600, bound 0.0003 (300 joined others, 100 left out)".
+struct SentAs {
+  int tokens = 0, sent = 0, joined = 0, left_out = 0;
+  double bound = 0;
+};
+SentAs SentAsOf(const RunReport& report) {
+  SentAs is;
+  const size_t at = report.mode.find("tokens ");
+  if (at != std::string::npos)
+    std::sscanf(report.mode.c_str() + at, "tokens %d sent as %d, bound %lf (%d joined others, %d left out)", &is.tokens, &is.sent,
+                &is.bound, &is.joined, &is.left_out);
+  return is;
+}
+
+// Of all rows, the greatest ‖o - wanted‖ / max ‖v‖.
+double GreatestError(const RoutedProblem& p, const std::vector<float>& o, const std::vector<double>& wanted) {
+  const auto dim = static_cast<size_t>(p.spec.Dv);
+  double largest = 0, error = 0;
+  for (size_t row = 0; row < p.v.size(); row += dim) {
+    double square = 0;
+    for (size_t c = 0; c < dim; ++c) square += static_cast<double>(p.v[row + c]) * p.v[row + c];
+    largest = std::max(largest, square);
+  }
+  for (size_t row = 0; row < o.size(); row += dim) {
+    double square = 0;
+    for (size_t c = 0; c < dim; ++c) square += std::pow(o[row + c] - wanted[row + c], 2);
+    error = std::max(error, square);
+  }
+  return std::sqrt(error / largest);
+}
+
+// What is not sent is told, and so is how much it costs at most; it costs no more.
+TEST(RelevanceTest, OutputsStayWithinTheBound) {
+  for (const RoutedSpec& spec :
+       {Of(kPlain, 40, 2200), Of(kOdd, 40, 1500), Of(kFlow, 30, 1300), Of(kCausal, 40, 1700), Of(kPlain, 40, 2200, 0.2)}) {
+    const RoutedProblem p = RedundantProblem(spec, 61);
+    const std::vector<double> wanted = oracle::AttendRouted(p);
+    const int64_t sent_at_once = spec.Hkv * (spec.causal ? spec.M - spec.N : spec.M);
+    for (double error : {0.1, 1e-3}) {
+      SCOPED_TRACE(absl::StrCat("M ", spec.M, ", causal ", spec.causal, ", error ", error));
+      const Ran ran = MustRun(PlanOf(spec), p, {.threads = 2, .token_error = error});
+      const SentAs sent = SentAsOf(ran.report);
+      EXPECT_EQ(sent.tokens, sent_at_once);
+      EXPECT_GT(sent.joined, sent_at_once / 2) << "two of three";
+      EXPECT_GT(sent.left_out, 0);
+      EXPECT_EQ(sent.sent + sent.joined + sent.left_out, sent.tokens);
+      EXPECT_LE(sent.bound, error);
+      EXPECT_LE(GreatestError(p, ran.o, wanted), sent.bound * 1.01 + 5e-6) << "the bound is told with two digits";
+      EXPECT_GT(GreatestError(p, ran.o, wanted), 0);
+    }
+  }
+}
+
+// Nothing is like another and nothing is far away: everything is sent, to the same outputs.
+TEST(RelevanceTest, TokensThatDifferAreAllSent) {
+  const RoutedProblem p = ProblemOf(Of(kPlain, 40, 1500), 67);
+  const Ran ran = MustRun(PlanOf(p.spec), p, {.threads = 2, .token_error = 1e-3});
+  EXPECT_EQ(SentAsOf(ran.report).sent, 1500);
+  EXPECT_EQ(ran.o, MustRun(PlanOf(p.spec), p).o);
+}
+
+// One token, many times over: its value's mean.
+TEST(RelevanceTest, TokensThatAreOne) {
+  RoutedProblem p = ProblemOf(Of(kPlain, 10, 1000), 71);
+  for (size_t i = 64; i < p.k.size(); ++i) p.k[i] = p.k[i % 64];
+  const Ran ran = MustRun(PlanOf(p.spec), p, {.threads = 2, .token_error = 1e-6});
+  EXPECT_EQ(SentAsOf(ran.report).sent, 1);
+  EXPECT_EQ(SentAsOf(ran.report).bound, 0);
+  EXPECT_LE(ErrorOf(ran.o, oracle::AttendRouted(p)), kRelL2);
+}
+
+TEST(RelevanceTest, NonFiniteTokensSendNothing) {
+  RoutedProblem p = RedundantProblem(Of(kPlain, 20, 1300), 73);
+  p.k[0] = std::numeric_limits<float>::quiet_NaN(), p.k[5 * 64 + 1] = std::numeric_limits<float>::infinity();
+  p.v[7 * 64] = std::numeric_limits<float>::quiet_NaN(), p.k[1299 * 64] = 3e38f;
+  const Ran ran = MustRun(PlanOf(p.spec), p, {.threads = 2, .token_error = 1e-3});
+  EXPECT_THAT(ran.report.warnings, testing::ElementsAre("3 tokens with a key or value that is not finite sent nothing"));
+  for (float x : ran.o) ASSERT_TRUE(std::isfinite(x));
+}
+
+TEST(RelevanceTest, ThreadsChangeNoBit) {
+  const RoutedProblem p = RedundantProblem(Of(kPlain, 20, 40000), 79);
+  EXPECT_EQ(MustRun(PlanOf(p.spec), p, {.threads = 1, .token_error = 1e-3}).o,
+            MustRun(PlanOf(p.spec), p, {.threads = 2, .token_error = 1e-3}).o);
+}
+
+TEST(RelevanceTest, Errors) {
+  const RoutedProblem p = ProblemOf(Of(kPlain, 1, 1), 83);
+  for (double error : {0.0, 1.0, -0.5})
+    EXPECT_EQ(TryRun(PlanOf(p.spec), p, {.threads = 1, .token_error = error}).status().message(),
+              absl::StrCat("--token-error: ", error, ", wanted more than 0 and less than 1: a share of the largest value"));
+}
+
 TEST(RoutedErrorsTest, Parameters) {
   const auto message = [](void (*spoil)(RoutedProblem&)) {
     RoutedProblem p = oracle::RandomRouted(Of(kPlain, 5, 5), 31);
