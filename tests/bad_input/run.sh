@@ -260,8 +260,8 @@ works routed_kmeans out/o.safetensors out/s.safetensors -- "${routed[@]}" --make
 refuses routed_splats_by 2 'splats-by' 'medoids' 'kmeans' -- "${routed[@]}" --make-splats out/s.safetensors --splats-by medoids
 refuses routed_splats_by_alone 2 'splats-by' 'make-splats' -- "${routed[@]}" --splats made.safetensors --splats-by kmeans
 works adapt out/o.safetensors out/s.hsastate -- "${routed[@]}" --splats made.safetensors --adapt segment_tokens=256 --state-out out/s.hsastate
-works adapt_links out/o.safetensors out/f.hsastate -- "${flow[@]}" --splats flow.safetensors --adapt segment_tokens=256 --state-out out/f.hsastate
-works adapt_links_goes_on out/o.safetensors -- "${flow[@]}" --splats flow.safetensors --adapt segment_tokens=256 --state out/f.hsastate
+works adapt_links out/o.safetensors -- "${flow[@]}" --splats flow.safetensors --adapt segment_tokens=256 --state-out flow_adapted.hsastate
+works adapt_links_goes_on out/o.safetensors -- "${flow[@]}" --splats flow.safetensors --adapt segment_tokens=256 --state flow_adapted.hsastate
 refuses adapt_unknown_limit 2 'adapt' 'speed=3' 'memory' -- "${routed[@]}" --splats made.safetensors --adapt speed=3
 refuses adapt_contradicts 1 'adapt' 'least_splats is 50' 'room for 16' -- "${routed[@]}" --splats made.safetensors --adapt least_splats=50
 refuses adapt_segment 1 'adapt' 'segment_tokens is 100' '256' -- "${routed[@]}" --splats made.safetensors --adapt segment_tokens=100
