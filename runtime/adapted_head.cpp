@@ -1,6 +1,8 @@
 #include "runtime/adapted_head.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "absl/strings/str_cat.h"
@@ -34,7 +36,13 @@ float Entry(const TensorView& tensor, int64_t head, int64_t splat, int64_t d) {
 
 AdaptedHead::AdaptedHead(const AdaptLimits& limits, const format::Graph& graph, const SplatTensors& splats, int64_t head,
                          RoutedState& state, RoutedTables& tables)
-    : graph_(graph), state_(state), tables_(tables), adapter_(limits, ShapeOf(limits, graph)), offsets_(adapter_.pool().shape().slots()) {
+    : graph_(graph),
+      state_(state),
+      tables_(tables),
+      adapter_(limits, ShapeOf(limits, graph)),
+      offsets_(adapter_.pool().shape().slots()),
+      apart_(graph.head_dim()) {
+  if (!tables.flow.empty()) links_.emplace(graph.routed(), tables.flow);
   const int64_t dim = graph.head_dim();
   std::vector<double> center(dim), extent(dim);
   for (int64_t s = 0; s < splats.center.tokens(); ++s) {
@@ -52,7 +60,7 @@ void AdaptedHead::Observe(const TokenPanels& tokens, int64_t position, int64_t c
   for (int64_t i = 0; i < count; ++i) any |= observed(i);
   if (!any) return;
   const auto width = static_cast<float>(ExtentWidth(graph_.head_dim()));
-  for (size_t s = 0; s < offsets_.size(); ++s) offsets_[s] = width * state_.max()[s] + adapter_.log2_densities()[s];
+  for (size_t s = 0; s < offsets_.size(); ++s) offsets_[s] = width * state_.own_max()[s] + adapter_.log2_densities()[s];
   const SplatPool& pool = adapter_.pool();
   for (size_t level = 0; level < pool.shape().levels.size(); ++level) {
     const auto l = static_cast<int64_t>(level);
@@ -60,6 +68,24 @@ void AdaptedHead::Observe(const TokenPanels& tokens, int64_t position, int64_t c
     for (int64_t i = 0; i < count; ++i)
       if (observed(i) && nearest[i] >= 0) adapter_.Observe(l, nearest[i], tokens.Key(i));
   }
+}
+
+void AdaptedHead::ObserveKept(const NearLists& kept, const float* keys, int64_t position, int64_t count) {
+  const auto width = static_cast<float>(ExtentWidth(graph_.head_dim()));
+  const auto levels = static_cast<int64_t>(adapter_.pool().shape().levels.size());
+  for (int64_t i = 0; i < count; ++i)
+    for (int64_t level = 0; IsObserved(position + i) && level < levels; ++level) {
+      const std::span<const int32_t> splats = kept.splats(level, i);
+      const std::span<const float> scores = kept.scores(level, i);
+      int64_t nearest = -1;
+      float best = -std::numeric_limits<float>::infinity();
+      for (size_t slot = 0; slot < splats.size(); ++slot) {
+        const int32_t s = splats[slot];
+        const float likelihood = width * (scores[slot] - tables_.amplitude[s]) + adapter_.log2_densities()[s];
+        if (likelihood > best) best = likelihood, nearest = s;
+      }
+      if (nearest >= 0) adapter_.Observe(level, nearest, keys + i * tables_.depth);
+    }
 }
 
 void AdaptedHead::EndSegment() {
@@ -99,13 +125,38 @@ void AdaptedHead::Get(format::AdaptedSplats& adapted) const {
   }
 }
 
+int64_t AdaptedHead::Numbers() const {
+  return adapter_.Numbers() + (links_ ? adapter_.pool().shape().slots() + static_cast<int64_t>(links_->numbers().size()) : 0);
+}
+
+void AdaptedHead::GetNumbers(std::span<double> numbers) const {
+  adapter_.GetNumbers(numbers.first(adapter_.Numbers()));
+  if (!links_) return;
+  const int64_t slots = adapter_.pool().shape().slots();
+  std::ranges::copy(state_.own_max().first(slots), numbers.subspan(adapter_.Numbers()).begin());
+  std::ranges::copy(links_->numbers(), numbers.subspan(adapter_.Numbers() + slots).begin());
+}
+
+// Maxima are finite, links finite and ≥ 0.
+bool AdaptedHead::TakeLinks(std::span<const double> numbers) {
+  const int64_t slots = adapter_.pool().shape().slots();
+  const std::span<const double> maxima = numbers.first(slots), links = numbers.subspan(slots);
+  if (!std::ranges::all_of(maxima, [](double max) { return std::abs(max) <= -kNothingSent * 1.001; })) return false;
+  if (!std::ranges::all_of(links, [](double weight) { return weight >= 0 && weight < 1e30; })) return false;
+  for (int64_t s = 0; s < slots; ++s) state_.PutOwnMax(s, static_cast<float>(maxima[s]));
+  std::ranges::copy(links, links_->numbers().begin());
+  return true;
+}
+
 absl::Status AdaptedHead::GoOn(const format::AdaptedSplats& adapted, std::span<const double> numbers) {
   const AdaptLimits& limits = adapter_.limits();
   if (static_cast<int64_t>(adapted.segment_tokens()) != limits.segment_tokens || static_cast<int64_t>(adapted.history()) != limits.history)
     return absl::FailedPreconditionError(absl::StrCat("adapted in segments of ", adapted.segment_tokens(), " tokens with a history of ",
                                                       adapted.history(), ", the run has ", limits.segment_tokens, " and ", limits.history,
                                                       "; go on with the same --adapt"));
-  if (!adapter_.GoOn(numbers, static_cast<int64_t>(adapted.segment())))
+  const int64_t own = adapter_.Numbers();
+  if (static_cast<int64_t>(numbers.size()) != Numbers() || !adapter_.GoOn(numbers.first(own), static_cast<int64_t>(adapted.segment())) ||
+      (links_ && !TakeLinks(numbers.subspan(own))))
     return absl::FailedPreconditionError("the numbers of 'adapt' are none that adaptation leaves; write it again with hsa-run --state-out");
   for (const format::SplatEvent& from : adapted.events())
     adapter_.log().events.Add({static_cast<int64_t>(from.segment()), static_cast<int32_t>(from.level()),
@@ -117,25 +168,85 @@ absl::Status AdaptedHead::GoOn(const format::AdaptedSplats& adapted, std::span<c
   return absl::OkStatus();
 }
 
+void AdaptedHead::Halve(int64_t splat, int64_t child) {
+  state_.Halve(splat, child);
+  if (links_) links_->Halve(splat, child);
+}
+
+void AdaptedHead::Join(int64_t splat, int64_t other, double share) {
+  state_.Join(splat, other);
+  if (links_) links_->Join(splat, other, share);
+}
+
+void AdaptedHead::Bear(int64_t splat, int64_t nearest) {
+  state_.Clear(splat);
+  if (links_ && nearest >= 0) links_->Halve(nearest, splat);
+}
+
+void AdaptedHead::ClearEmpty() {
+  for (int64_t s = 0; s < adapter_.pool().shape().slots(); ++s)
+    if (!adapter_.pool().live(s)) state_.Clear(s);
+}
+
 void AdaptedHead::WriteTables() {
-  const int64_t dim = graph_.head_dim();
   const SplatPool& pool = adapter_.pool();
   for (int level = 0; level < graph_.routed().levels_size(); ++level)
-    for (int64_t s = pool.LevelBegin(level); s < pool.LevelEnd(level); ++s) {
-      if (!pool.live(s)) {
-        tables_.weight[s] = static_cast<float>(kNoSplat);
-        continue;
-      }
-      tables_.weight[s] = static_cast<float>(std::log2(graph_.routed().levels(level).weight()) +
-                                             pool.at(s, SplatPool::kLogAmplitude) * std::numbers::log2e);
-      float *scale = &tables_.scale[s * tables_.depth], *shift = &tables_.shift[s * tables_.depth];
-      ScaleAndShift(dim, ExtentWidth(dim), pool.row(s, SplatPool::kExtent).data(), pool.row(s, SplatPool::kCenter).data(), scale, shift);
-      const int64_t panel = s / kPanelKeys * tables_.depth * kPanelKeys + s % kPanelKeys;
-      for (int64_t d = 0; d < dim; ++d) {
-        tables_.panel_scale[panel + d * kPanelKeys] = scale[d];
-        tables_.panel_shift[panel + d * kPanelKeys] = shift[d];
-      }
+    for (int64_t s = pool.LevelBegin(level); s < pool.LevelEnd(level); ++s)
+      pool.live(s) ? WriteRow(s, std::log2(graph_.routed().levels(level).weight())) : EmptyRow(s);
+  if (!tables_.isotropic.center.empty()) WriteProducts();
+  if (links_) links_->Write([&](int64_t s) { return s < pool.shape().slots() && pool.live(s); });
+}
+
+void AdaptedHead::WriteRow(int64_t s, double log2_weight) {
+  const int64_t dim = graph_.head_dim();
+  const SplatPool& pool = adapter_.pool();
+  const double log2_amplitude = pool.at(s, SplatPool::kLogAmplitude) * std::numbers::log2e;
+  tables_.weight[s] = static_cast<float>(log2_weight + log2_amplitude);
+  tables_.amplitude[s] = static_cast<float>(log2_amplitude);
+  float *scale = &tables_.scale[s * tables_.depth], *shift = &tables_.shift[s * tables_.depth];
+  ScaleAndShift(dim, ExtentWidth(dim), pool.row(s, SplatPool::kExtent).data(), pool.row(s, SplatPool::kCenter).data(), scale, shift);
+  const int64_t panel = s / kPanelKeys * tables_.depth * kPanelKeys + s % kPanelKeys;
+  for (int64_t d = 0; d < dim; ++d) {
+    tables_.panel_scale[panel + d * kPanelKeys] = scale[d];
+    tables_.panel_shift[panel + d * kPanelKeys] = shift[d];
+  }
+}
+
+// As what fills up a tile.
+void AdaptedHead::EmptyRow(int64_t s) {
+  tables_.weight[s] = tables_.amplitude[s] = static_cast<float>(kNoSplat);
+  const int64_t row = s * tables_.depth, panel = s / kPanelKeys * tables_.depth * kPanelKeys + s % kPanelKeys;
+  for (int64_t d = 0; d < tables_.depth; ++d)
+    tables_.scale[row + d] = tables_.shift[row + d] = tables_.panel_scale[panel + d * kPanelKeys] =
+        tables_.panel_shift[panel + d * kPanelKeys] = 0;
+}
+
+// Isotropic splats: all of them relative to the mean of those that are there.
+void AdaptedHead::WriteProducts() {
+  const SplatPool& pool = adapter_.pool();
+  const int64_t dim = graph_.head_dim(), slots = pool.shape().slots();
+  IsotropicTables& products = tables_.isotropic;
+  std::ranges::fill(apart_, 0.0);
+  double live = 0;
+  for (int64_t s = 0; s < slots; ++s) {
+    if (!pool.live(s)) continue;
+    for (int64_t d = 0; d < dim; ++d) apart_[d] += pool.row(s, SplatPool::kCenter)[d];
+    ++live;
+  }
+  for (int64_t d = 0; d < dim; ++d) products.center[d] = static_cast<float>(apart_[d] / live);
+  for (int64_t s = 0; s < slots; ++s) {
+    if (!pool.live(s)) {
+      products.Remove(s);
+      continue;
     }
+    for (int64_t d = 0; d < dim; ++d) apart_[d] = pool.row(s, SplatPool::kCenter)[d] - products.center[d];
+    products.Put(s, apart_, ExtentWidth(dim) * pool.row(s, SplatPool::kExtent)[0]);
+    // Tokens beyond the limit, whose differences are squared, come relative to c as well.
+    const int64_t row = s * tables_.depth, panel = s / kPanelKeys * tables_.depth * kPanelKeys + s % kPanelKeys;
+    for (int64_t d = 0; d < dim; ++d)
+      tables_.shift[row + d] = tables_.panel_shift[panel + d * kPanelKeys] = static_cast<float>(-tables_.scale[row + d] * apart_[d]);
+  }
+  products.SetLimits();
 }
 
 }  // namespace hsa

@@ -2,13 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "runtime/adapt_limits.h"
+#include "runtime/adapted_links.h"
 #include "runtime/format/plan.pb.h"
 #include "runtime/format/state.pb.h"
+#include "runtime/near_lists.h"
 #include "runtime/observe_chunk.h"
 #include "runtime/routed_state.h"
 #include "runtime/routed_tables.h"
@@ -31,27 +34,40 @@ class AdaptedHead : private SplatMasses {
   }
   // A chunk of `count` tokens from `position` on, whose masses are in `sent`, before it joins the state.
   void Observe(const TokenPanels& tokens, int64_t position, int64_t count, std::span<const float> sent);
+  // `count` tokens that keep a few splats each, of which the likeliest counts. `keys` are their rows, padded.
+  void ObserveKept(const NearLists& kept, const float* keys, int64_t position, int64_t count);
   void EndSegment();
+  // Nothing was sent to slots that are empty at the end of a run.
+  void ClearEmpty();
 
   const SplatAdapter& adapter() const { return adapter_; }
 
   // For a state file: the splats as they are, and everything that the stream goes on from.
   void GetSplats(std::span<float> center, std::span<float> variance, std::span<float> amplitude) const;  // amplitude may be empty
   void Get(format::AdaptedSplats& adapted) const;
+  // Those of its adapter, then, where there are links, a running maximum of what each splat was sent before it passed it on, and the links.
+  int64_t Numbers() const;
+  void GetNumbers(std::span<double> numbers) const;
   // FAILED_PRECONDITION  of other limits than these, or numbers that adaptation does not leave
   absl::Status GoOn(const format::AdaptedSplats& adapted, std::span<const double> numbers);
 
  private:
-  void Halve(int64_t splat, int64_t child) override { state_.Halve(splat, child); }
-  void Join(int64_t splat, int64_t other) override { state_.Join(splat, other); }
-  void Clear(int64_t splat) override { state_.Clear(splat); }
+  void Halve(int64_t splat, int64_t child) override;
+  void Join(int64_t splat, int64_t other, double share) override;
+  void Bear(int64_t splat, int64_t nearest) override;
+  bool TakeLinks(std::span<const double> numbers);
   void WriteTables();
+  void WriteRow(int64_t splat, double log2_weight);
+  void EmptyRow(int64_t splat);
+  void WriteProducts();
 
   const format::Graph& graph_;
   RoutedState& state_;
   RoutedTables& tables_;
   SplatAdapter adapter_;
+  std::optional<AdaptedLinks> links_;
   std::vector<float> offsets_;  // scratch [slots]
+  std::vector<double> apart_;   // scratch [head_dim]
 };
 
 }  // namespace hsa

@@ -1,7 +1,6 @@
 #include "runtime/check_adapt.h"
 
 #include <string_view>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/observe_chunk.h"
@@ -36,14 +35,6 @@ absl::Status CheckAdapt(const AdaptLimits& limits, const format::Graph& graph) {
   if (!graph.mask().causal())
     return absl::InvalidArgumentError(
         "adapt: the graph is not causal, whose tokens all send before any receives; compile it with causal: true");
-  const format::Routed& routed = graph.routed();
-  for (const auto& [has, what] : {std::pair(routed.isotropic(), "isotropic splats, whose affinities are products about a common center"),
-                                  {!routed.links().empty(), "links"},
-                                  {!routed.gate_weight().empty(), "a gate"},
-                                  {routed.has_sparse(), "sparse affinities"}})
-    if (has)
-      return absl::InvalidArgumentError(absl::StrCat(
-          "adapt: the graph has ", what, ", which this version does not adapt; compile it without, with a variance for each dimension"));
   if (absl::Status ranges = CheckRanges(limits); !ranges.ok()) return ranges;
   for (int level = 0; level < graph.routed().levels_size(); ++level)
     if (const int64_t splats = graph.routed().levels(level).splats(); limits.least_splats > splats)

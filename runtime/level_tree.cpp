@@ -10,35 +10,43 @@
 namespace hsa {
 namespace {
 
+// Those of [first, first + count) that are there: adaptation leaves slots empty.
+std::vector<int32_t> LiveOf(const RoutedTables& tables, int64_t first, int64_t count) {
+  std::vector<int32_t> live;
+  for (int64_t s = first; s < first + count; ++s)
+    if (tables.amplitude[s] > kNotNear) live.push_back(static_cast<int32_t>(s));
+  return live;
+}
+
 // The splats in the order of their nodes. In units of the mean r, in which two splats are as far from each other as they are for most tokens.
-std::vector<int32_t> OrderByNode(const Program& program, Worker& worker, const RoutedTables& tables, int64_t first, int64_t count,
+std::vector<int32_t> OrderByNode(const Program& program, Worker& worker, const RoutedTables& tables, const std::vector<int32_t>& splats,
                                  int64_t width) {
+  const auto count = static_cast<int64_t>(splats.size());
   std::vector<float> mean(tables.depth), x(count * width);
   for (int64_t s = 0; s < count; ++s)
-    for (int64_t d = 0; d < tables.depth; ++d) mean[d] += tables.scale[(first + s) * tables.depth + d] / static_cast<float>(count);
+    for (int64_t d = 0; d < tables.depth; ++d) mean[d] += tables.scale[splats[s] * tables.depth + d] / static_cast<float>(count);
   for (int64_t s = 0; s < count; ++s)
     for (int64_t d = 0; d < tables.depth; ++d) {
-      const int64_t entry = (first + s) * tables.depth + d;
+      const int64_t entry = splats[s] * tables.depth + d;
       if (tables.scale[entry] > 0) x[s * width + d] = -tables.shift[entry] / tables.scale[entry] * mean[d];
     }
   std::vector<int32_t> order(count);
   std::iota(order.begin(), order.end(), 0);
   KeyOrder(program, worker).Group(x, width, order, kSplatTile);
-  for (int32_t& splat : order) splat += static_cast<int32_t>(first);
+  for (int32_t& splat : order) splat = splats[splat];
   return order;
 }
 
 }  // namespace
 
-LevelTree LevelTree::Flat(const RoutedTables& tables, int64_t first, int64_t count) {
-  std::vector<int32_t> splats(count);
-  std::iota(splats.begin(), splats.end(), static_cast<int32_t>(first));
-  return {PanelsOf(tables, splats), std::nullopt};
+LevelTree LevelTree::Flat(const RoutedTables& tables, int64_t first, int64_t slots) {
+  return {PanelsOf(tables, LiveOf(tables, first, slots)), std::nullopt};
 }
 
-LevelTree LevelTree::WithNodes(const Program& program, Worker& worker, const RoutedTables& tables, int64_t first, int64_t count,
+LevelTree LevelTree::WithNodes(const Program& program, Worker& worker, const RoutedTables& tables, int64_t first, int64_t slots,
                                int64_t width) {
-  const std::vector<int32_t> order = OrderByNode(program, worker, tables, first, count, width);
+  const std::vector<int32_t> order = OrderByNode(program, worker, tables, LiveOf(tables, first, slots), width);
+  const auto count = static_cast<int64_t>(order.size());
   const int64_t nodes = (count + kSplatTile - 1) / kSplatTile;
   RoutedTables means;
   means.splats = nodes, means.depth = tables.depth;

@@ -20,9 +20,10 @@ struct LevelTree {
   SplatPanels splats;
   std::optional<SplatPanels> nodes;  // ids are the nodes
 
-  static LevelTree Flat(const RoutedTables& tables, int64_t first, int64_t count);
+  // Of `slots` slots from `first` on, as far as they have a splat.
+  static LevelTree Flat(const RoutedTables& tables, int64_t first, int64_t slots);
   // `width` is what the plan's stage principal_axis takes, at least the depth of the tables.
-  static LevelTree WithNodes(const Program& program, Worker& worker, const RoutedTables& tables, int64_t first, int64_t count,
+  static LevelTree WithNodes(const Program& program, Worker& worker, const RoutedTables& tables, int64_t first, int64_t slots,
                              int64_t width);
 };
 

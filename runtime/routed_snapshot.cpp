@@ -84,7 +84,7 @@ void AddAdapted(const RoutedResult& result, Arrays& arrays, format::StateHeader&
   const bool amplitudes = result.splats.amplitude.data != nullptr;
   std::vector<float>&center = arrays.Add("center", splats, dim), &variance = arrays.Add("variance", splats, widths);
   std::vector<float> none, &amplitude = amplitudes ? arrays.Add("amplitude", splats, 1) : none;
-  const int64_t words = 2 * result.adapted[0]->adapter().Numbers();
+  const int64_t words = 2 * result.adapted[0]->Numbers();
   std::vector<float>& all = arrays.Add("adapt", 1, words);
   std::vector<double> numbers(words / 2);
   for (size_t head = 0; head < result.adapted.size(); ++head) {
@@ -93,7 +93,7 @@ void AddAdapted(const RoutedResult& result, Arrays& arrays, format::StateHeader&
     };
     result.adapted[head]->GetSplats(part(center, dim), part(variance, widths), part(amplitude, 1));
     result.adapted[head]->Get(*header.add_adapted());
-    result.adapted[head]->adapter().GetNumbers(numbers);
+    result.adapted[head]->GetNumbers(numbers);
     std::memcpy(&all[head * words], numbers.data(), words * sizeof(float));
   }
 }
@@ -177,7 +177,9 @@ absl::StatusOr<std::vector<RoutedSnapshot>> OpenSnapshots(const std::vector<std:
     absl::StatusOr<RoutedSnapshot> snapshot = RoutedSnapshot::Open(path, graph);
     if (!snapshot.ok()) return snapshot.status();
     snapshots.push_back(*std::move(snapshot));
-    if (splats.center.data != nullptr) continue;
+    // Links and gates are in the file of the splats alone, whose other tensors are then where the stream began.
+    const bool began = snapshots.back().adapted() && (!graph.routed().links().empty() || !graph.routed().gate_weight().empty());
+    if (splats.center.data != nullptr && !began) continue;
     const SplatTensors own = snapshots.back().splats();
     splats.center = own.center, splats.variance = own.variance, splats.amplitude = own.amplitude;
   }

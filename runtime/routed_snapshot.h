@@ -48,7 +48,8 @@ class RoutedSnapshot {
   format::StateFile state_;
 };
 
-// Opens the files of the states that a run begins with: of one set of splats, which becomes that of the run where it has none of its own.
+// Opens the files of the states that a run begins with: of one set of splats, which becomes that of the run where it has none of its own, or has
+// them beside links and a gate and they have adapted since.
 absl::StatusOr<std::vector<RoutedSnapshot>> OpenSnapshots(const std::vector<std::string>& paths, const format::Graph& graph,
                                                           SplatTensors& splats);
 // Tokens of each kv_head in all of them.

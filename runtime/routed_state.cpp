@@ -51,10 +51,12 @@ void RoutedState::Halve(int64_t splat, int64_t child) {
   to.max[0] = from.max[0];
   for (size_t i = 0; i < to.sum.size(); ++i) to.sum[i] = from.sum[i] *= 0.5f;
   for (size_t i = 0; i < to.acc.size(); ++i) to.acc[i] = from.acc[i] *= 0.5f;
+  if (!own_max_.empty()) own_max_[child] = own_max_[splat];
 }
 
 void RoutedState::Join(int64_t splat, int64_t other) {
   MergePartials(Splat(splat), Splat(other));
+  if (!own_max_.empty()) own_max_[splat] = std::max(own_max_[splat], own_max_[other]);
   Clear(other);
 }
 
@@ -63,6 +65,7 @@ void RoutedState::Clear(int64_t splat) {
   rows.max[0] = static_cast<float>(kNothingSent);
   std::ranges::fill(rows.sum, 0.0f);
   std::ranges::fill(rows.acc, 0.0f);
+  if (!own_max_.empty()) own_max_[splat] = static_cast<float>(kNothingSent);
 }
 
 void RoutedState::Bind(Worker& worker) const {

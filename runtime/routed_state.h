@@ -41,6 +41,9 @@ class RoutedState {
 
   std::span<const float> max() const { return max_; }
   std::vector<float> LogSent() const;  // log2 z of each splat
+  // The running maxima that masses of a chunk are relative to before flow.
+  std::span<const float> own_max() const { return own_max_.empty() ? max_ : own_max_; }
+  void PutOwnMax(int64_t splat, float max) { own_max_[splat] = max; }  // of a state that has passed on
 
   // What happens to splats that come and go; Σ z_s and Σ S_s stay.
   void Halve(int64_t splat, int64_t child);  // `child` gets half of what was sent to `splat`

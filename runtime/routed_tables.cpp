@@ -49,7 +49,7 @@ class TableBuilder {
     if (TakesProducts(routed_)) StartIsotropic();
     for (int64_t s = 0; s < SplatsOf(routed_); ++s)
       if (absl::Status added = Add(s); !added.ok()) return added;
-    if (TakesProducts(routed_)) SetLimits();
+    if (TakesProducts(routed_)) tables_.isotropic.SetLimits();
     return std::move(tables_);
   }
 
@@ -66,34 +66,8 @@ class TableBuilder {
     }
     for (auto* table : {&isotropic.product, &isotropic.panel_product}) table->resize(tables_.splats * tables_.depth);
     for (auto* table : {&isotropic.terms, &isotropic.panel_terms}) table->resize(tables_.splats * 2);
-    squares_.resize(tables_.splats), reach_.resize(tables_.splats);
-  }
-
-  // The product of splat `s`, whose center relative to c is `center`.
-  void AddIsotropic(int64_t s, const std::vector<double>& center, double variance) {
-    IsotropicTables& isotropic = tables_.isotropic;
-    const double r2 = 0.5 * std::numbers::log2e / variance;
-    double norm = 0;
-    for (double x : center) norm += x * x;
-    for (int64_t d = 0; d < static_cast<int64_t>(center.size()); ++d)
-      isotropic.product[s * tables_.depth + d] = isotropic.panel_product[PanelPlace(s, d)] = static_cast<float>(2 * r2 * center[d]);
-    const double terms[] = {-r2, -r2 * norm};
-    for (int64_t i = 0; i < 2; ++i)
-      isotropic.terms[s * 2 + i] = isotropic.panel_terms[(s / kPanelKeys * 2 + i) * kPanelKeys + s % kPanelKeys] =
-          static_cast<float>(terms[i]);
-    squares_[s] = r2, reach_[s] = std::sqrt(norm);
-  }
-
-  // A token within the limit of a tile is near enough to c beside all of its splats.
-  void SetLimits() {
-    constexpr double kMost = 1e30;  // far from where a square of f32 overflows
-    for (int64_t tile = 0; tile < tables_.splats / kSplatTile; ++tile) {
-      const auto range = [&](const std::vector<double>& of) {
-        return *std::max_element(&of[tile * kSplatTile], &of[tile * kSplatTile] + kSplatTile);
-      };
-      const double room = std::sqrt(kMostCancelled / range(squares_)) - range(reach_);
-      tables_.isotropic.limit.push_back(static_cast<float>(room > 0 ? std::min(kMost, room * room) : -1));
-    }
+    isotropic.squares.resize(tables_.splats), isotropic.reach.resize(tables_.splats);
+    isotropic.limit.resize(tables_.splats / kSplatTile);
   }
 
   int64_t PanelPlace(int64_t s, int64_t d) const { return (s / kPanelKeys * tables_.depth + d) * kPanelKeys + s % kPanelKeys; }
@@ -119,7 +93,7 @@ class TableBuilder {
       tables_.shift[row] = tables_.panel_shift[panel] = shift;
       apart.push_back(center);
     }
-    if (TakesProducts(routed_)) AddIsotropic(s, apart, EntryOf(tensors_.variance, head_, s, 0));
+    if (TakesProducts(routed_)) tables_.isotropic.Put(s, apart, EntryOf(tensors_.variance, head_, s, 0));
     return absl::OkStatus();
   }
 
@@ -133,10 +107,42 @@ class TableBuilder {
   const SplatTensors& tensors_;
   const int64_t head_;
   RoutedTables tables_;
-  std::vector<double> squares_, reach_;  // r² and |μ - c| of each splat, isotropic ones only
 };
 
 }  // namespace
+
+void IsotropicTables::Put(int64_t s, std::span<const double> at, double variance) {
+  const auto depth = static_cast<int64_t>(center.size());
+  const double r2 = 0.5 * std::numbers::log2e / variance;
+  double norm = 0;
+  for (const double x : at) norm += x * x;
+  for (int64_t d = 0; d < static_cast<int64_t>(at.size()); ++d)
+    product[s * depth + d] = panel_product[(s / kPanelKeys * depth + d) * kPanelKeys + s % kPanelKeys] = static_cast<float>(2 * r2 * at[d]);
+  const double of[] = {-r2, -r2 * norm};
+  for (int64_t i = 0; i < 2; ++i)
+    terms[s * 2 + i] = panel_terms[(s / kPanelKeys * 2 + i) * kPanelKeys + s % kPanelKeys] = static_cast<float>(of[i]);
+  squares[s] = r2, reach[s] = std::sqrt(norm);
+}
+
+void IsotropicTables::Remove(int64_t s) {
+  const auto depth = static_cast<int64_t>(center.size());
+  for (int64_t d = 0; d < depth; ++d)
+    product[s * depth + d] = panel_product[(s / kPanelKeys * depth + d) * kPanelKeys + s % kPanelKeys] = 0;
+  for (int64_t i = 0; i < 2; ++i) terms[s * 2 + i] = panel_terms[(s / kPanelKeys * 2 + i) * kPanelKeys + s % kPanelKeys] = 0;
+  squares[s] = reach[s] = 0;
+}
+
+// A token within the limit of a tile is near enough to c beside all of its splats.
+void IsotropicTables::SetLimits() {
+  constexpr double kMost = 1e30;  // far from where a square of f32 overflows
+  for (size_t tile = 0; tile < limit.size(); ++tile) {
+    const auto range = [&](const std::vector<double>& of) {
+      return *std::max_element(&of[tile * kSplatTile], &of[tile * kSplatTile] + kSplatTile);
+    };
+    const double room = std::sqrt(kMostCancelled / range(squares)) - range(reach);
+    limit[tile] = static_cast<float>(room > 0 ? std::min(kMost, room * room) : -1);
+  }
+}
 
 void RoutedTables::BindRows(Worker& worker) const {
   worker.Bind("splat_scale", scale.data(), {splats, depth});

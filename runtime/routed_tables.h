@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -21,6 +22,14 @@ struct IsotropicTables {
   std::vector<float> center;                                    // [depth]
   std::vector<float, HugePages<float>> product, panel_product;  // [splats, depth], [splats / 16, depth, 16]
   std::vector<float> terms, panel_terms, limit;                 // [splats, 2], [splats / 16, 2, 16], [splats / 64]
+
+  // Splat `s`, whose center relative to c is `center`. Every splat is put before the limits are set.
+  void Put(int64_t s, std::span<const double> center, double variance);
+  // A slot without a splat: its products are 0.
+  void Remove(int64_t s);
+  void SetLimits();
+
+  std::vector<double> squares, reach;  // [splats]: r² and |μ - c|
 };
 
 // log2 φ_s(x) = -Σ_d (scale_sd x_d + shift_sd)², scale = (½ log2 e / Σ)^½, shift = -scale μ. Splats are padded to whole tiles, dimensions to 16: what fills

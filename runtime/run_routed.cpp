@@ -14,9 +14,8 @@
 #include "kernels/tile_shape.h"
 #include "oneapi/tbb/parallel_for.h"
 #include "oneapi/tbb/parallel_pipeline.h"
-#include "runtime/adapted_head.h"
+#include "runtime/adapted_heads.h"
 #include "runtime/give_back.h"
-#include "runtime/report_adapted.h"
 #include "runtime/required_stages.h"
 #include "runtime/routed_snapshot.h"
 #include "runtime/routed_state.h"
@@ -57,14 +56,9 @@ class RoutedRun {
         progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {}
 
   // From here on splats adapt, beginning with `splats`; the run is causal.
-  absl::Status Adapt(const AdaptLimits& limits, const SplatTensors& splats) {
-    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
-      PassOn(kv_head, states_[kv_head]);
-      adapted_.push_back(std::make_unique<AdaptedHead>(limits, job_.plan.graph(), splats, kv_head, states_[kv_head], tables_[kv_head]));
-      if (before_.empty() || !before_[0].adapted()) continue;
-      if (absl::Status gone = before_[0].GoOn(kv_head, *adapted_.back()); !gone.ok()) return gone;
-    }
-    return absl::OkStatus();
+  absl::Status Adapt(const SplatTensors& splats) {
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) PassOn(kv_head, states_[kv_head]);
+    return adapted_.Start(job_, splats, before_, states_, tables_);
   }
 
   // States that are there at once.
@@ -82,16 +76,11 @@ class RoutedRun {
     if (bad_tokens_ > 0)
       report.warnings.push_back(absl::StrCat(bad_tokens_.load(), " tokens with a key or value that is not finite sent nothing"));
     if (job_.options.token_error) report.mode += RelevanceText();
-    for (const auto& adapted : adapted_) ReportAdapted(adapted->adapter(), &adapted - adapted_.data(), report);
-    report.adapt_seconds = adapting_.seconds();
+    adapted_.AddTo(report);
     return job_.outputs.rows_ready ? job_.outputs.rows_ready(0, g_.queries) : absl::OkStatus();
   }
 
-  std::vector<const AdaptedHead*> Adapted() const {
-    std::vector<const AdaptedHead*> heads;
-    for (const auto& head : adapted_) heads.push_back(head.get());
-    return heads;
-  }
+  std::vector<const AdaptedHead*> Adapted() const { return adapted_.all(); }
 
   // Of each kv_head, once all tokens were sent.
   std::vector<const RoutedState*> States() const {
@@ -167,15 +156,13 @@ class RoutedRun {
 
   // Segment after segment. Tokens before the first query are observed as well.
   void RunAdapting(int64_t kv_head, ChunkPool& chunks) {
-    AdaptedHead& adapted = *adapted_[kv_head];
-    for (int64_t begin = 0; begin < g_.keys && !progress_.cancelled();) {
-      const int64_t left = adapted.TokensLeft(TokensOf(before_) + begin),
-                    most = begin < g_.first_position() ? g_.first_position() : g_.keys;
-      const int64_t end = std::min(begin + left, most);
-      RunRange(kv_head, begin, end, chunks);
-      if (end == begin + left) Timed(adapting_, [&] { adapted.EndSegment(); });
-      begin = end;
-    }
+    adapted_.ForEachSegment(
+        kv_head, g_,
+        [&](int64_t begin, int64_t end) {
+          RunRange(kv_head, begin, end, chunks);
+          return !progress_.cancelled();
+        },
+        [] {});
   }
 
   // Chunk after chunk on one thread.
@@ -275,7 +262,9 @@ class RoutedRun {
     chunk.first = first, chunk.count = std::clamp<int64_t>(chunk_tokens[0], 1, most);
     bad_tokens_ += chunk.panels.Bad(chunk.count);  // the rest is read again
     if (!adapted_.empty())
-      Timed(adapting_, [&] { adapted_[chunk.kv_head]->Observe(chunk.panels, TokensOf(before_) + first, chunk.count, chunk.sent); });
+      adapted_.See(chunk.kv_head, first, [&](AdaptedHead& head, int64_t position) {
+        head.Observe(chunk.panels, position, chunk.count, HasFlow() ? chunk.own_sent : chunk.sent);
+      });
     state.Settle(worker, settle_, tables);
   }
 
@@ -345,13 +334,6 @@ class RoutedRun {
     progress_.Advance(static_cast<double>(tile.count));
   }
 
-  template <typename Work>
-  static void Timed(Stopwatch& watch, const Work& work) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    watch.Add(SecondsSince(start));
-  }
-
   const Job& job_;
   const Geometry& g_;
   std::vector<RoutedTables> tables_;
@@ -361,8 +343,7 @@ class RoutedRun {
   TileIo io_;
   GiveBack give_back_;
   Program::Stage send_, settle_, receive_, begin_, flow_state_, flow_chunk_, gate_, center_, extend_;
-  std::vector<std::unique_ptr<AdaptedHead>> adapted_;  // of each kv_head; none unless splats adapt
-  Stopwatch adapting_;
+  AdaptedHeads adapted_;
   ProgressMeter progress_;
   std::atomic<int64_t> bad_tokens_{0};
   Workers workers_{[this] { return Worker(job_.program); }};
@@ -384,18 +365,6 @@ static int64_t MemoryOf(const Job& job, const RoutedTables& of) {
   return g.kv_heads * tables + states + job.threads * thread;
 }
 
-// Splats that have adapted go on adapting, from one state.
-static absl::Status CheckAdapted(const RunOptions& options, const std::vector<RoutedSnapshot>& before) {
-  for (size_t i = 0; i < before.size(); ++i)
-    if (before[i].adapted() && !options.adapt)
-      return absl::FailedPreconditionError(
-          absl::StrCat(options.load_states[i], ": its splats have adapted, of which some may be gone; go on with --adapt"));
-  if (options.adapt && before.size() > 1)
-    return absl::InvalidArgumentError(
-        absl::StrCat("--adapt goes on from one state, ", before.size(), " are given; merge them first, without --adapt"));
-  return absl::OkStatus();
-}
-
 absl::Status RunRouted(const Job& job, RunReport& report) {
   SplatTensors splats = job.inputs.splats;
   absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenSnapshots(job.options.load_states, job.plan.graph(), splats);
@@ -412,7 +381,7 @@ absl::Status RunRouted(const Job& job, RunReport& report) {
                                                      " threads; the least that works is ", least));
   RoutedRun run(job, *std::move(tables), *before);
   if (job.options.adapt)
-    if (absl::Status adapts = run.Adapt(*job.options.adapt, splats); !adapts.ok()) return adapts;
+    if (absl::Status adapts = run.Adapt(splats); !adapts.ok()) return adapts;
   if (absl::Status done = run.Execute(report); !done.ok()) return done;
   if (job.options.save_state.empty()) return absl::OkStatus();
   return SaveSnapshot(job.options.save_state,

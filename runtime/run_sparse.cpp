@@ -12,6 +12,7 @@
 #include "kernels/affinity.h"
 #include "oneapi/tbb/parallel_for.h"
 #include "oneapi/tbb/parallel_pipeline.h"
+#include "runtime/adapted_heads.h"
 #include "runtime/level_tree.h"
 #include "runtime/near_lists.h"
 #include "runtime/routed_snapshot.h"
@@ -52,11 +53,11 @@ struct Pack {
 class SparseRun {
  public:
   // Goes on behind the tokens of `before`.
-  SparseRun(const Job& job, const std::vector<RoutedTables>& tables, const std::vector<RoutedSnapshot>& before)
+  SparseRun(const Job& job, std::vector<RoutedTables> tables, const std::vector<RoutedSnapshot>& before)
       : job_(job),
         g_(job.geometry),
         routed_(job.plan.graph().routed()),
-        tables_(tables),
+        tables_(std::move(tables)),
         before_(before),
         tokens_before_(TokensOf(before)),
         states_(g_.kv_heads * PartsOf(g_), EmptyState()),
@@ -70,6 +71,13 @@ class SparseRun {
     for (const RoutedTables& table : tables_) levels_.push_back(LevelsOf(table, Looking::kAsAsked));
   }
 
+  // From here on splats adapt, beginning with `splats`; the run is causal.
+  absl::Status Adapt(const SplatTensors& splats) {
+    if (absl::Status started = adapted_.Start(job_, splats, before_, states_, tables_); !started.ok()) return started;
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) levels_[kv_head] = LevelsOf(tables_[kv_head], Looking::kAsAsked);
+    return absl::OkStatus();
+  }
+
   absl::Status Execute(RunReport& report) {
     g_.causal ? RunPrefixes() : RunWhole();
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
@@ -80,8 +88,11 @@ class SparseRun {
                         g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
     if (bad_tokens_ > 0)
       report.warnings.push_back(absl::StrCat(bad_tokens_.load(), " tokens with a key or value that is not finite sent nothing"));
+    adapted_.AddTo(report);
     return job_.outputs.rows_ready ? job_.outputs.rows_ready(0, g_.queries) : absl::OkStatus();
   }
+
+  std::vector<const AdaptedHead*> Adapted() const { return adapted_.all(); }
 
   // Of each kv_head, once all tokens were sent.
   std::vector<const RoutedState*> States() const {
@@ -186,37 +197,62 @@ class SparseRun {
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads, [&](int64_t kv_head) {
       RoutedState& state = states_[kv_head];
       JoinBefore(kv_head, state);
+      if (!adapted_.empty()) return RunAdapting(kv_head);
       Send(kv_head, 0, g_.first_position(), state);
-      int64_t next = g_.first_position();
-      const auto take = [&](oneapi::tbb::flow_control& control) -> Pack* {
-        if (next >= g_.keys || progress_.cancelled()) {
-          control.stop();
-          return nullptr;
-        }
-        std::unique_ptr<Pack> pack = NewPack(kv_head);
-        pack->first = next, pack->count = std::min(kPackTokens, g_.keys - next);
-        next += pack->count;
-        return pack.release();  // the last filter deletes it
-      };
-      const auto find = [&](Pack* pack) {
-        FindKeys(*pack);
-        FindQueries(*pack);
-        return pack;
-      };
-      const auto receive = [&](Pack* pack) {
-        Receive(*pack, state);
-        return pack;
-      };
-      const auto store = [&](Pack* pack) {
-        Store(*pack);
-        delete pack;
-      };
-      using Mode = oneapi::tbb::filter_mode;
-      oneapi::tbb::parallel_pipeline(static_cast<size_t>(job_.threads) + 1,
-                                     oneapi::tbb::make_filter<void, Pack*>(Mode::serial_in_order, take) &
-                                         oneapi::tbb::make_filter<Pack*, Pack*>(Mode::parallel, find) &
-                                         oneapi::tbb::make_filter<Pack*, Pack*>(Mode::serial_in_order, receive) &
-                                         oneapi::tbb::make_filter<Pack*, void>(Mode::parallel, store));
+      RunRange(kv_head, g_.first_position(), g_.keys);
+    });
+  }
+
+  // Segment after segment. Tokens before the first query are observed as well.
+  void RunAdapting(int64_t kv_head) {
+    adapted_.ForEachSegment(
+        kv_head, g_,
+        [&](int64_t begin, int64_t end) {
+          begin < g_.first_position() ? Send(kv_head, begin, end, states_[kv_head]) : RunRange(kv_head, begin, end);
+          return !progress_.cancelled();
+        },
+        [&] { levels_[kv_head] = LevelsOf(tables_[kv_head], Looking::kAsAsked); });
+  }
+
+  // Tokens [begin, end) send and receive.
+  void RunRange(int64_t kv_head, int64_t begin, int64_t end) {
+    int64_t next = begin;
+    const auto take = [&](oneapi::tbb::flow_control& control) -> Pack* {
+      if (next >= end || progress_.cancelled()) {
+        control.stop();
+        return nullptr;
+      }
+      std::unique_ptr<Pack> pack = NewPack(kv_head);
+      pack->first = next, pack->count = std::min(kPackTokens, end - next);
+      next += pack->count;
+      return pack.release();  // the last filter deletes it
+    };
+    const auto find = [&](Pack* pack) {
+      FindKeys(*pack);
+      FindQueries(*pack);
+      return pack;
+    };
+    const auto receive = [&](Pack* pack) {
+      Observe(*pack);
+      Receive(*pack, states_[kv_head]);
+      return pack;
+    };
+    const auto store = [&](Pack* pack) {
+      Store(*pack);
+      delete pack;
+    };
+    using Mode = oneapi::tbb::filter_mode;
+    oneapi::tbb::parallel_pipeline(static_cast<size_t>(job_.threads) + 1,
+                                   oneapi::tbb::make_filter<void, Pack*>(Mode::serial_in_order, take) &
+                                       oneapi::tbb::make_filter<Pack*, Pack*>(Mode::parallel, find) &
+                                       oneapi::tbb::make_filter<Pack*, Pack*>(Mode::serial_in_order, receive) &
+                                       oneapi::tbb::make_filter<Pack*, void>(Mode::parallel, store));
+  }
+
+  void Observe(const Pack& pack) {
+    if (adapted_.empty()) return;
+    adapted_.See(pack.kv_head, pack.first, [&](AdaptedHead& head, int64_t position) {
+      head.ObserveKept(pack.keys.lists, pack.keys.wide.rows.data(), position, pack.count);
     });
   }
 
@@ -273,6 +309,7 @@ class SparseRun {
     for (pack->first = begin; pack->first < end && !progress_.cancelled(); pack->first += kPackTokens) {
       pack->count = std::min(kPackTokens, end - pack->first);
       FindKeys(*pack);
+      Observe(*pack);
       Worker& worker = workers_.local();
       BindKeys(worker, *pack, state);
       worker.Call(send_);
@@ -318,7 +355,7 @@ class SparseRun {
   const Job& job_;
   const Geometry& g_;
   const format::Routed& routed_;
-  const std::vector<RoutedTables>& tables_;
+  std::vector<RoutedTables> tables_;
   const std::vector<RoutedSnapshot>& before_;
   int64_t tokens_before_;
   std::vector<RoutedState> states_;             // of each part of each kv_head; that of its first part is that of all once they are merged
@@ -326,6 +363,7 @@ class SparseRun {
   std::vector<std::vector<LevelTree>> levels_;  // of each kv_head
   RowReader keys_;
   SearchStages search_;
+  AdaptedHeads adapted_;
   Program::Stage send_, receive_, store_;
   ProgressMeter progress_;
   std::atomic<int64_t> bad_tokens_{0}, kept_{0}, looked_at_{0};
@@ -349,7 +387,8 @@ absl::Status RunSparse(const Job& job, RunReport& report) {
   SplatTensors splats = job.inputs.splats;
   const absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenSnapshots(job.options.load_states, job.plan.graph(), splats);
   if (!before.ok()) return before.status();
-  const absl::StatusOr<std::vector<RoutedTables>> tables = BuildRoutedTables(job.plan.graph(), splats);
+  if (absl::Status adapted = CheckAdapted(job.options, *before); !adapted.ok()) return adapted;
+  absl::StatusOr<std::vector<RoutedTables>> tables = BuildRoutedTables(job.plan.graph(), splats);
   if (!tables.ok()) return tables.status();
   for (const RoutedSnapshot& snapshot : *before)
     if (absl::Status same = snapshot.CheckSameSplats(splats); !same.ok()) return same;
@@ -358,10 +397,13 @@ absl::Status RunSparse(const Job& job, RunReport& report) {
     return absl::ResourceExhaustedError(absl::StrCat("--memory-budget: ", budget, " bytes are too few for ", tables->front().splats,
                                                      " splats of ", job.geometry.kv_heads, " kv_heads on ", job.threads,
                                                      " threads; the least that works is ", least));
-  SparseRun run(job, *tables, *before);
+  SparseRun run(job, *std::move(tables), *before);
+  if (job.options.adapt)
+    if (absl::Status adapts = run.Adapt(splats); !adapts.ok()) return adapts;
   if (absl::Status done = run.Execute(report); !done.ok()) return done;
   if (job.options.save_state.empty()) return absl::OkStatus();
-  return SaveSnapshot(job.options.save_state, {job.plan.graph(), splats, run.States(), job.geometry.keys + TokensOf(*before)});
+  return SaveSnapshot(job.options.save_state,
+                      {job.plan.graph(), splats, run.States(), job.geometry.keys + TokensOf(*before), run.Adapted()});
 }
 
 }  // namespace hsa

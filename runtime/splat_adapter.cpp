@@ -226,8 +226,7 @@ void SplatAdapter::Die(int64_t level, SplatMasses& masses) {
     const double activation = Sum(pool_.history(s));
     if (activation >= limit) continue;
     const int64_t heir = NearestTo(level, s);
-    masses.Join(heir, s);
-    pool_.Merge(heir, s);
+    Join(heir, s, masses);
     Tell(level, SplatEvent::kDied, s, heir, activation, limit);
     --live;
   }
@@ -266,9 +265,14 @@ SplatAdapter::Pair SplatAdapter::TakeCheapest(int64_t but) {
   return {};
 }
 
+void SplatAdapter::Join(int64_t splat, int64_t other, SplatMasses& masses) {
+  const double own = pool_.at(splat, SplatPool::kMass), mass = own + pool_.at(other, SplatPool::kMass);
+  masses.Join(splat, other, mass > 0 ? own / mass : 1);
+  pool_.Merge(splat, other);
+}
+
 void SplatAdapter::Merge(int64_t level, const Pair& pair, double limit, SplatMasses& masses) {
-  masses.Join(pair.other, pair.splat);
-  pool_.Merge(pair.other, pair.splat);
+  Join(pair.other, pair.splat, masses);
   gains_[pair.other] = Gain(pair.other);
   Tell(level, SplatEvent::kMerged, pair.other, pair.splat, pair.cost, limit);
 }
@@ -311,10 +315,10 @@ void SplatAdapter::Bear(int64_t level, SplatMasses& masses) {
     const int64_t slot = MakeRoom(level, gain, -1, masses);
     if (slot < 0) return;
     pool_.Create(slot, mean_, extent_, 0, segment_);
-    if (const int64_t nearest = NearestTo(level, slot); nearest >= 0)
-      pool_.at(slot, SplatPool::kLogAmplitude) = pool_.at(nearest, SplatPool::kLogAmplitude);
+    const int64_t nearest = NearestTo(level, slot);
+    if (nearest >= 0) pool_.at(slot, SplatPool::kLogAmplitude) = pool_.at(nearest, SplatPool::kLogAmplitude);
     gains_[slot] = 0;
-    masses.Clear(slot);
+    masses.Bear(slot, nearest);
     Tell(level, SplatEvent::kBorn, slot, -1, tokens / observed_.count, least / observed_.count);
   }
 }

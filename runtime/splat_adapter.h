@@ -17,8 +17,9 @@ class SplatMasses {
  public:
   virtual ~SplatMasses() = default;
   virtual void Halve(int64_t splat, int64_t child) = 0;  // `child` gets half of what was sent to `splat`
-  virtual void Join(int64_t splat, int64_t other) = 0;   // `splat` gets all that was sent to `other`
-  virtual void Clear(int64_t splat) = 0;                 // nothing was sent to it
+  virtual void Join(int64_t splat, int64_t other,
+                    double share) = 0;                    // `splat`, of `share` of their mass, gets all that was sent to `other`
+  virtual void Bear(int64_t splat, int64_t nearest) = 0;  // nothing was sent to it; `nearest` is its nearest, −1: there is none
 };
 
 // Allocates when it is made, and never again.
@@ -81,6 +82,7 @@ class SplatAdapter {
   void Die(int64_t level, SplatMasses& masses);
   void FindPairs(int64_t level);
   Pair TakeCheapest(int64_t but);
+  void Join(int64_t splat, int64_t other, SplatMasses& masses);
   void Merge(int64_t level, const Pair& pair, double limit, SplatMasses& masses);
   void MergeDuplicates(int64_t level, SplatMasses& masses);
   // A slot for what saves `gain`: an empty one, or that of the cheapest merge without `but` when it costs enough less. −1: neither.

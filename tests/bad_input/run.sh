@@ -264,6 +264,8 @@ works token_error out/o.safetensors -- "${routed[@]}" --splats made.safetensors 
 refuses token_error_above 2 'token-error' '1.5' '(0, 1)' -- "${routed[@]}" --splats made.safetensors --token-error 1.5
 refuses token_error_zero 1 'token-error' ': 0,' 'more than 0' -- "${routed[@]}" --splats made.safetensors --token-error 0
 refuses token_error_softmax 1 'token-error' 'softmax' 'tolerance' -- "${run[@]}" --in good.safetensors --token-error 0.1
+works adapt_links out/o.safetensors -- "${flow[@]}" --splats flow.safetensors --adapt segment_tokens=256 --state-out flow_adapted.hsastate
+works adapt_links_goes_on out/o.safetensors -- "${flow[@]}" --splats flow.safetensors --adapt segment_tokens=256 --state flow_adapted.hsastate
 refuses adapt_unknown_limit 2 'adapt' 'speed=3' 'memory' -- "${routed[@]}" --splats made.safetensors --adapt speed=3
 refuses adapt_contradicts 1 'adapt' 'least_splats is 50' 'room for 16' -- "${routed[@]}" --splats made.safetensors --adapt least_splats=50
 refuses adapt_segment 1 'adapt' 'segment_tokens is 100' '256' -- "${routed[@]}" --splats made.safetensors --adapt segment_tokens=100

@@ -164,8 +164,8 @@ TEST(RoutedStateTest, HalvingAndJoiningKeepTheTotals) {
 
 struct NoMasses : SplatMasses {
   void Halve(int64_t, int64_t) override {}
-  void Join(int64_t, int64_t) override {}
-  void Clear(int64_t) override {}
+  void Join(int64_t, int64_t, double) override {}
+  void Bear(int64_t, int64_t) override {}
 };
 
 // Tokens of some groups, seen by an adapter; the most likely splat is found by brute force in float64.
