@@ -48,8 +48,7 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
       ->type_name("on|observe|LIMITS");
   app.add_option("--token-error", text.token_error,
                  "scheme routed: send near-identical tokens as one and leave out those that hardly count, changing outputs by at most this "
-                 "share of "
-                 "the largest value, in (0, 1) (docs/routed.md)")
+                 "share of the largest value, in (0, 1) (docs/routed.md)")
       ->type_name("EPSILON");
   app.add_option("-o,--output", command.output, "safetensors file to write; without it the result is only measured")->type_name("FILE");
   app.add_flag("--exact", text.exact, "read every visible key");

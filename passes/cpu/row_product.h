@@ -10,13 +10,13 @@ int64_t productRows(KernelEmitter& e);
 
 // sums[r · vectors + v] ← accumulate(sums[r · vectors + v], left(r, k), right(k, v)) for lo ≤ k < hi, in this order, kept in registers. hi - lo is a multiple of 4.
 using Rows = llvm::function_ref<Value(int64_t row, Value k)>;
+using Vectors = llvm::function_ref<Value(Value k, int64_t vector)>;
 using Accumulate = llvm::function_ref<Value(Value sum, Value left, Value right)>;
 llvm::SmallVector<Value> accumulateRows(KernelEmitter& e, Value lo, Value hi, int64_t vectors, llvm::SmallVector<Value> sums, Rows left,
-                                        llvm::function_ref<Value(Value k, int64_t vector)> right, Accumulate accumulate);
+                                        Vectors right, Accumulate accumulate);
 
 // The same with sums[r · vectors + v] += left(r, k) · right(k, v), left being scalars.
 using Scalars = llvm::function_ref<Value(int64_t row, Value k)>;
-using Vectors = llvm::function_ref<Value(Value k, int64_t vector)>;
 llvm::SmallVector<Value> multiplyRows(KernelEmitter& e, Value lo, Value hi, int64_t vectors, llvm::SmallVector<Value> sums, Scalars left,
                                       Vectors right);
 
