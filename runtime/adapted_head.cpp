@@ -88,9 +88,11 @@ void AdaptedHead::ObserveKept(const NearLists& kept, const float* keys, int64_t 
     }
 }
 
-void AdaptedHead::EndSegment() {
+bool AdaptedHead::EndSegment() {
   adapter_.EndSegment(*this);
-  if (adapter_.limits().what == Adapt::kSplats) WriteTables();
+  if (adapter_.limits().what != Adapt::kSplats) return false;
+  WriteTables();
+  return true;
 }
 
 void AdaptedHead::GetSplats(std::span<float> center, std::span<float> variance, std::span<float> amplitude) const {
@@ -205,20 +207,13 @@ void AdaptedHead::WriteRow(int64_t s, double log2_weight) {
   tables_.amplitude[s] = static_cast<float>(log2_amplitude);
   float *scale = &tables_.scale[s * tables_.depth], *shift = &tables_.shift[s * tables_.depth];
   ScaleAndShift(dim, ExtentWidth(dim), pool.row(s, SplatPool::kExtent).data(), pool.row(s, SplatPool::kCenter).data(), scale, shift);
-  const int64_t panel = s / kPanelKeys * tables_.depth * kPanelKeys + s % kPanelKeys;
-  for (int64_t d = 0; d < dim; ++d) {
-    tables_.panel_scale[panel + d * kPanelKeys] = scale[d];
-    tables_.panel_shift[panel + d * kPanelKeys] = shift[d];
-  }
+  for (int64_t d = 0; d < dim; ++d) tables_.Put(s, d, scale[d], shift[d]);
 }
 
 // As what fills up a tile.
 void AdaptedHead::EmptyRow(int64_t s) {
   tables_.weight[s] = tables_.amplitude[s] = static_cast<float>(kNoSplat);
-  const int64_t row = s * tables_.depth, panel = s / kPanelKeys * tables_.depth * kPanelKeys + s % kPanelKeys;
-  for (int64_t d = 0; d < tables_.depth; ++d)
-    tables_.scale[row + d] = tables_.shift[row + d] = tables_.panel_scale[panel + d * kPanelKeys] =
-        tables_.panel_shift[panel + d * kPanelKeys] = 0;
+  for (int64_t d = 0; d < tables_.depth; ++d) tables_.Put(s, d, 0, 0);
 }
 
 // Isotropic splats: all of them relative to the mean of those that are there.
@@ -242,9 +237,10 @@ void AdaptedHead::WriteProducts() {
     for (int64_t d = 0; d < dim; ++d) apart_[d] = pool.row(s, SplatPool::kCenter)[d] - products.center[d];
     products.Put(s, apart_, ExtentWidth(dim) * pool.row(s, SplatPool::kExtent)[0]);
     // Tokens beyond the limit, whose differences are squared, come relative to c as well.
-    const int64_t row = s * tables_.depth, panel = s / kPanelKeys * tables_.depth * kPanelKeys + s % kPanelKeys;
-    for (int64_t d = 0; d < dim; ++d)
-      tables_.shift[row + d] = tables_.panel_shift[panel + d * kPanelKeys] = static_cast<float>(-tables_.scale[row + d] * apart_[d]);
+    for (int64_t d = 0; d < dim; ++d) {
+      const float scale = tables_.scale[s * tables_.depth + d];
+      tables_.Put(s, d, scale, static_cast<float>(-scale * apart_[d]));
+    }
   }
   products.SetLimits();
 }

@@ -36,7 +36,7 @@ class AdaptedHead : private SplatMasses {
   void Observe(const TokenPanels& tokens, int64_t position, int64_t count, std::span<const float> sent);
   // `count` tokens that keep a few splats each, of which the likeliest counts. `keys` are their rows, padded.
   void ObserveKept(const NearLists& kept, const float* keys, int64_t position, int64_t count);
-  void EndSegment();
+  bool EndSegment();  // whether the tables have changed
   // Nothing was sent to slots that are empty at the end of a run.
   void ClearEmpty();
 

@@ -27,7 +27,7 @@ class AdaptedHeads {
   absl::Status Start(const Job& job, const SplatTensors& splats, const std::vector<RoutedSnapshot>& before,
                      std::vector<RoutedState>& states, std::vector<RoutedTables>& tables);
 
-  // body(begin, end): tokens of the run that lie in one segment, and all before the first query or none of them; false ends the run. changed(): splats have.
+  // body(begin, end): tokens of the run that lie in one segment, and all before the first query or none of them; false ends the run. changed(): the tables have.
   template <typename Body, typename Changed>
   void ForEachSegment(int64_t kv_head, const Geometry& g, const Body& body, const Changed& changed) {
     for (int64_t begin = 0; begin < g.keys;) {
@@ -36,8 +36,7 @@ class AdaptedHeads {
       if (!body(begin, next)) return;
       if (next == begin + left)
         Timed([&] {
-          heads_[kv_head]->EndSegment();
-          changed();
+          if (heads_[kv_head]->EndSegment()) changed();
         });
       begin = next;
     }

@@ -56,9 +56,10 @@ void AdaptedLinks::Set(int64_t to, int64_t from, double weight) {
   tables_.tiles[(tile * kSplatTile + to % kSplatTile) * kSplatTile + from % kSplatTile] = static_cast<float>(std::log2(weight));
 }
 
-void AdaptedLinks::Start() { std::ranges::fill(tables_.tiles, static_cast<float>(kNoLink)); }
-
-void AdaptedLinks::WriteBlocks() {
+void AdaptedLinks::Write(const std::function<bool(int64_t splat)>& live) {
+  std::ranges::fill(tables_.tiles, static_cast<float>(kNoLink));
+  for (int64_t s = 0; s < splats_; ++s)
+    if (live(s)) Set(s, s, 1);
   for (const Block& block : blocks_)
     for (int64_t s = block.to; s < block.to + block.rows; ++s)
       for (int64_t t = block.from; t < block.from + block.columns; ++t)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -22,13 +23,7 @@ class AdaptedLinks {
   void Join(int64_t splat, int64_t other, double share);
   void Remove(int64_t splat);
   // Into the tables: log2 F, whose diagonal is that of the splats that are there.
-  template <typename Live>
-  void Write(const Live& live) {
-    Start();
-    for (int64_t s = 0; s < splats_; ++s)
-      if (live(s)) Set(s, s, 1);
-    WriteBlocks();
-  }
+  void Write(const std::function<bool(int64_t splat)>& live);
 
   // Of linked levels in the order of (to, from): F [splats of to, splats of from].
   std::span<double> numbers() { return numbers_; }
@@ -45,8 +40,6 @@ class AdaptedLinks {
   template <typename Row, typename Column>
   void ForEach(int64_t splat, const Row& row, const Column& column);
   void AddTile(int64_t row, int64_t column);
-  void Start();
-  void WriteBlocks();
   void Set(int64_t to, int64_t from, double weight);
   double WeightOf(int64_t to, int64_t from) const;
 

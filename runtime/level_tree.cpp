@@ -14,7 +14,7 @@ namespace {
 std::vector<int32_t> LiveOf(const RoutedTables& tables, int64_t first, int64_t count) {
   std::vector<int32_t> live;
   for (int64_t s = first; s < first + count; ++s)
-    if (tables.amplitude[s] > kNotNear) live.push_back(static_cast<int32_t>(s));
+    if (tables.IsSplat(s)) live.push_back(static_cast<int32_t>(s));
   return live;
 }
 

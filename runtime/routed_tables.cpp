@@ -70,8 +70,6 @@ class TableBuilder {
     isotropic.limit.resize(tables_.splats / kSplatTile);
   }
 
-  int64_t PanelPlace(int64_t s, int64_t d) const { return (s / kPanelKeys * tables_.depth + d) * kPanelKeys + s % kPanelKeys; }
-
   absl::Status Add(int64_t s) {
     const double log_amplitude = tensors_.amplitude.data == nullptr ? 0 : EntryOf(tensors_.amplitude, head_, s, 0);
     if (!(std::abs(log_amplitude) <= kMostLogAmplitude))
@@ -88,9 +86,7 @@ class TableBuilder {
         return Refuse(routed_.variance(), s, "has the variance", variance, "a finite number > 0: a covariance is positive definite");
       const auto scale = static_cast<float>(std::sqrt(0.5 * std::numbers::log2e / variance)), shift = static_cast<float>(-scale * center);
       if (!std::isfinite(shift)) return Refuse(routed_.variance(), s, "has the variance", variance, "one that is wider beside its center");
-      const int64_t row = s * tables_.depth + d, panel = PanelPlace(s, d);
-      tables_.scale[row] = tables_.panel_scale[panel] = scale;
-      tables_.shift[row] = tables_.panel_shift[panel] = shift;
+      tables_.Put(s, d, scale, shift);
       apart.push_back(center);
     }
     if (TakesProducts(routed_)) tables_.isotropic.Put(s, apart, EntryOf(tensors_.variance, head_, s, 0));
@@ -109,6 +105,9 @@ class TableBuilder {
   RoutedTables tables_;
 };
 
+// Where row r, column c of a table with `columns` columns stands among its panels of 16 rows.
+int64_t PanelPlace(int64_t r, int64_t c, int64_t columns) { return (r / kPanelKeys * columns + c) * kPanelKeys + r % kPanelKeys; }
+
 }  // namespace
 
 void IsotropicTables::Put(int64_t s, std::span<const double> at, double variance) {
@@ -117,18 +116,16 @@ void IsotropicTables::Put(int64_t s, std::span<const double> at, double variance
   double norm = 0;
   for (const double x : at) norm += x * x;
   for (int64_t d = 0; d < static_cast<int64_t>(at.size()); ++d)
-    product[s * depth + d] = panel_product[(s / kPanelKeys * depth + d) * kPanelKeys + s % kPanelKeys] = static_cast<float>(2 * r2 * at[d]);
+    product[s * depth + d] = panel_product[PanelPlace(s, d, depth)] = static_cast<float>(2 * r2 * at[d]);
   const double of[] = {-r2, -r2 * norm};
-  for (int64_t i = 0; i < 2; ++i)
-    terms[s * 2 + i] = panel_terms[(s / kPanelKeys * 2 + i) * kPanelKeys + s % kPanelKeys] = static_cast<float>(of[i]);
+  for (int64_t i = 0; i < 2; ++i) terms[s * 2 + i] = panel_terms[PanelPlace(s, i, 2)] = static_cast<float>(of[i]);
   squares[s] = r2, reach[s] = std::sqrt(norm);
 }
 
 void IsotropicTables::Remove(int64_t s) {
   const auto depth = static_cast<int64_t>(center.size());
-  for (int64_t d = 0; d < depth; ++d)
-    product[s * depth + d] = panel_product[(s / kPanelKeys * depth + d) * kPanelKeys + s % kPanelKeys] = 0;
-  for (int64_t i = 0; i < 2; ++i) terms[s * 2 + i] = panel_terms[(s / kPanelKeys * 2 + i) * kPanelKeys + s % kPanelKeys] = 0;
+  for (int64_t d = 0; d < depth; ++d) product[s * depth + d] = panel_product[PanelPlace(s, d, depth)] = 0;
+  for (int64_t i = 0; i < 2; ++i) terms[s * 2 + i] = panel_terms[PanelPlace(s, i, 2)] = 0;
   squares[s] = reach[s] = 0;
 }
 
@@ -142,6 +139,19 @@ void IsotropicTables::SetLimits() {
     const double room = std::sqrt(kMostCancelled / range(squares)) - range(reach);
     limit[tile] = static_cast<float>(room > 0 ? std::min(kMost, room * room) : -1);
   }
+}
+
+bool RoutedTables::IsSplat(int64_t s) const { return weight[s] > static_cast<float>(kNoSplat); }
+
+int64_t RoutedTables::CountSplats() const {
+  int64_t count = 0;
+  for (int64_t s = 0; s < splats; ++s) count += IsSplat(s) ? 1 : 0;
+  return count;
+}
+
+void RoutedTables::Put(int64_t s, int64_t d, float scale_sd, float shift_sd) {
+  scale[s * depth + d] = panel_scale[PanelPlace(s, d, depth)] = scale_sd;
+  shift[s * depth + d] = panel_shift[PanelPlace(s, d, depth)] = shift_sd;
 }
 
 void RoutedTables::BindRows(Worker& worker) const {

@@ -44,6 +44,11 @@ struct RoutedTables {
   FlowTables flow;
   GateTables gate;
 
+  bool IsSplat(int64_t s) const;  // or a slot without one
+  int64_t CountSplats() const;
+  // Dimension d of splat s, in rows and panels.
+  void Put(int64_t s, int64_t d, float scale_sd, float shift_sd);
+
   void BindRows(Worker& worker) const;
   void BindPanels(Worker& worker) const;
 };

@@ -67,8 +67,7 @@ class RoutedRun {
   absl::Status Execute(RunReport& report) {
     g_.causal ? RunPrefixes() : RunWhole();
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
-    const auto splats = static_cast<double>(
-        std::count_if(tables_[0].weight.begin(), tables_[0].weight.end(), [](float w) { return w > static_cast<float>(kNoSplat); }));
+    const auto splats = static_cast<double>(tables_[0].CountSplats());
     const double dims = static_cast<double>(g_.head_dim + g_.value_dim);
     report.flop = 2 * splats * dims * static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries);
     report.bytes_read = static_cast<int64_t>(dims) * g_.kv_heads * g_.keys * DTypeBytes(job_.inputs.key.dtype) +
@@ -307,7 +306,7 @@ class RoutedRun {
       } else {
         panels.Read(worker, kv_head, first, count);
       }
-      for (int64_t i = 0; i < count; ++i) bad_tokens_ += panels.Finite(i) ? 0 : 1;
+      bad_tokens_ += panels.Bad(count);
       worker.Call(send_);
       TokensSent(kv_head, first, first + count);
       progress_.Advance(static_cast<double>(count));

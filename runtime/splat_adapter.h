@@ -17,8 +17,8 @@ class SplatMasses {
  public:
   virtual ~SplatMasses() = default;
   virtual void Halve(int64_t splat, int64_t child) = 0;  // `child` gets half of what was sent to `splat`
-  virtual void Join(int64_t splat, int64_t other,
-                    double share) = 0;                    // `splat`, of `share` of their mass, gets all that was sent to `other`
+  // `splat`, which has `share` of the mass of both, gets all that was sent to `other`.
+  virtual void Join(int64_t splat, int64_t other, double share) = 0;
   virtual void Bear(int64_t splat, int64_t nearest) = 0;  // nothing was sent to it; `nearest` is its nearest, −1: there is none
 };
 

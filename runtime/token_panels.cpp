@@ -57,6 +57,10 @@ void TokenPanels::Bind(Worker& worker) const {
   worker.Bind("token_norm", norm_.data(), {panels, kPanelKeys});
 }
 
-int64_t TokenPanels::Bad(int64_t count) const { return std::count(order_.begin(), order_.begin() + count, -1); }
+int64_t TokenPanels::Bad(int64_t count) const {
+  int64_t bad = 0;
+  for (int64_t i = 0; i < count; ++i) bad += Finite(i) ? 0 : 1;
+  return bad;
+}
 
 }  // namespace hsa

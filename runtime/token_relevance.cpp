@@ -17,11 +17,7 @@ namespace {
 
 constexpr double kRounding = 1 + 1e-4;  // of distances and shares in f32: what is compared with a bound is this much larger
 constexpr double kCellWidth = 16;       // cells, in distances at which tokens are the same: an edge parts few of them
-constexpr double kGreatestShare =
-    64;  // a token is left out that has at most this part of what may be left out: a few dear ones gain nothing
-
-// The weight of a splat that is none, as tables have it: rounded to f32.
-bool IsSplat(float weight) { return weight > static_cast<float>(kNoSplat); }
+constexpr double kLeastTokens = 64;     // that what may be left out has room for, whichever they are: a few dear ones gain nothing
 
 using Cell = std::array<int64_t, kSketchAxes>;
 struct CellHash {
@@ -67,11 +63,11 @@ RelevantTokens::RelevantTokens(const Program& program, const RoutedTables& table
   std::vector<double> sum(tables.depth), center(tables.depth);
   const auto centers = [&](auto visit) {
     for (int64_t s = 0; s < tables.splats; ++s)
-      for (int64_t d = 0; IsSplat(tables.weight[s]) && d < tables.depth; ++d)
+      for (int64_t d = 0; tables.IsSplat(s) && d < tables.depth; ++d)
         if (const double scale = tables.scale[s * tables.depth + d]; scale > 0)
           visit(s, d, scale, -tables.shift[s * tables.depth + d] / scale);
   };
-  const auto splats = static_cast<double>(std::ranges::count_if(tables.weight, IsSplat));
+  const auto splats = static_cast<double>(tables.CountSplats());
   centers([&](int64_t, int64_t d, double scale, double x) { sum[d] += x / splats, sharpness_ = std::max(sharpness_, scale * scale); });
   for (int64_t d = 0; d < tables.depth; ++d) axes_[kSketchAxes * tables.depth + d] = static_cast<float>(sum[d]);
   std::vector<double> apart(tables.splats);
@@ -96,18 +92,50 @@ void RelevantTokens::Sketch(Worker& worker, const TokenPanels& panels) {
   worker.Call(sketch_);
 }
 
+double RelevantTokens::DistanceFromCenter(int64_t token) const {
+  return std::sqrt(static_cast<double>(token_sketch_[token * (kSketchAxes + 1) + kSketchAxes]));
+}
+
 // |log φ_s(x) - log φ_s(y)| ≤ ½ max 1/Σ ‖x - y‖ ‖x + y - 2μ_s‖, the last factor at most ‖x - c‖ + ‖y - c‖ + 2R. A token joins the first of its cell where that
 // is at most error / 2.
 void RelevantTokens::FindClusters(Worker& worker, const TokenPanels& panels) {
-  const int64_t count = panels.count(), width = kSketchAxes + 1;
-  const auto distance = [&](int64_t i) { return std::sqrt(static_cast<double>(token_sketch_[i * width + kSketchAxes])); };
+  const int64_t count = panels.count();
   const double factor = sharpness_ / std::numbers::log2e * kRounding, most = error_ / 2;
+  FindFirsts(panels, most / factor);
+  apart_.resize(count);
+  worker.Bind("token_other", other_.data(), {count});
+  worker.Bind("token_apart", apart_.data(), {count});
+  worker.Call(distances_);
+
+  std::vector<int32_t> cluster(count, -1), sizes;
+  order_.clear();
+  for (int64_t i = 0; i < count; ++i) {
+    if (!panels.Finite(i)) continue;
+    const int32_t first = other_[i];  // itself, or one that is sent
+    const double change =
+        factor * std::sqrt(static_cast<double>(apart_[i])) * (DistanceFromCenter(i) + DistanceFromCenter(first) + 2 * radius_);
+    if (first != i && change <= most) {
+      counts_.joining = std::max(counts_.joining, change);
+      ++counts_.joined, ++sizes[cluster[i] = cluster[first]];
+      continue;
+    }
+    cluster[i] = static_cast<int32_t>(sizes.size());
+    sizes.push_back(1), order_.push_back(static_cast<int32_t>(i));
+  }
+  bias_.clear();
+  for (int32_t size : sizes) bias_.push_back(static_cast<float>(std::log2(size)));
+  if (static_cast<int64_t>(order_.size()) < count) AverageValues(worker, cluster, sizes);
+}
+
+// other = the first token of the same cell, itself where it is not finite. Tokens x and y join where ‖x - y‖ (‖x - c‖ + ‖y - c‖ + 2R) ≤ `product`: cells are
+// wide beside ‖x - y‖ for tokens that are as far from c as the mean.
+void RelevantTokens::FindFirsts(const TokenPanels& panels, double product) {
+  const int64_t count = panels.count();
   double sum = 0;
   for (int64_t i = 0; i < count; ++i)
-    if (panels.Finite(i)) sum += distance(i);
+    if (panels.Finite(i)) sum += DistanceFromCenter(i);
   const double around = 2 * radius_ + 2 * sum / static_cast<double>(std::max<int64_t>(1, count));
-  const double side = factor * around > 0 ? kCellWidth * most / (factor * around) : 1;
-
+  const double side = around > 0 ? kCellWidth * product / around : 1;
   std::unordered_map<Cell, int32_t, CellHash> cells(static_cast<size_t>(2 * count));
   other_.resize(count);
   for (int64_t i = 0; i < count; ++i) {
@@ -116,37 +144,18 @@ void RelevantTokens::FindClusters(Worker& worker, const TokenPanels& panels) {
     Cell cell;
     // Beyond what an integer holds tokens share the outermost cells, and their distance still decides.
     for (int64_t axis = 0; axis < kSketchAxes; ++axis)
-      cell[axis] = static_cast<int64_t>(std::clamp(std::floor(token_sketch_[i * width + axis] / side), -0x1p62, 0x1p62));
+      cell[axis] = static_cast<int64_t>(std::clamp(std::floor(token_sketch_[i * (kSketchAxes + 1) + axis] / side), -0x1p62, 0x1p62));
     other_[i] = cells.try_emplace(cell, other_[i]).first->second;
   }
-  apart_.resize(count);
-  worker.Bind("token_other", other_.data(), {count});
-  worker.Bind("token_apart", apart_.data(), {count});
-  worker.Call(distances_);
+}
 
-  std::vector<int32_t> of_first(count, -1), cluster(count, -1);  // number of the cluster of a first token; of a token
-  std::vector<int32_t> sizes;
-  order_.clear();
-  for (int64_t i = 0; i < count; ++i) {
-    if (!panels.Finite(i)) continue;
-    const int32_t first = other_[i];
-    const double change = factor * std::sqrt(static_cast<double>(apart_[i])) * (distance(i) + distance(first) + 2 * radius_);
-    if (first != i && change <= most && of_first[first] >= 0) {
-      counts_.joining = std::max(counts_.joining, change);
-      ++counts_.joined, ++sizes[cluster[i] = of_first[first]];
-      continue;
-    }
-    cluster[i] = of_first[i] = static_cast<int32_t>(sizes.size());
-    sizes.push_back(1), order_.push_back(static_cast<int32_t>(i));
-  }
-  bias_.clear();
-  for (int32_t size : sizes) bias_.push_back(static_cast<float>(std::log2(size)));
-  if (static_cast<int64_t>(order_.size()) == count) return;
+// `cluster` of each token, −1: none; `sizes` of the clusters.
+void RelevantTokens::AverageValues(Worker& worker, const std::vector<int32_t>& cluster, const std::vector<int32_t>& sizes) {
   begin_.assign(sizes.size() + 1, 0);
   std::partial_sum(sizes.begin(), sizes.end(), begin_.begin() + 1);
   members_.resize(begin_.back());
   std::vector<int32_t> next(begin_.begin(), begin_.end() - 1);
-  for (int64_t i = 0; i < count; ++i)
+  for (size_t i = 0; i < cluster.size(); ++i)
     if (cluster[i] >= 0) members_[next[cluster[i]]++] = static_cast<int32_t>(i);
   worker.Bind("cluster_begin", begin_.data(), {static_cast<int64_t>(begin_.size())});
   worker.Bind("cluster_tokens", members_.data(), {static_cast<int64_t>(members_.size())});
@@ -160,11 +169,10 @@ void RelevantTokens::LeaveOut(Worker& worker, const RoutedState& state) {
   if (allowed <= 0 || order_.empty()) return;
   sent_ = state.LogSent();
   for (int64_t s = 0; s < tables_.splats; ++s)
-    if (!IsSplat(tables_.weight[s])) sent_[s] = static_cast<float>(-kNoSplat);  // none: no token has a share in it
-  const auto limit = static_cast<float>(std::log2(allowed / kGreatestShare));
+    if (!tables_.IsSplat(s)) sent_[s] = static_cast<float>(-kNoSplat);  // none: no token has a share in it
+  const auto limit = static_cast<float>(std::log2(allowed / kLeastTokens));
   const int64_t panels = (static_cast<int64_t>(order_.size()) + kBatchKeys - 1) / kBatchKeys * kBatchPanels;
   share_.resize(panels * kPanelKeys);
-  tables_.BindRows(worker);
   worker.Bind("splat_sent", sent_.data(), {tables_.splats});
   worker.Bind("share_limit", &limit, {1});
   worker.Bind("token_share", share_.data(), {panels, kPanelKeys});

@@ -32,14 +32,17 @@ class RelevantTokens {
   // Of `tokens` tokens in all. The tables must outlive it.
   RelevantTokens(const Program& program, const RoutedTables& tables, double error, int64_t tokens);
 
-  // Packs those of the tokens that `panels` has read which go into the state, and binds them.
+  // Packs those of the tokens that `panels` has read which go into the state, and binds them. The worker has the rows of the tables bound.
   void Pack(Worker& worker, TokenPanels& panels, const RoutedState& state);
 
   const Relevance& counts() const { return counts_; }
 
  private:
   void Sketch(Worker& worker, const TokenPanels& panels);
+  double DistanceFromCenter(int64_t token) const;
   void FindClusters(Worker& worker, const TokenPanels& panels);
+  void FindFirsts(const TokenPanels& panels, double product);
+  void AverageValues(Worker& worker, const std::vector<int32_t>& cluster, const std::vector<int32_t>& sizes);
   void LeaveOut(Worker& worker, const RoutedState& state);
 
   const RoutedTables& tables_;
