@@ -18,18 +18,24 @@ std::vector<int32_t> LiveOf(const RoutedTables& tables, int64_t first, int64_t c
   return live;
 }
 
+// The same, so that every 64 of them in a row are evenly spread over all: neighbours are often near each other, and a list of the nearest that began with those far
+// away would be joined by nearly all that come later.
+std::vector<int32_t> Spread(const std::vector<int32_t>& numbers) {
+  const size_t tiles = (numbers.size() + kSplatTile - 1) / kSplatTile;
+  std::vector<int32_t> spread;
+  for (size_t tile = 0; tile < tiles; ++tile)
+    for (size_t i = tile; i < numbers.size(); i += tiles) spread.push_back(numbers[i]);
+  return spread;
+}
+
 // The splats in the order of their nodes. In units of the mean r, in which two splats are as far from each other as they are for most tokens.
 std::vector<int32_t> OrderByNode(const Program& program, Worker& worker, const RoutedTables& tables, const std::vector<int32_t>& splats,
                                  int64_t width) {
   const auto count = static_cast<int64_t>(splats.size());
-  std::vector<float> mean(tables.depth), x(count * width);
+  const std::vector<float> mean = tables.MeanScale(splats);
+  std::vector<float> x(count * width);
   for (int64_t s = 0; s < count; ++s)
-    for (int64_t d = 0; d < tables.depth; ++d) mean[d] += tables.scale[splats[s] * tables.depth + d] / static_cast<float>(count);
-  for (int64_t s = 0; s < count; ++s)
-    for (int64_t d = 0; d < tables.depth; ++d) {
-      const int64_t entry = splats[s] * tables.depth + d;
-      if (tables.scale[entry] > 0) x[s * width + d] = -tables.shift[entry] / tables.scale[entry] * mean[d];
-    }
+    for (int64_t d = 0; d < tables.depth; ++d) x[s * width + d] = tables.Center(splats[s], d) * mean[d];
   std::vector<int32_t> order(count);
   std::iota(order.begin(), order.end(), 0);
   KeyOrder(program, worker).Group(x, width, order, kSplatTile);
@@ -40,7 +46,7 @@ std::vector<int32_t> OrderByNode(const Program& program, Worker& worker, const R
 }  // namespace
 
 LevelTree LevelTree::Flat(const RoutedTables& tables, int64_t first, int64_t slots) {
-  return {PanelsOf(tables, LiveOf(tables, first, slots)), std::nullopt};
+  return {PanelsOf(tables, Spread(LiveOf(tables, first, slots))), std::nullopt, std::nullopt};
 }
 
 LevelTree LevelTree::WithNodes(const Program& program, Worker& worker, const RoutedTables& tables, int64_t first, int64_t slots,
@@ -60,9 +66,8 @@ LevelTree LevelTree::WithNodes(const Program& program, Worker& worker, const Rou
     for (int64_t d = 0; d < means.depth; ++d) {
       float scale = 0, center = 0;
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t entry = order[i] * tables.depth + d;
-        scale += share * tables.scale[entry];
-        if (tables.scale[entry] > 0) center -= share * tables.shift[entry] / tables.scale[entry];
+        scale += share * tables.scale[order[i] * tables.depth + d];
+        center += share * tables.Center(order[i], d);
       }
       means.scale[node * means.depth + d] = scale;
       means.shift[node * means.depth + d] = -scale * center;
@@ -70,9 +75,14 @@ LevelTree LevelTree::WithNodes(const Program& program, Worker& worker, const Rou
   }
   std::vector<int32_t> numbers(nodes);
   std::iota(numbers.begin(), numbers.end(), 0);
-  return {PanelsOf(tables, order), PanelsOf(means, numbers)};
+  return {PanelsOf(tables, order), PanelsOf(means, Spread(numbers)), std::nullopt};
 }
 
-bool HasNodes(int64_t top, int64_t splats) { return splats >= kDescentSplats && 2 * top * kSplatTile <= splats; }
+LevelTree LevelTree::WithGraph(const Program& program, Worker& worker, const RoutedTables& tables, int64_t first, int64_t slots,
+                               int64_t width) {
+  LevelTree tree = WithNodes(program, worker, tables, first, slots, width);
+  tree.graph.emplace(tables, std::span(tree.splats.ids).first(tree.splats.splats));
+  return tree;
+}
 
 }  // namespace hsa

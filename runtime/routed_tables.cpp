@@ -143,6 +143,18 @@ void IsotropicTables::SetLimits() {
 
 bool RoutedTables::IsSplat(int64_t s) const { return weight[s] > static_cast<float>(kNoSplat); }
 
+float RoutedTables::Center(int64_t s, int64_t d) const {
+  const int64_t entry = s * depth + d;
+  return scale[entry] > 0 ? -shift[entry] / scale[entry] : 0;
+}
+
+std::vector<float> RoutedTables::MeanScale(std::span<const int32_t> which) const {
+  std::vector<float> mean(depth);
+  for (const int32_t s : which)
+    for (int64_t d = 0; d < depth; ++d) mean[d] += scale[s * depth + d] / static_cast<float>(which.size());
+  return mean;
+}
+
 int64_t RoutedTables::CountSplats() const {
   int64_t count = 0;
   for (int64_t s = 0; s < splats; ++s) count += IsSplat(s) ? 1 : 0;

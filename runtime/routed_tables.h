@@ -44,7 +44,9 @@ struct RoutedTables {
   FlowTables flow;
   GateTables gate;
 
-  bool IsSplat(int64_t s) const;  // or a slot without one
+  bool IsSplat(int64_t s) const;                                       // or a slot without one
+  float Center(int64_t s, int64_t d) const;                            // μ; 0 of what fills up
+  std::vector<float> MeanScale(std::span<const int32_t> which) const;  // [depth]: of some splats
   int64_t CountSplats() const;
   // Dimension d of splat s, in rows and panels.
   void Put(int64_t s, int64_t d, float scale_sd, float shift_sd);
