@@ -11,6 +11,7 @@
 // CHECK:       hsa.schedule @attention attributes {{.*}}sparse = #hsa.sparse<top = 3>
 // CHECK:         hsa.stage "tile" "nearest_splats"
 // CHECK:         hsa.stage "segment" "send_sparse"
+// CHECK-NOT:     "sketch_tokens"
 // CHECK:         hsa.stage "tile" "receive_sparse"
 // CHECK:       func.func @nearest_splats({{.*}}tensor<?x16xf32>, %{{.*}}: tensor<?x16xi32>
 // CODE:        func.func private @join_nearest
