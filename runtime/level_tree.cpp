@@ -10,12 +10,21 @@
 namespace hsa {
 namespace {
 
-// Those of [first, first + count) that are there: adaptation leaves slots empty.
-std::vector<int32_t> LiveOf(const RoutedTables& tables, int64_t first, int64_t count) {
+// Those that are there: adaptation leaves slots empty.
+std::vector<int32_t> LiveOf(const LevelSplats& level) {
   std::vector<int32_t> live;
-  for (int64_t s = first; s < first + count; ++s)
-    if (tables.IsSplat(s)) live.push_back(static_cast<int32_t>(s));
+  for (int64_t s = level.first; s < level.first + level.slots; ++s)
+    if (level.tables.IsSplat(s)) live.push_back(static_cast<int32_t>(s));
   return live;
+}
+
+// What isotropic splats are relative to; empty of others.
+std::vector<float> CenterOf(const LevelSplats& level, const std::vector<int32_t>& splats) {
+  if (!level.isotropic) return {};
+  std::vector<float> center(level.tables.depth);
+  for (const int32_t s : splats)
+    for (int64_t d = 0; d < level.tables.depth; ++d) center[d] += level.tables.Center(s, d) / static_cast<float>(splats.size());
+  return center;
 }
 
 // The same, so that every 64 of them in a row are evenly spread over all: neighbours are often near each other, and a list of the nearest that began with those far
@@ -45,13 +54,14 @@ std::vector<int32_t> OrderByNode(const Program& program, Worker& worker, const R
 
 }  // namespace
 
-LevelTree LevelTree::Flat(const RoutedTables& tables, int64_t first, int64_t slots) {
-  return {PanelsOf(tables, Spread(LiveOf(tables, first, slots))), std::nullopt, std::nullopt};
+LevelTree LevelTree::Flat(const LevelSplats& level) {
+  const std::vector<int32_t> live = LiveOf(level);
+  return {PanelsOf(level.tables, Spread(live), CenterOf(level, live)), std::nullopt, std::nullopt};
 }
 
-LevelTree LevelTree::WithNodes(const Program& program, Worker& worker, const RoutedTables& tables, int64_t first, int64_t slots,
-                               int64_t width) {
-  const std::vector<int32_t> order = OrderByNode(program, worker, tables, LiveOf(tables, first, slots), width);
+LevelTree LevelTree::WithNodes(const Program& program, Worker& worker, const LevelSplats& level, int64_t width) {
+  const RoutedTables& tables = level.tables;
+  const std::vector<int32_t> order = OrderByNode(program, worker, tables, LiveOf(level), width);
   const auto count = static_cast<int64_t>(order.size());
   const int64_t nodes = (count + kSplatTile - 1) / kSplatTile;
   RoutedTables means;
@@ -75,13 +85,13 @@ LevelTree LevelTree::WithNodes(const Program& program, Worker& worker, const Rou
   }
   std::vector<int32_t> numbers(nodes);
   std::iota(numbers.begin(), numbers.end(), 0);
-  return {PanelsOf(tables, order), PanelsOf(means, Spread(numbers)), std::nullopt};
+  const std::vector<float> center = CenterOf(level, order);
+  return {PanelsOf(tables, order, center), PanelsOf(means, Spread(numbers), center), std::nullopt};
 }
 
-LevelTree LevelTree::WithGraph(const Program& program, Worker& worker, const RoutedTables& tables, int64_t first, int64_t slots,
-                               int64_t width) {
-  LevelTree tree = WithNodes(program, worker, tables, first, slots, width);
-  tree.graph.emplace(tables, std::span(tree.splats.ids).first(tree.splats.splats));
+LevelTree LevelTree::WithGraph(const Program& program, Worker& worker, const LevelSplats& level, int64_t width) {
+  LevelTree tree = WithNodes(program, worker, level, width);
+  tree.graph.emplace(level.tables, std::span(tree.splats.ids).first(tree.splats.splats));
   return tree;
 }
 

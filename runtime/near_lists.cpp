@@ -13,6 +13,14 @@ constexpr auto kNone = static_cast<float>(kNothingSent);  // of a slot that no s
 
 }  // namespace
 
+void SearchStages::BindTokens(Worker& worker, const SplatPanels& splats, const float* rows, int64_t tokens) const {
+  worker.SetTileRows(tokens);
+  worker.Bind("q_rows", rows, {kSplatTile, splats.depth});
+  if (splats.isotropic.center.empty()) return;
+  worker.Bind("level_center", splats.isotropic.center.data(), {splats.depth});
+  worker.Call(center);
+}
+
 NearLists::NearLists(int64_t levels, int64_t top) : levels_(levels), top_(top), slots_(nearListSlots(static_cast<int>(top))) {}
 
 int64_t NearLists::Search(Worker& worker, const SearchStages& stages, const std::vector<LevelTree>& levels, int64_t tokens,
@@ -34,8 +42,7 @@ int64_t NearLists::LookAtAll(Worker& worker, const SearchStages& stages, const L
   const SplatPanels& splats = tree.splats;
   for (int64_t first = 0; first < tokens_; first += kSplatTile) {
     const int64_t row = level * tokens_ + first;
-    worker.SetTileRows(std::min<int64_t>(kSplatTile, tokens_ - first));
-    worker.Bind("q_rows", rows + first * splats.depth, {kSplatTile, splats.depth});
+    stages.BindTokens(worker, splats, rows + first * splats.depth, std::min<int64_t>(kSplatTile, tokens_ - first));
     splats.Bind(worker, 0, splats.slots());
     worker.Bind("near_score", &score_[row * slots_], {kSplatTile, slots_});
     worker.Bind("near_splat", &splat_[row * slots_], {kSplatTile, slots_});
@@ -68,8 +75,7 @@ void NearLists::FindNodes(Worker& worker, const SearchStages& stages, const Spla
     nodes.Bind(worker, some, kSplatTile);
     for (int64_t first = 0; first < tokens_; first += kSplatTile) {
       const int64_t row = some / kSplatTile * tokens_ + first;
-      worker.SetTileRows(std::min<int64_t>(kSplatTile, tokens_ - first));
-      worker.Bind("q_rows", rows + first * nodes.depth, {kSplatTile, nodes.depth});
+      stages.BindTokens(worker, nodes, rows + first * nodes.depth, std::min<int64_t>(kSplatTile, tokens_ - first));
       worker.Bind("near_score", &node_score_[row * slots_], {kSplatTile, slots_});
       worker.Bind("near_splat", &node_[row * slots_], {kSplatTile, slots_});
       worker.Call(stages.nearest);
@@ -116,8 +122,7 @@ void NearLists::LookInto(Worker& worker, const SearchStages& stages, const Level
     std::copy_n(&score_[list(tokens[i])], slots_, &gathered_score_[i * slots_]);
     std::copy_n(&splat_[list(tokens[i])], slots_, &gathered_splat_[i * slots_]);
   }
-  worker.SetTileRows(static_cast<int64_t>(tokens.size()));
-  worker.Bind("q_rows", gathered_rows_.data(), {kSplatTile, depth});
+  stages.BindTokens(worker, tree.splats, gathered_rows_.data(), static_cast<int64_t>(tokens.size()));
   tree.splats.Bind(worker, node * kSplatTile, kSplatTile);
   worker.Bind("near_score", gathered_score_.data(), {kSplatTile, slots_});
   worker.Bind("near_splat", gathered_splat_.data(), {kSplatTile, slots_});

@@ -13,8 +13,13 @@ namespace hsa {
 
 // The stages that a search calls.
 struct SearchStages {
-  explicit SearchStages(const Program& program) : nearest(program.Find("nearest_splats")), count(program.Find("count_near")) {}
-  Program::Stage nearest, count;
+  explicit SearchStages(const Program& program)
+      : center(program.Find("center_tokens")), nearest(program.Find("nearest_splats")), count(program.Find("count_near")) {}
+
+  // The tokens of `rows` [64, depth], a tile, are what `nearest` looks at, relative to the center of `splats` where they are isotropic.
+  void BindTokens(Worker& worker, const SplatPanels& splats, const float* rows, int64_t tokens) const;
+
+  Program::Stage center, nearest, count;
 };
 
 class NearLists {

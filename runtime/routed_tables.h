@@ -23,6 +23,8 @@ struct IsotropicTables {
   std::vector<float, HugePages<float>> product, panel_product;  // [splats, depth], [splats / 16, depth, 16]
   std::vector<float> terms, panel_terms, limit;                 // [splats, 2], [splats / 16, 2, 16], [splats / 64]
 
+  // Room for so many splats, whole tiles, about `around` [depth].
+  void Start(std::vector<float> around, int64_t splats);
   // Splat `s`, whose center relative to c is `center`. Every splat is put before the limits are set.
   void Put(int64_t s, std::span<const double> center, double variance);
   // A slot without a splat: its products are 0.

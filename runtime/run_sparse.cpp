@@ -119,15 +119,16 @@ class SparseRun {
     int64_t first = 0;
     for (const format::SplatLevel& level : routed_.levels()) {
       const int64_t splats = level.splats(), width = g_.padded_head_dim + g_.padded_value_dim;
+      const LevelSplats of{table, first, splats, routed_.isotropic()};
       switch (looking == Looking::kAsAsked ? SearchOf(splats) : LevelSearch::kBrute) {
         case LevelSearch::kBrute:
-          levels.push_back(LevelTree::Flat(table, first, splats));
+          levels.push_back(LevelTree::Flat(of));
           break;
         case LevelSearch::kDescent:
-          levels.push_back(LevelTree::WithNodes(job_.program, workers_.local(), table, first, splats, width));
+          levels.push_back(LevelTree::WithNodes(job_.program, workers_.local(), of, width));
           break;
         case LevelSearch::kHnsw:
-          levels.push_back(LevelTree::WithGraph(job_.program, workers_.local(), table, first, splats, width));
+          levels.push_back(LevelTree::WithGraph(job_.program, workers_.local(), of, width));
           break;
       }
       first += splats;
@@ -389,7 +390,7 @@ class SparseRun {
 int64_t MemoryOf(const Job& job, int64_t splats) {
   const Geometry& g = job.geometry;
   const format::Routed& routed = job.plan.graph().routed();
-  const int64_t tables = 6 * splats * g.padded_head_dim * static_cast<int64_t>(sizeof(float));
+  const int64_t tables = (routed.isotropic() ? 10 : 6) * splats * g.padded_head_dim * static_cast<int64_t>(sizeof(float));
   const int64_t states = (g.causal ? g.kv_heads : g.kv_heads * PartsOf(g)) * RoutedState::Bytes(splats, g.padded_value_dim);
   const int64_t rows = (g.padded_head_dim + g.padded_value_dim) * static_cast<int64_t>(sizeof(float));
   const int64_t pack = (1 + g.group()) * (kPackTokens * rows + NearLists::Bytes(routed.levels_size(), routed.sparse().top(), kPackTokens));

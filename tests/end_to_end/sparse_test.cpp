@@ -123,6 +123,18 @@ TEST(SparseTest, AllSplatsKeptIsDense) {
   }
 }
 
+// Affinities of tokens near the center of a level are products, those of others sums of squares, in one tile; by every search.
+TEST(SparseTest, IsotropicSplatsMeetNearAndFarTokens) {
+  RoutedSpec spec{.H = 2, .N = 150, .M = 150, .D = 24, .Dv = 8, .levels = {150, 9}, .isotropic = true, .amplitude = true, .top = 8};
+  for (double width : {1.0, 0.05}) {  // of the narrow ones, hardly any token is near
+    RoutedProblem p = oracle::RandomRouted(Of(spec, 150, 150, width), 79);
+    for (std::vector<float>* rows : {&p.q, &p.k, &p.center})
+      for (size_t i = 0; i < rows->size(); ++i) (*rows)[i] = (*rows)[i] * (rows != &p.center && i / 24 % 3 == 0 ? 4.0f : 1.0f) + 3;
+    const std::vector<double> wanted = oracle::AttendRouted(p);
+    for (LevelSearch search : {LevelSearch::kBrute, LevelSearch::kDescent}) EXPECT_LE(ErrorOf(MustSearch(search, p).o, wanted), kRelL2);
+  }
+}
+
 // Splats at equal distance: the lowest numbers are kept.
 TEST(SparseTest, TiesGoToTheLowestSplat) {
   RoutedSpec spec{.H = 1, .N = 20, .M = 20, .D = 16, .Dv = 16, .levels = {90}, .isotropic = true, .top = 3};
