@@ -38,6 +38,12 @@ int64_t NearLists::Search(Worker& worker, const SearchStages& stages, const std:
   return looked_at;
 }
 
+void NearLists::Reuse(const FoundLists& found, int64_t tokens) {
+  tokens_ = tokens;
+  score_ = found.score, splat_ = found.splat;
+  count_.assign(levels_ * tokens, 0);
+}
+
 int64_t NearLists::LookAtAll(Worker& worker, const SearchStages& stages, const LevelTree& tree, int64_t level, const float* rows) {
   const SplatPanels& splats = tree.splats;
   for (int64_t first = 0; first < tokens_; first += kSplatTile) {

@@ -22,6 +22,13 @@ struct SearchStages {
   Program::Stage center, nearest, count;
 };
 
+// What a search has found, as NearLists keeps it before it is counted.
+struct FoundLists {
+  std::vector<float> score;
+  std::vector<int32_t> splat;
+  int64_t bytes() const { return static_cast<int64_t>(score.size() * sizeof(float) + splat.size() * sizeof(int32_t)); }
+};
+
 class NearLists {
  public:
   NearLists(int64_t levels, int64_t top);
@@ -29,6 +36,10 @@ class NearLists {
   // Finds the splats of each level that are nearest to each token. `rows` are the tokens [tokens + 64, depth], NaN where one is not finite, which then keeps none.
   // Returns how many splats and nodes were looked at, all tokens together.
   int64_t Search(Worker& worker, const SearchStages& stages, const std::vector<LevelTree>& levels, int64_t tokens, const float* rows);
+
+  // What Search has found, and the same of as many other tokens.
+  FoundLists Found() const { return {score_, splat_}; }
+  void Reuse(const FoundLists& found, int64_t tokens);
 
   // How many of its list each token keeps: `least` [tokens] is log2 of the share of the greatest.
   void Count(Worker& worker, const SearchStages& stages, std::span<const float> least);

@@ -42,7 +42,9 @@ Json Search(const RunReport& report) {
   const bool sparse = !report.search.levels.empty();
   return {{"levels", report.search.levels},
           {"recall", sparse ? Number(report.search.recall) : Json()},
-          {"mass", sparse ? Number(report.search.mass) : Json()}};
+          {"mass", sparse ? Number(report.search.mass) : Json()},
+          {"segments", report.search.segments},
+          {"reused", report.search.reused}};
 }
 
 Json Adapted(const RunReport& report) {

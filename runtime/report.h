@@ -69,9 +69,10 @@ struct RunReport {
     double error_rank = std::numeric_limits<double>::quiet_NaN();  // Spearman's ρ of the output `error` and these errors; NaN without it
   } verified;                                                      // --verify: relative L2 against float64
   struct {
-    std::vector<std::string> levels;  // how tokens looked for the splats of each, as --search has it
-    double recall = 0, mass = 0;      // share of the nearest splats that they found, and of their affinities, of some keys
-  } search;                           // of a sparse run of scheme routed
+    std::vector<std::string> levels;   // how tokens looked for the splats of each, as --search has it
+    double recall = 0, mass = 0;       // share of the nearest splats that they found, and of their affinities, of some keys
+    int64_t segments = 0, reused = 0;  // that looked for splats, of keys and of queries, and how many of them had been seen before
+  } search;                            // of a sparse run of scheme routed
   int64_t dense_blocks = 0;
   std::vector<LevelReport> levels;  // coarsest first; none in exact mode
   std::vector<HeadReport> heads;

@@ -126,9 +126,10 @@ std::string UnitText(const Job& job) {
 }
 
 absl::Status CheckSearch(const format::Graph& graph, const RunOptions& options) {
-  if (!options.search || graph.routed().has_sparse()) return absl::OkStatus();
+  if ((!options.search && options.affinity_cache == nullptr) || graph.routed().has_sparse()) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      "--search: the graph is not sparse, its tokens look for no splats; leave it out, or give the graph sparse { top: 8 } and compile it "
+      "--search, --affinity-cache: the graph is not sparse, its tokens look for no splats; leave it out, or give the graph sparse { top: 8 "
+      "} and compile it "
       "again");
 }
 

@@ -17,6 +17,7 @@
 
 namespace hsa {
 
+class AffinityCache;
 class Trace;
 
 enum class Mode {
@@ -68,6 +69,8 @@ struct RunOptions {
   std::optional<double> token_error = {};
   // Of a sparse plan of scheme routed: how tokens look for their splats on every level; when not set, the fastest for its number of splats, as measured.
   std::optional<LevelSearch> search = {};
+  // Of a sparse plan: segments of 1,024 tokens that were seen before, in this run or another one that had this cache, do not look for splats again.
+  AffinityCache* affinity_cache = nullptr;
   std::function<bool(double done)> progress = {};  // called now and then with the share that is done; false cancels the run
   Trace* trace = nullptr;
 };

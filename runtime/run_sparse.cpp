@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "oneapi/tbb/parallel_for.h"
 #include "oneapi/tbb/parallel_pipeline.h"
 #include "runtime/adapted_heads.h"
+#include "runtime/affinity_cache.h"
 #include "runtime/level_search.h"
 #include "runtime/level_tree.h"
 #include "runtime/near_lists.h"
@@ -69,13 +71,14 @@ class SparseRun {
         store_(job.program.Find("store_rows", job.outputs.o.dtype)),
         progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {
     for (const format::SplatLevel& level : routed_.levels()) log_weights_.push_back(static_cast<float>(std::log2(level.weight())));
-    for (const RoutedTables& table : tables_) levels_.push_back(LevelsOf(table, Looking::kAsAsked));
+    hashes_.resize(tables_.size()), levels_.resize(tables_.size());
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) MakeLevels(kv_head);
   }
 
   // From here on splats adapt, beginning with `splats`; the run is causal.
   absl::Status Adapt(const SplatTensors& splats) {
     if (absl::Status started = adapted_.Start(job_, splats, before_, states_, tables_); !started.ok()) return started;
-    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) levels_[kv_head] = LevelsOf(tables_[kv_head], Looking::kAsAsked);
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) MakeLevels(kv_head);
     return absl::OkStatus();
   }
 
@@ -86,6 +89,8 @@ class SparseRun {
     report.mode += absl::StrCat(", kept ", PerToken(kept_), " and looked at ", PerToken(looked_at_), SearchText());
     for (const format::SplatLevel& level : routed_.levels()) report.search.levels.emplace_back(LevelSearchName(SearchOf(level.splats())));
     report.search.recall = report.search.mass = 1;
+    report.search.segments = segments_, report.search.reused = reused_;
+    if (reused_ > 0) absl::StrAppend(&report.mode, ", ", reused_.load(), " of ", segments_.load(), " segments reused");
     if (!LooksAtAll()) ReportRecall(report);
     report.bytes_read = (g_.head_dim + g_.value_dim) * g_.kv_heads * g_.keys * DTypeBytes(job_.inputs.key.dtype) +
                         g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
@@ -113,6 +118,11 @@ class SparseRun {
     for (const RoutedSnapshot& snapshot : before_) snapshot.MergeInto(kv_head, state, scratch);
   }
   std::unique_ptr<Pack> NewPack(int64_t kv_head) const { return std::make_unique<Pack>(kv_head, routed_); }
+
+  void MakeLevels(int64_t kv_head) {
+    levels_[kv_head] = LevelsOf(tables_[kv_head], Looking::kAsAsked);
+    if (job_.options.affinity_cache != nullptr) hashes_[kv_head] = HashOf(levels_[kv_head], routed_.sparse().top());
+  }
 
   std::vector<LevelTree> LevelsOf(const RoutedTables& table, Looking looking) {
     std::vector<LevelTree> levels;
@@ -227,7 +237,7 @@ class SparseRun {
           begin < g_.first_position() ? Send(kv_head, begin, end, states_[kv_head]) : RunRange(kv_head, begin, end);
           return !progress_.cancelled();
         },
-        [&] { levels_[kv_head] = LevelsOf(tables_[kv_head], Looking::kAsAsked); });
+        [&] { MakeLevels(kv_head); });
   }
 
   // Tokens [begin, end) send and receive.
@@ -279,9 +289,23 @@ class SparseRun {
     return static_cast<float>(threshold > 0 ? std::log2(std::min(1.0, threshold)) : kNotNear);
   }
 
+  void Search(Worker& worker, int64_t kv_head, TokenRows& tokens, int64_t count) {
+    const auto search = [&] { looked_at_ += tokens.lists.Search(worker, search_, levels_[kv_head], count, tokens.wide.rows.data()); };
+    ++segments_;
+    AffinityCache* cache = job_.options.affinity_cache;
+    if (cache == nullptr) return search();
+    const ContentHash key = HashOf(std::span(tokens.wide.rows).first(count * g_.padded_head_dim), hashes_[kv_head]);
+    if (const std::shared_ptr<const FoundLists> found = cache->Find(key)) {
+      ++reused_;
+      return tokens.lists.Reuse(*found, count);
+    }
+    search();
+    cache->Put(key, tokens.lists.Found());
+  }
+
   void Find(Worker& worker, int64_t kv_head, TokenRows& tokens, int64_t count, const std::vector<float>& least) {
     for (int64_t row = 0; row < count; ++row) SpreadNaN(tokens.wide, row, g_.padded_head_dim);
-    looked_at_ += tokens.lists.Search(worker, search_, levels_[kv_head], count, tokens.wide.rows.data());
+    Search(worker, kv_head, tokens, count);
     tokens.lists.Count(worker, search_, least);
     kept_ += tokens.lists.kept();
     progress_.Advance(static_cast<double>(count));
@@ -377,12 +401,13 @@ class SparseRun {
   std::vector<RoutedState> states_;             // of each part of each kv_head; that of its first part is that of all once they are merged
   std::vector<float> log_weights_;              // [levels]: log2 w
   std::vector<std::vector<LevelTree>> levels_;  // of each kv_head
+  std::vector<ContentHash> hashes_;             // of each kv_head: what a search depends on beside the tokens; used with a cache
   RowReader keys_;
   SearchStages search_;
   AdaptedHeads adapted_;
   Program::Stage send_, receive_, store_;
   ProgressMeter progress_;
-  std::atomic<int64_t> bad_tokens_{0}, kept_{0}, looked_at_{0};
+  std::atomic<int64_t> bad_tokens_{0}, kept_{0}, looked_at_{0}, segments_{0}, reused_{0};
   Workers workers_{[this] { return Worker(job_.program); }};
 };
 
@@ -397,7 +422,8 @@ int64_t MemoryOf(const Job& job, int64_t splats) {
   int64_t graphs = 0;
   if (job.options.search == LevelSearch::kHnsw)
     for (const format::SplatLevel& level : routed.levels()) graphs += SplatGraph::Bytes(level.splats(), g.padded_head_dim);
-  return g.kv_heads * (tables + graphs) + states + (job.threads + 1) * pack +
+  const int64_t cache = job.options.affinity_cache == nullptr ? 0 : job.options.affinity_cache->budget_bytes();
+  return cache + g.kv_heads * (tables + graphs) + states + (job.threads + 1) * pack +
          job.threads * static_cast<int64_t>(job.plan.header().arena_bytes());
 }
 

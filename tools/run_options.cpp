@@ -23,7 +23,7 @@ namespace {
 // Flags as they were written; what they mean is checked afterwards, so that each message can say what it wants.
 struct Text {
   std::string theta, budget, seed, segment, threads, memory_budget, out_dtype, precision, verify, tolerance, confidence, adapt, splats_by,
-      token_error, search;
+      token_error, search, affinity_cache;
   bool exact = false;
 };
 
@@ -53,6 +53,9 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
   app.add_option("--search", text.search,
                  "sparse plans of scheme routed: how tokens look for their splats (default: the fastest for each level) (docs/routed.md)")
       ->type_name("brute|descent|hnsw");
+  app.add_option("--affinity-cache", text.affinity_cache,
+                 "sparse plans of scheme routed: remember what segments of 1,024 tokens found, in so many bytes, for when they come again")
+      ->type_name("SIZE");
   app.add_option("-o,--output", command.output, "safetensors file to write; without it the result is only measured")->type_name("FILE");
   app.add_flag("--exact", text.exact, "read every visible key");
   app.add_option("--theta", text.theta, "open splats above this residual; 0 opens all")->type_name("THETA");
@@ -152,6 +155,11 @@ absl::Status SetNumbers(const Text& text, RunCommand& command) {
     const std::optional<int64_t> bytes = ParseByteSize(text.memory_budget);
     if (!bytes || *bytes == 0) return Unwanted("--memory-budget", text.memory_budget, "a size such as 256MiB");
     options.memory_budget_bytes = *bytes;
+  }
+  if (!text.affinity_cache.empty()) {
+    const std::optional<int64_t> bytes = ParseByteSize(text.affinity_cache);
+    if (!bytes || *bytes == 0) return Unwanted("--affinity-cache", text.affinity_cache, "a size such as 64MiB");
+    command.affinity_cache_bytes = *bytes;
   }
   if (!text.splats_by.empty() && text.splats_by != "bisection" && text.splats_by != "kmeans")
     return Unwanted("--splats-by", text.splats_by, "bisection or kmeans");

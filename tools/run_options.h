@@ -23,9 +23,10 @@ struct RunCommand {
   std::string variant;                                 // empty: the best that this processor runs
   std::string machine_profile = DefaultProfilePath();  // file of what was measured of this machine; empty: nothing is measured
   DType out_dtype = DType::kF32;
-  bool lse = false;    // write the tensor `lse` as well
-  bool error = false;  // write the tensor `error` as well
-  int64_t verify = 0;  // query positions to compare with float64
+  bool lse = false;                  // write the tensor `lse` as well
+  bool error = false;                // write the tensor `error` as well
+  int64_t verify = 0;                // query positions to compare with float64
+  int64_t affinity_cache_bytes = 0;  // of what segments of tokens found, for those that come again; 0: none
   RunOptions options;
 };
 

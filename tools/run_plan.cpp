@@ -16,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "oneapi/tbb/global_control.h"
+#include "runtime/affinity_cache.h"
 #include "runtime/choose_path.h"
 #include "runtime/coverage.h"
 #include "runtime/exact.h"
@@ -330,6 +331,8 @@ absl::StatusOr<RunReport> RunPlan(RunCommand command) {
   if (command.options.threads > 0) threads.emplace(tbb::global_control::max_allowed_parallelism, command.options.threads);
   std::optional<Trace> trace;
   if (!command.trace.empty()) trace.emplace();
+  std::optional<AffinityCache> affinity_cache;
+  if (command.affinity_cache_bytes > 0) command.options.affinity_cache = &affinity_cache.emplace(command.affinity_cache_bytes);
   const std::vector<std::string> warnings = SetCrossover(*plan, *inputs, command);
   absl::StatusOr<RunReport> report = PlanRun(command, *plan, *inputs, *writer, trace ? &*trace : nullptr, cancel).Execute();
   if (!report.ok()) return report;

@@ -10,6 +10,7 @@
 #include "frontend/check_graph.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/affinity_cache.h"
 #include "runtime/level_search.h"
 #include "runtime/plan.h"
 #include "tests/end_to_end/routed_graph.h"
@@ -37,7 +38,7 @@ struct Ran {
 using Search = std::optional<LevelSearch>;
 
 Ran MustRun(const Plan& plan, const RoutedProblem& p, int threads = 2, DType dtype = DType::kF32, Layout layout = Layout::kHeadsFirst,
-            Search search = {}) {
+            Search search = {}, AffinityCache* cache = nullptr) {
   const RoutedSpec& s = p.spec;
   const auto owned = [](int64_t heads, int64_t tokens, int64_t dim, const std::vector<float>& values, DType type, Layout order) {
     OwnedTensor tensor(heads, tokens, dim, type, order);
@@ -54,7 +55,8 @@ Ran MustRun(const Plan& plan, const RoutedProblem& p, int threads = 2, DType dty
   std::optional<OwnedTensor> amplitude;
   if (s.amplitude) inputs.splats.amplitude = amplitude.emplace(parameter(1, p.amplitude)).view();
   OwnedTensor o(s.H, s.N, s.Dv, DType::kF32, layout);
-  absl::StatusOr<RunReport> report = Run(plan, inputs, {.o = o.mutable_view()}, {.threads = threads, .search = search});
+  absl::StatusOr<RunReport> report =
+      Run(plan, inputs, {.o = o.mutable_view()}, {.threads = threads, .search = search, .affinity_cache = cache});
   if (!report.ok()) throw std::runtime_error(report.status().ToString());
   EXPECT_TRUE(o.GapsUntouched());
   return Ran{o.Values(), *report};
@@ -338,13 +340,58 @@ TEST(SparseTest, GraphKeepsItsBits) {
   EXPECT_EQ(MustSearch(LevelSearch::kHnsw, p, 1).o, MustSearch(LevelSearch::kHnsw, p, 2).o);
 }
 
+Ran MustRunCached(const RoutedProblem& p, AffinityCache& cache) {
+  return MustRun(PlanOf(p.spec), p, 1, DType::kF32, Layout::kHeadsFirst, {}, &cache);
+}
+
+// Three times the same 1,024 tokens: what they find is looked for once, whatever comes between, and outputs keep their bits.
+TEST(AffinityCacheTest, SegmentsThatComeAgainAreReused) {
+  for (const RoutedSpec& spec : {Of(kPlain, 3072, 3072, 1, 0.1), Of(kCausal, 3072, 3072, 1, 0.1)}) {
+    RoutedProblem p = oracle::RandomRouted(spec, 83);
+    for (std::vector<float>* rows : {&p.q, &p.k})
+      for (size_t i = 0; i < rows->size(); ++i)
+        if (const size_t in_head = i % (3072 * 64); in_head >= 1024 * 64) (*rows)[i] = (*rows)[i - 1024 * 64];
+    AffinityCache cache(64 << 20);
+    const Ran without = MustRun(PlanOf(spec), p, 1), with = MustRunCached(p, cache), again = MustRunCached(p, cache);
+    EXPECT_EQ(without.report.search.segments, 6) << "three of keys, and three of queries of all heads";
+    EXPECT_EQ(without.report.search.reused, 0);
+    EXPECT_EQ(with.report.search.reused, 4);
+    EXPECT_THAT(with.report.mode, testing::HasSubstr(", 4 of 6 segments reused"));
+    EXPECT_EQ(again.report.search.reused, 6) << "by another run";
+    EXPECT_EQ(without.o, with.o);
+    EXPECT_EQ(without.o, again.o);
+
+    RoutedProblem other = p;
+    other.variance[70] *= 2;
+    const Ran changed = MustRunCached(other, cache);
+    EXPECT_EQ(changed.report.search.reused, 4) << "nothing of other splats";
+    EXPECT_EQ(changed.o, MustRun(PlanOf(spec), other, 1).o);
+  }
+}
+
+TEST(AffinityCacheTest, ForgetsWhatWasNotUsedForLongest) {
+  constexpr int64_t kListBytes = 80;
+  const auto lists = [](float score) { return FoundLists{std::vector<float>(10, score), std::vector<int32_t>(10)}; };
+  AffinityCache cache(3 * kListBytes + 1);
+  for (uint64_t i = 0; i < 3; ++i) cache.Put({i, 0}, lists(static_cast<float>(i)));
+  EXPECT_EQ(cache.bytes(), 3 * kListBytes);
+  ASSERT_NE(cache.Find({0, 0}), nullptr);
+  cache.Put({3, 0}, lists(3));
+  EXPECT_EQ(cache.Find({1, 0}), nullptr);
+  EXPECT_EQ(cache.Find({0, 0})->score[0], 0);
+  EXPECT_EQ(cache.Find({3, 0})->score[0], 3);
+  cache.Put({4, 0}, {std::vector<float>(1000), {}});
+  EXPECT_EQ(cache.Find({4, 0}), nullptr) << "larger than the budget";
+  EXPECT_EQ(cache.bytes(), 3 * kListBytes);
+}
+
 TEST(SparseTest, SearchOfADenseGraphIsRefused) {
   RoutedProblem p = oracle::RandomRouted({.levels = {20}}, 73);
   try {
     MustSearch(LevelSearch::kHnsw, p);
     ADD_FAILURE() << "it ran";
   } catch (const std::runtime_error& refused) {
-    EXPECT_THAT(refused.what(), testing::HasSubstr("--search: the graph is not sparse"));
+    EXPECT_THAT(refused.what(), testing::HasSubstr("--search, --affinity-cache: the graph is not sparse"));
   }
 }
 

@@ -45,7 +45,7 @@ TEST(ReportTest, NamesAreTheContract) {
   EXPECT_EQ(Keys(json["verified"]), (Names{"n", "median", "p90", "p95", "max", "coverage", "error_rank"}));
   EXPECT_EQ(Keys(json["levels"][0]), (Names{"tokens", "scored_fraction", "opened_fraction"}));
   EXPECT_EQ(Keys(json["heads"][0]), (Names{"head", "theta", "dense_blocks", "read"}));
-  EXPECT_EQ(Keys(json["search"]), (Names{"levels", "recall", "mass"}));
+  EXPECT_EQ(Keys(json["search"]), (Names{"levels", "recall", "mass", "segments", "reused"}));
   EXPECT_EQ(Keys(json["adapted"]), (Names{"seconds", "levels"}));
   EXPECT_EQ(Keys(json["adapted"]["levels"][0]),
             (Names{"kv_head", "level", "live", "born", "split", "merged", "died", "residual", "spread"}));

@@ -138,6 +138,7 @@ const Wrong kWrong[] = {
     {"memory_unit", {"--memory-budget", "12parsecs"}, "--memory-budget is '12parsecs', wanted a size such as 256MiB"},
     {"memory_zero", {"--memory-budget", "0"}, "--memory-budget is '0'"},
     {"out_dtype", {"--out-dtype", "f64"}, "--out-dtype is 'f64', wanted f32 or bf16"},
+    {"affinity_cache", {"--affinity-cache", "0"}, "--affinity-cache is '0', wanted a size such as 64MiB"},
     {"search", {"--search", "bisection"}, "--search is 'bisection', wanted brute, descent or hnsw"},
     {"exact_with_index", {"--exact", "--index", "x"}, "--exact reads every key and has no index"},
     {"check_no_index", {"--check-index"}, "--check-index looks at an index"},
@@ -153,6 +154,8 @@ TEST(RunOptionsTest, Searches) {
   EXPECT_EQ(Parse({"p", "--in", "i", "--search", "brute"})->options.search, LevelSearch::kBrute);
   EXPECT_EQ(Parse({"p", "--in", "i", "--search", "descent"})->options.search, LevelSearch::kDescent);
   EXPECT_EQ(Parse({"p", "--in", "i", "--search", "hnsw"})->options.search, LevelSearch::kHnsw);
+  EXPECT_EQ(Parse({"p", "--in", "i"})->affinity_cache_bytes, 0);
+  EXPECT_EQ(Parse({"p", "--in", "i", "--affinity-cache", "64MiB"})->affinity_cache_bytes, 64 << 20);
 }
 
 TEST(RunOptionsTest, PlanAndInputAreRequired) {
