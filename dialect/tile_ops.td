@@ -217,9 +217,13 @@ def Hsa_TileGateOp : Hsa_TileOp<"gate", 3, 1> {
 }
 
 // ---- scheme routed, sparse: lists of the splats that a token keeps, W slots wide, greatest first; rows of lists go level by level, in a level token by token
-def Hsa_TileNearestSplatsOp : Hsa_TileOp<"nearest_splats", 6, 3> {
+def Hsa_TileCenterTokensOp : Hsa_TileOp<"center_tokens", 3, 2> {
+  let summary = "tokens relative to the center c of a level whose splats are isotropic, and their squared norms";
+  let description = "ins q_rows [?,D]: 64 rows of tokens, level_center [D]: c, tile_rows; outs query [TQ,D], query_norm [TQ]. Source: docs/spec.md, Routed.";
+}
+def Hsa_TileNearestSplatsOp : Hsa_TileOp<"nearest_splats", 6, 3, ", 10"> {
   let summary = "the lists of a tile of tokens take in the splats of a level, or of a node of its tree, that are near enough";
-  let description = "ins q_rows [?,D]: 64 rows of tokens, level_scale, level_shift [P,D,16], level_bias [P·16]: log2 a, level_ids [P·16]: numbers of the splats, tile_rows; outs near_score [?,W]: log2 a φ, near_splat [?,W], scores (scratch). Source: docs/spec.md, Sparse.";
+  let description = "ins q_rows [?,D]: 64 rows of tokens, level_scale, level_shift [P,D,16], level_bias [P·16]: log2 a, level_ids [P·16]: numbers of the splats, tile_rows, isotropic: query [TQ,D] in place of q_rows, centers relative to c too, query_norm [TQ], level_product [P,D,16], level_terms [P,2,16], level_limit [P/4]; outs near_score [?,W]: log2 a φ, near_splat [?,W], scores (scratch). Source: docs/spec.md, Sparse.";
 }
 def Hsa_TileCountNearOp : Hsa_TileOp<"count_near", 2, 1> {
   let summary = "how many of its splats each token keeps";

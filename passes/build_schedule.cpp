@@ -57,13 +57,12 @@ StringRef featuresOf(ScheduleOp schedule) {
 }
 
 std::vector<StageSpec> stagesOf(ScheduleOp schedule) {
-  const bool causal = schedule.getMask().getCausal();
-  if (schedule.getSparse()) return sparseStages(causal);
   if (!schedule.getSplatLevels()) return softmaxStages().vec();
-  return routedStages({.causal = causal,
-                       .isotropic = schedule.getVarianceDim() == 1,
-                       .flow = schedule.getLinkRanks().has_value(),
-                       .gate = bool(schedule.getGateNames())});
+  const RoutedKind kind{.causal = schedule.getMask().getCausal(),
+                        .isotropic = schedule.getVarianceDim() == 1,
+                        .flow = schedule.getLinkRanks().has_value(),
+                        .gate = bool(schedule.getGateNames())};
+  return schedule.getSparse() ? sparseStages(kind) : routedStages(kind);
 }
 
 }  // namespace

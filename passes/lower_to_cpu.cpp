@@ -74,6 +74,7 @@ Emitter emitterOf(Operation& op) {
       {"hsa.tile_receive_prefix", emitReceivePrefix},
       {"hsa.tile_center_panels", emitCenterPanels},
       {"hsa.tile_center_query", emitCenterQuery},
+      {"hsa.tile_center_tokens", emitCenterTokens},
   };
   return emitters.lookup(op.getName().getStringRef());
 }

@@ -59,6 +59,8 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"sent", port, f32, {p.splats, kBatchKeys}}, {"chunk_tokens", port, i32, {1}}, {"excess", buffer, f32, {kBatchKeys}}, {"pair_mass", buffer, f32, {tq, kBatchKeys}},
       // scheme routed, sparse: splats of a level or a node, lists of those that are near a token
       {"level_scale", port, f32, {any, d, panel}}, {"level_shift", port, f32, {any, d, panel}}, {"level_bias", port, f32, {any}}, {"level_ids", port, i32, {any}},
+      // (of isotropic splats)
+      {"level_center", port, f32, {d}}, {"level_product", port, f32, {any, d, panel}}, {"level_terms", port, f32, {any, 2, panel}}, {"level_limit", port, f32, {any}},
       {"near_score", port, f32, {any, p.nearSlots()}}, {"near_splat", port, i32, {any, p.nearSlots()}}, {"near_least", port, f32, {any}}, {"near_count", port, i32, {any}},
       {"query_score", port, f32, {any, p.nearSlots()}}, {"query_splat", port, i32, {any, p.nearSlots()}}, {"query_count", port, i32, {any}},
       {"splat_amplitude", port, f32, {p.splats}}, {"level_weight", port, f32, {any}}, {"sparse_rows", port, f32, {any, dv}},
@@ -189,11 +191,15 @@ std::vector<StageSpec> routedStages(const RoutedKind& kind) {
 }
 
 // Tokens find their splats first, whatever the mask; the state takes them in, or gives, splat by splat.
-llvm::ArrayRef<StageSpec> sparseStages(bool causal) {
+std::vector<StageSpec> sparseStages(const RoutedKind& kind) {
   // clang-format off: a table
   static const StageSpec widen{"widen_rows", "rows", true, {"raw_rows"}, {"widened", "bad_rows"}},
       axis{"principal_axis", "segment", false, {"metric_x"}, {"projection", "axis"}},
+      center{"center_tokens", "tile", false, {"q_rows", "level_center", "tile_rows"}, {"query", "query_norm"}},
       nearest{"nearest_splats", "tile", false, {"q_rows", "level_scale", "level_shift", "level_bias", "level_ids", "tile_rows"}, {"near_score", "near_splat", "scores"}},
+      nearestIsotropic{"nearest_splats", "tile", false,
+                       {"query", "level_scale", "level_shift", "level_bias", "level_ids", "tile_rows", "query_norm", "level_product", "level_terms", "level_limit"},
+                       {"near_score", "near_splat", "scores"}},
       count{"count_near", "tile", false, {"near_score", "near_least"}, {"near_count"}},
       send{"send_sparse", "segment", false, {"near_score", "near_splat", "near_count", "splat_amplitude", "v_rows"}, {"state_max", "state_sum", "state_acc"}},
       receive{"receive_sparse", "tile", false, {"query_score", "query_splat", "query_count", "level_weight", "state_max", "state_sum", "state_acc"},
@@ -203,9 +209,10 @@ llvm::ArrayRef<StageSpec> sparseStages(bool causal) {
              {"state_max", "state_sum", "state_acc", "sparse_rows", "near_weight"}},
       store{"store_rows", "rows", true, {"o_rows"}, {"rows_out"}};
   // clang-format on
-  static const std::vector<StageSpec> all = {widen, axis, nearest, count, send, receive, store};
-  static const std::vector<StageSpec> prefixes = {widen, axis, nearest, count, send, prefix, store};
-  return causal ? prefixes : all;
+  std::vector<StageSpec> stages = {widen, axis};
+  if (kind.isotropic) stages.push_back(center);
+  stages.insert(stages.end(), {kind.isotropic ? nearestIsotropic : nearest, count, send, kind.causal ? prefix : receive, store});
+  return stages;
 }
 
 }  // namespace hsa::ir

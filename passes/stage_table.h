@@ -41,6 +41,6 @@ struct RoutedKind {
   bool causal, isotropic, flow, gate;
 };
 std::vector<StageSpec> routedStages(const RoutedKind& kind);
-llvm::ArrayRef<StageSpec> sparseStages(bool causal);  // of scheme routed
+std::vector<StageSpec> sparseStages(const RoutedKind& kind);
 
 }  // namespace hsa::ir

@@ -10,26 +10,41 @@
 namespace hsa {
 namespace {
 
-// Those of [first, first + count) that are there: adaptation leaves slots empty.
-std::vector<int32_t> LiveOf(const RoutedTables& tables, int64_t first, int64_t count) {
+// Those that are there: adaptation leaves slots empty.
+std::vector<int32_t> LiveOf(const LevelSplats& level) {
   std::vector<int32_t> live;
-  for (int64_t s = first; s < first + count; ++s)
-    if (tables.IsSplat(s)) live.push_back(static_cast<int32_t>(s));
+  for (int64_t s = level.first; s < level.first + level.slots; ++s)
+    if (level.tables.IsSplat(s)) live.push_back(static_cast<int32_t>(s));
   return live;
+}
+
+// What isotropic splats are relative to; empty of others.
+std::vector<float> CenterOf(const LevelSplats& level, const std::vector<int32_t>& splats) {
+  if (!level.isotropic) return {};
+  std::vector<float> center(level.tables.depth);
+  for (const int32_t s : splats)
+    for (int64_t d = 0; d < level.tables.depth; ++d) center[d] += level.tables.Center(s, d) / static_cast<float>(splats.size());
+  return center;
+}
+
+// The same, so that every 64 of them in a row are evenly spread over all: neighbours are often near each other, and a list of the nearest that began with those far
+// away would be joined by nearly all that come later.
+std::vector<int32_t> Spread(const std::vector<int32_t>& numbers) {
+  const size_t tiles = (numbers.size() + kSplatTile - 1) / kSplatTile;
+  std::vector<int32_t> spread;
+  for (size_t tile = 0; tile < tiles; ++tile)
+    for (size_t i = tile; i < numbers.size(); i += tiles) spread.push_back(numbers[i]);
+  return spread;
 }
 
 // The splats in the order of their nodes. In units of the mean r, in which two splats are as far from each other as they are for most tokens.
 std::vector<int32_t> OrderByNode(const Program& program, Worker& worker, const RoutedTables& tables, const std::vector<int32_t>& splats,
                                  int64_t width) {
   const auto count = static_cast<int64_t>(splats.size());
-  std::vector<float> mean(tables.depth), x(count * width);
+  const std::vector<float> mean = tables.MeanScale(splats);
+  std::vector<float> x(count * width);
   for (int64_t s = 0; s < count; ++s)
-    for (int64_t d = 0; d < tables.depth; ++d) mean[d] += tables.scale[splats[s] * tables.depth + d] / static_cast<float>(count);
-  for (int64_t s = 0; s < count; ++s)
-    for (int64_t d = 0; d < tables.depth; ++d) {
-      const int64_t entry = splats[s] * tables.depth + d;
-      if (tables.scale[entry] > 0) x[s * width + d] = -tables.shift[entry] / tables.scale[entry] * mean[d];
-    }
+    for (int64_t d = 0; d < tables.depth; ++d) x[s * width + d] = tables.Center(splats[s], d) * mean[d];
   std::vector<int32_t> order(count);
   std::iota(order.begin(), order.end(), 0);
   KeyOrder(program, worker).Group(x, width, order, kSplatTile);
@@ -39,13 +54,14 @@ std::vector<int32_t> OrderByNode(const Program& program, Worker& worker, const R
 
 }  // namespace
 
-LevelTree LevelTree::Flat(const RoutedTables& tables, int64_t first, int64_t slots) {
-  return {PanelsOf(tables, LiveOf(tables, first, slots)), std::nullopt};
+LevelTree LevelTree::Flat(const LevelSplats& level) {
+  const std::vector<int32_t> live = LiveOf(level);
+  return {PanelsOf(level.tables, Spread(live), CenterOf(level, live)), std::nullopt, std::nullopt};
 }
 
-LevelTree LevelTree::WithNodes(const Program& program, Worker& worker, const RoutedTables& tables, int64_t first, int64_t slots,
-                               int64_t width) {
-  const std::vector<int32_t> order = OrderByNode(program, worker, tables, LiveOf(tables, first, slots), width);
+LevelTree LevelTree::WithNodes(const Program& program, Worker& worker, const LevelSplats& level, int64_t width) {
+  const RoutedTables& tables = level.tables;
+  const std::vector<int32_t> order = OrderByNode(program, worker, tables, LiveOf(level), width);
   const auto count = static_cast<int64_t>(order.size());
   const int64_t nodes = (count + kSplatTile - 1) / kSplatTile;
   RoutedTables means;
@@ -60,9 +76,8 @@ LevelTree LevelTree::WithNodes(const Program& program, Worker& worker, const Rou
     for (int64_t d = 0; d < means.depth; ++d) {
       float scale = 0, center = 0;
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t entry = order[i] * tables.depth + d;
-        scale += share * tables.scale[entry];
-        if (tables.scale[entry] > 0) center -= share * tables.shift[entry] / tables.scale[entry];
+        scale += share * tables.scale[order[i] * tables.depth + d];
+        center += share * tables.Center(order[i], d);
       }
       means.scale[node * means.depth + d] = scale;
       means.shift[node * means.depth + d] = -scale * center;
@@ -70,9 +85,14 @@ LevelTree LevelTree::WithNodes(const Program& program, Worker& worker, const Rou
   }
   std::vector<int32_t> numbers(nodes);
   std::iota(numbers.begin(), numbers.end(), 0);
-  return {PanelsOf(tables, order), PanelsOf(means, numbers)};
+  const std::vector<float> center = CenterOf(level, order);
+  return {PanelsOf(tables, order, center), PanelsOf(means, Spread(numbers), center), std::nullopt};
 }
 
-bool HasNodes(int64_t top, int64_t splats) { return splats >= kDescentSplats && 2 * top * kSplatTile <= splats; }
+LevelTree LevelTree::WithGraph(const Program& program, Worker& worker, const LevelSplats& level, int64_t width) {
+  LevelTree tree = WithNodes(program, worker, level, width);
+  tree.graph.emplace(level.tables, std::span(tree.splats.ids).first(tree.splats.splats));
+  return tree;
+}
 
 }  // namespace hsa

@@ -1,6 +1,7 @@
 #include "runtime/near_lists.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "kernels/affinity.h"
@@ -11,6 +12,14 @@ namespace {
 constexpr auto kNone = static_cast<float>(kNothingSent);  // of a slot that no splat has taken
 
 }  // namespace
+
+void SearchStages::BindTokens(Worker& worker, const SplatPanels& splats, const float* rows, int64_t tokens) const {
+  worker.SetTileRows(tokens);
+  worker.Bind("q_rows", rows, {kSplatTile, splats.depth});
+  if (splats.isotropic.center.empty()) return;
+  worker.Bind("level_center", splats.isotropic.center.data(), {splats.depth});
+  worker.Call(center);
+}
 
 NearLists::NearLists(int64_t levels, int64_t top) : levels_(levels), top_(top), slots_(nearListSlots(static_cast<int>(top))) {}
 
@@ -33,8 +42,7 @@ int64_t NearLists::LookAtAll(Worker& worker, const SearchStages& stages, const L
   const SplatPanels& splats = tree.splats;
   for (int64_t first = 0; first < tokens_; first += kSplatTile) {
     const int64_t row = level * tokens_ + first;
-    worker.SetTileRows(std::min<int64_t>(kSplatTile, tokens_ - first));
-    worker.Bind("q_rows", rows + first * splats.depth, {kSplatTile, splats.depth});
+    stages.BindTokens(worker, splats, rows + first * splats.depth, std::min<int64_t>(kSplatTile, tokens_ - first));
     splats.Bind(worker, 0, splats.slots());
     worker.Bind("near_score", &score_[row * slots_], {kSplatTile, slots_});
     worker.Bind("near_splat", &splat_[row * slots_], {kSplatTile, slots_});
@@ -46,7 +54,10 @@ int64_t NearLists::LookAtAll(Worker& worker, const SearchStages& stages, const L
 // Tokens that look into the same node are gathered, so that it is multiplied as densely as a level is.
 int64_t NearLists::Descend(Worker& worker, const SearchStages& stages, const LevelTree& tree, int64_t level, const float* rows) {
   const int64_t nodes = tree.nodes->splats;
-  FindNodes(worker, stages, *tree.nodes, rows);
+  const int64_t node_rows = tree.nodes->slots() / kSplatTile * tokens_ + kSplatTile;
+  node_score_.assign(node_rows * slots_, kNone);
+  node_.assign(node_rows * slots_, 0);
+  tree.graph ? AskGraph(tree, rows) : FindNodes(worker, stages, *tree.nodes, rows);
   SortByNode(nodes);
   gathered_rows_.resize(kSplatTile * tree.splats.depth);
   gathered_score_.resize(kSplatTile * slots_);
@@ -56,19 +67,33 @@ int64_t NearLists::Descend(Worker& worker, const SearchStages& stages, const Lev
       const int64_t count = std::min<int64_t>(kSplatTile, node_begin_[node + 1] - first);
       LookInto(worker, stages, tree, node, std::span(node_tokens_).subspan(first, count), level, rows);
     }
-  return tokens_ * nodes + static_cast<int64_t>(node_tokens_.size()) * kSplatTile;
+  return (tree.graph ? 0 : tokens_ * nodes) + static_cast<int64_t>(node_tokens_.size()) * kSplatTile;
 }
 
 void NearLists::FindNodes(Worker& worker, const SearchStages& stages, const SplatPanels& nodes, const float* rows) {
-  node_score_.assign((tokens_ + kSplatTile) * slots_, kNone);
-  node_.assign((tokens_ + kSplatTile) * slots_, 0);
-  nodes.Bind(worker, 0, nodes.slots());
-  for (int64_t first = 0; first < tokens_; first += kSplatTile) {
-    worker.SetTileRows(std::min<int64_t>(kSplatTile, tokens_ - first));
-    worker.Bind("q_rows", rows + first * nodes.depth, {kSplatTile, nodes.depth});
-    worker.Bind("near_score", &node_score_[first * slots_], {kSplatTile, slots_});
-    worker.Bind("near_splat", &node_[first * slots_], {kSplatTile, slots_});
-    worker.Call(stages.nearest);
+  for (int64_t some = 0; some < nodes.slots(); some += kSplatTile) {
+    nodes.Bind(worker, some, kSplatTile);
+    for (int64_t first = 0; first < tokens_; first += kSplatTile) {
+      const int64_t row = some / kSplatTile * tokens_ + first;
+      stages.BindTokens(worker, nodes, rows + first * nodes.depth, std::min<int64_t>(kSplatTile, tokens_ - first));
+      worker.Bind("near_score", &node_score_[row * slots_], {kSplatTile, slots_});
+      worker.Bind("near_splat", &node_[row * slots_], {kSplatTile, slots_});
+      worker.Call(stages.nearest);
+    }
+  }
+}
+
+// The nodes of the splats that the graph names, each once.
+void NearLists::AskGraph(const LevelTree& tree, const float* rows) {
+  std::vector<int32_t> slots;
+  for (int64_t token = 0; token < tokens_; ++token) {
+    const float* row = rows + token * tree.splats.depth;
+    if (std::isnan(row[0])) continue;
+    tree.graph->Nearest(row, top_, slots);
+    int32_t *begin = &node_[token * slots_], *end = begin;
+    for (const int32_t slot : slots)
+      if (const int32_t node = slot / static_cast<int32_t>(kSplatTile); std::find(begin, end, node) == end) *end++ = node;
+    std::fill_n(&node_score_[token * slots_], end - begin, 0.0f);
   }
 }
 
@@ -76,9 +101,10 @@ void NearLists::FindNodes(Worker& worker, const SearchStages& stages, const Spla
 void NearLists::SortByNode(int64_t nodes) {
   node_begin_.assign(nodes + 1, 0);
   const auto for_each = [&](auto body) {
-    for (int64_t token = 0; token < tokens_; ++token)
+    const auto node_rows = static_cast<int64_t>(node_.size()) / slots_ - kSplatTile;
+    for (int64_t row = 0; row < node_rows; ++row)
       for (int64_t probe = 0; probe < top_; ++probe)
-        if (node_score_[token * slots_ + probe] > kNone) body(token, node_[token * slots_ + probe]);
+        if (node_score_[row * slots_ + probe] > kNone) body(row % tokens_, node_[row * slots_ + probe]);
   };
   for_each([&](int64_t, int32_t node) { ++node_begin_[node + 1]; });
   std::partial_sum(node_begin_.begin(), node_begin_.end(), node_begin_.begin());
@@ -96,8 +122,7 @@ void NearLists::LookInto(Worker& worker, const SearchStages& stages, const Level
     std::copy_n(&score_[list(tokens[i])], slots_, &gathered_score_[i * slots_]);
     std::copy_n(&splat_[list(tokens[i])], slots_, &gathered_splat_[i * slots_]);
   }
-  worker.SetTileRows(static_cast<int64_t>(tokens.size()));
-  worker.Bind("q_rows", gathered_rows_.data(), {kSplatTile, depth});
+  stages.BindTokens(worker, tree.splats, gathered_rows_.data(), static_cast<int64_t>(tokens.size()));
   tree.splats.Bind(worker, node * kSplatTile, kSplatTile);
   worker.Bind("near_score", gathered_score_.data(), {kSplatTile, slots_});
   worker.Bind("near_splat", gathered_splat_.data(), {kSplatTile, slots_});

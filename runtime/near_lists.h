@@ -13,8 +13,13 @@ namespace hsa {
 
 // The stages that a search calls.
 struct SearchStages {
-  explicit SearchStages(const Program& program) : nearest(program.Find("nearest_splats")), count(program.Find("count_near")) {}
-  Program::Stage nearest, count;
+  explicit SearchStages(const Program& program)
+      : center(program.Find("center_tokens")), nearest(program.Find("nearest_splats")), count(program.Find("count_near")) {}
+
+  // The tokens of `rows` [64, depth], a tile, are what `nearest` looks at, relative to the center of `splats` where they are isotropic.
+  void BindTokens(Worker& worker, const SplatPanels& splats, const float* rows, int64_t tokens) const;
+
+  Program::Stage center, nearest, count;
 };
 
 class NearLists {
@@ -45,6 +50,7 @@ class NearLists {
   int64_t LookAtAll(Worker& worker, const SearchStages& stages, const LevelTree& tree, int64_t level, const float* rows);
   int64_t Descend(Worker& worker, const SearchStages& stages, const LevelTree& tree, int64_t level, const float* rows);
   void FindNodes(Worker& worker, const SearchStages& stages, const SplatPanels& nodes, const float* rows);
+  void AskGraph(const LevelTree& tree, const float* rows);
   void SortByNode(int64_t nodes);
   void LookInto(Worker& worker, const SearchStages& stages, const LevelTree& tree, int64_t node, std::span<const int32_t> tokens,
                 int64_t level, const float* rows);
@@ -54,10 +60,10 @@ class NearLists {
   std::vector<int32_t> splat_;  // the same
   std::vector<int32_t> count_;  // [levels · tokens]
 
-  // Of one level: nodes of each token, then tokens of each node (CSC), then those of one node side by side.
-  std::vector<float> node_score_;                       // [tokens + 64, slots]
+  // Of one level: for each 64 nodes those that each token looks into, then tokens of each node (CSC), then those of one node side by side.
+  std::vector<float> node_score_;                       // [nodes / 64 · tokens + 64, slots]
   std::vector<int32_t> node_;                           // the same
-  std::vector<int32_t> node_begin_, node_tokens_;       // [nodes + 1], [tokens · top]
+  std::vector<int32_t> node_begin_, node_tokens_;       // [nodes + 1], [nodes / 64 · tokens · top] at most
   std::vector<float, HugePages<float>> gathered_rows_;  // [64, depth]
   std::vector<float> gathered_score_;                   // [64, slots]
   std::vector<int32_t> gathered_splat_;

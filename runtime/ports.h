@@ -116,15 +116,19 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "level_panel",  // 1 where a splat is of a level
 
     // Scheme routed, sparse: a level of splats, or a node of its tree, and the splats that each token keeps
-    "level_scale",  // as panel_scale
-    "level_shift",  // as panel_shift
-    "level_bias",   // log2 a, or less than any affinity for a slot without a splat
-    "level_ids",    // number of the splat in each slot
-    "near_score",   // log2 a φ of the splats that are near each key, greatest first
-    "near_splat",   // their numbers
-    "near_least",   // log2 of the share of the greatest that is kept
-    "near_count",   // how many are kept
-    "query_score",  // the same of queries
+    "level_scale",    // as panel_scale
+    "level_shift",    // as panel_shift
+    "level_bias",     // log2 a, or less than any affinity for a slot without a splat
+    "level_ids",      // number of the splat in each slot
+    "level_center",   // c, of isotropic splats: their centers and the tokens are relative to it
+    "level_product",  // as panel_product
+    "level_terms",    // as panel_terms
+    "level_limit",    // as splat_limit
+    "near_score",     // log2 a φ of the splats that are near each key, greatest first
+    "near_splat",     // their numbers
+    "near_least",     // log2 of the share of the greatest that is kept
+    "near_count",     // how many are kept
+    "query_score",    // the same of queries
     "query_splat",
     "query_count",
     "splat_amplitude",  // log2 a of each splat

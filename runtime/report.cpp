@@ -38,6 +38,13 @@ Json Levels(const std::vector<LevelReport>& levels) {
   return list;
 }
 
+Json Search(const RunReport& report) {
+  const bool sparse = !report.search.levels.empty();
+  return {{"levels", report.search.levels},
+          {"recall", sparse ? Number(report.search.recall) : Json()},
+          {"mass", sparse ? Number(report.search.mass) : Json()}};
+}
+
 Json Adapted(const RunReport& report) {
   Json list = Json::array();
   for (const AdaptReport& level : report.adapted)
@@ -157,6 +164,7 @@ std::string ToJson(const RunReport& report) {
                      {"dense_blocks", report.dense_blocks},
                      {"levels", Levels(report.levels)},
                      {"heads", Heads(report.heads)},
+                     {"search", Search(report)},
                      {"adapted", Adapted(report)},
                      {"warnings", report.warnings}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

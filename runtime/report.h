@@ -68,6 +68,10 @@ struct RunReport {
     double median = 0, p90 = 0, p95 = 0, max = 0, coverage = 0;
     double error_rank = std::numeric_limits<double>::quiet_NaN();  // Spearman's ρ of the output `error` and these errors; NaN without it
   } verified;                                                      // --verify: relative L2 against float64
+  struct {
+    std::vector<std::string> levels;  // how tokens looked for the splats of each, as --search has it
+    double recall = 0, mass = 0;      // share of the nearest splats that they found, and of their affinities, of some keys
+  } search;                           // of a sparse run of scheme routed
   int64_t dense_blocks = 0;
   std::vector<LevelReport> levels;  // coarsest first; none in exact mode
   std::vector<HeadReport> heads;

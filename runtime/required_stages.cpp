@@ -29,11 +29,16 @@ std::vector<std::string_view> RoutedStages(const format::Graph& graph) {
   return names;
 }
 
-constexpr Names kSparse = {"widen_rows", "nearest_splats", "count_near", "send_sparse", "receive_sparse", "store_rows"};
-constexpr Names kSparseCausal = {"widen_rows", "nearest_splats", "count_near", "send_sparse", "receive_prefix", "store_rows"};
+std::vector<std::string_view> SparseStages(const format::Graph& graph) {
+  std::vector<std::string_view> names = {"widen_rows", "principal_axis", "nearest_splats",
+                                         "count_near", "send_sparse",    graph.mask().causal() ? "receive_prefix" : "receive_sparse",
+                                         "store_rows"};
+  if (graph.routed().isotropic()) names.push_back("center_tokens");
+  return names;
+}
 
 std::vector<std::string_view> RequiredOf(const format::Graph& graph) {
-  if (graph.routed().has_sparse()) return graph.mask().causal() ? kSparseCausal : kSparse;
+  if (graph.routed().has_sparse()) return SparseStages(graph);
   std::vector<std::string_view> names = graph.has_routed() ? RoutedStages(graph) : std::vector<std::string_view>(kSoftmax);
   names.insert(names.begin(), kBoth);
   return names;

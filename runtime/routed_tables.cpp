@@ -56,18 +56,14 @@ class TableBuilder {
  private:
   // c, and room for what belongs to it.
   void StartIsotropic() {
-    IsotropicTables& isotropic = tables_.isotropic;
-    isotropic.center.resize(tables_.depth);
+    std::vector<float> center(tables_.depth);
     const int64_t splats = SplatsOf(routed_);
     for (int64_t d = 0; d < graph_.head_dim(); ++d) {
       double sum = 0;
       for (int64_t s = 0; s < splats; ++s) sum += EntryOf(tensors_.center, head_, s, d);
-      isotropic.center[d] = static_cast<float>(sum / static_cast<double>(splats));
+      center[d] = static_cast<float>(sum / static_cast<double>(splats));
     }
-    for (auto* table : {&isotropic.product, &isotropic.panel_product}) table->resize(tables_.splats * tables_.depth);
-    for (auto* table : {&isotropic.terms, &isotropic.panel_terms}) table->resize(tables_.splats * 2);
-    isotropic.squares.resize(tables_.splats), isotropic.reach.resize(tables_.splats);
-    isotropic.limit.resize(tables_.splats / kSplatTile);
+    tables_.isotropic.Start(std::move(center), tables_.splats);
   }
 
   absl::Status Add(int64_t s) {
@@ -110,6 +106,15 @@ int64_t PanelPlace(int64_t r, int64_t c, int64_t columns) { return (r / kPanelKe
 
 }  // namespace
 
+void IsotropicTables::Start(std::vector<float> around, int64_t splats) {
+  center = std::move(around);
+  const auto depth = static_cast<int64_t>(center.size());
+  for (auto* table : {&product, &panel_product}) table->resize(splats * depth);
+  for (auto* table : {&terms, &panel_terms}) table->resize(splats * 2);
+  squares.resize(splats), reach.resize(splats);
+  limit.resize(splats / kSplatTile);
+}
+
 void IsotropicTables::Put(int64_t s, std::span<const double> at, double variance) {
   const auto depth = static_cast<int64_t>(center.size());
   const double r2 = 0.5 * std::numbers::log2e / variance;
@@ -142,6 +147,18 @@ void IsotropicTables::SetLimits() {
 }
 
 bool RoutedTables::IsSplat(int64_t s) const { return weight[s] > static_cast<float>(kNoSplat); }
+
+float RoutedTables::Center(int64_t s, int64_t d) const {
+  const int64_t entry = s * depth + d;
+  return scale[entry] > 0 ? -shift[entry] / scale[entry] : 0;
+}
+
+std::vector<float> RoutedTables::MeanScale(std::span<const int32_t> which) const {
+  std::vector<float> mean(depth);
+  for (const int32_t s : which)
+    for (int64_t d = 0; d < depth; ++d) mean[d] += scale[s * depth + d] / static_cast<float>(which.size());
+  return mean;
+}
 
 int64_t RoutedTables::CountSplats() const {
   int64_t count = 0;

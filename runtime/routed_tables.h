@@ -23,6 +23,8 @@ struct IsotropicTables {
   std::vector<float, HugePages<float>> product, panel_product;  // [splats, depth], [splats / 16, depth, 16]
   std::vector<float> terms, panel_terms, limit;                 // [splats, 2], [splats / 16, 2, 16], [splats / 64]
 
+  // Room for so many splats, whole tiles, about `around` [depth].
+  void Start(std::vector<float> around, int64_t splats);
   // Splat `s`, whose center relative to c is `center`. Every splat is put before the limits are set.
   void Put(int64_t s, std::span<const double> center, double variance);
   // A slot without a splat: its products are 0.
@@ -44,7 +46,9 @@ struct RoutedTables {
   FlowTables flow;
   GateTables gate;
 
-  bool IsSplat(int64_t s) const;  // or a slot without one
+  bool IsSplat(int64_t s) const;                                       // or a slot without one
+  float Center(int64_t s, int64_t d) const;                            // μ; 0 of what fills up
+  std::vector<float> MeanScale(std::span<const int32_t> which) const;  // [depth]: of some splats
   int64_t CountSplats() const;
   // Dimension d of splat s, in rows and panels.
   void Put(int64_t s, int64_t d, float scale_sd, float shift_sd);

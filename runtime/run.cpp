@@ -125,6 +125,13 @@ std::string UnitText(const Job& job) {
   return ReadsBytes(job) ? absl::StrCat(" with ", std::string(kByteFeatures)) : "";
 }
 
+absl::Status CheckSearch(const format::Graph& graph, const RunOptions& options) {
+  if (!options.search || graph.routed().has_sparse()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "--search: the graph is not sparse, its tokens look for no splats; leave it out, or give the graph sparse { top: 8 } and compile it "
+      "again");
+}
+
 absl::Status CheckSoftmax(const RunOptions& options) {
   if (options.token_error)
     return absl::InvalidArgumentError("--token-error: the plan is of scheme softmax, which has --tolerance; leave it out");
@@ -141,6 +148,7 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
   const RunOptions options = WithDefaults(plan, asked);
   if (absl::Status checked = CheckRequiredStages(plan.header()); !checked.ok()) return checked;
   if (absl::Status checked = CheckTensors(plan.graph(), inputs, outputs); !checked.ok()) return checked;
+  if (absl::Status checked = CheckSearch(plan.graph(), options); !checked.ok()) return checked;
   if (outputs.error.data != nullptr && options.mode == Mode::kTheta)
     return absl::InvalidArgumentError(
         "error: a run at a given theta audits no query to scale its estimates by; ask for a tolerance or a budget");

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/adapt_limits.h"
+#include "runtime/level_search.h"
 #include "runtime/plan.h"
 #include "runtime/report.h"
 #include "runtime/tensor.h"
@@ -65,6 +66,8 @@ struct RunOptions {
   // Scheme routed: tokens that are sent together may be sent as one or left out while that changes an output by at most this share of the largest ‖v‖
   // (docs/spec.md, "Relevance"); when not set, every token is sent.
   std::optional<double> token_error = {};
+  // Of a sparse plan of scheme routed: how tokens look for their splats on every level; when not set, the fastest for its number of splats, as measured.
+  std::optional<LevelSearch> search = {};
   std::function<bool(double done)> progress = {};  // called now and then with the share that is done; false cancels the run
   Trace* trace = nullptr;
 };

@@ -13,6 +13,7 @@
 #include "oneapi/tbb/parallel_for.h"
 #include "oneapi/tbb/parallel_pipeline.h"
 #include "runtime/adapted_heads.h"
+#include "runtime/level_search.h"
 #include "runtime/level_tree.h"
 #include "runtime/near_lists.h"
 #include "runtime/routed_snapshot.h"
@@ -83,7 +84,9 @@ class SparseRun {
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
     report.flop = 2 * static_cast<double>(looked_at_ * g_.head_dim + kept_ * g_.value_dim);
     report.mode += absl::StrCat(", kept ", PerToken(kept_), " and looked at ", PerToken(looked_at_), SearchText());
-    if (Descends()) report.mode += RecallText();
+    for (const format::SplatLevel& level : routed_.levels()) report.search.levels.emplace_back(LevelSearchName(SearchOf(level.splats())));
+    report.search.recall = report.search.mass = 1;
+    if (!LooksAtAll()) ReportRecall(report);
     report.bytes_read = (g_.head_dim + g_.value_dim) * g_.kv_heads * g_.keys * DTypeBytes(job_.inputs.key.dtype) +
                         g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
     if (bad_tokens_ > 0)
@@ -115,18 +118,28 @@ class SparseRun {
     std::vector<LevelTree> levels;
     int64_t first = 0;
     for (const format::SplatLevel& level : routed_.levels()) {
-      const int64_t splats = level.splats();
-      levels.push_back(
-          looking == Looking::kAsAsked && HasNodes(routed_.sparse().top(), splats)
-              ? LevelTree::WithNodes(job_.program, workers_.local(), table, first, splats, g_.padded_head_dim + g_.padded_value_dim)
-              : LevelTree::Flat(table, first, splats));
+      const int64_t splats = level.splats(), width = g_.padded_head_dim + g_.padded_value_dim;
+      const LevelSplats of{table, first, splats, routed_.isotropic()};
+      switch (looking == Looking::kAsAsked ? SearchOf(splats) : LevelSearch::kBrute) {
+        case LevelSearch::kBrute:
+          levels.push_back(LevelTree::Flat(of));
+          break;
+        case LevelSearch::kDescent:
+          levels.push_back(LevelTree::WithNodes(job_.program, workers_.local(), of, width));
+          break;
+        case LevelSearch::kHnsw:
+          levels.push_back(LevelTree::WithGraph(job_.program, workers_.local(), of, width));
+          break;
+      }
       first += splats;
     }
     return levels;
   }
 
-  bool Descends() const {
-    return std::any_of(levels_[0].begin(), levels_[0].end(), [](const LevelTree& level) { return level.nodes.has_value(); });
+  LevelSearch SearchOf(int64_t splats) const { return job_.options.search.value_or(FastestSearch(routed_.sparse().top(), splats)); }
+
+  bool LooksAtAll() const {
+    return std::none_of(levels_[0].begin(), levels_[0].end(), [](const LevelTree& level) { return level.nodes.has_value(); });
   }
 
   std::string PerToken(int64_t splats) const {
@@ -134,17 +147,19 @@ class SparseRun {
     return absl::StrCat(std::round(10 * static_cast<double>(splats) / tokens) / 10);
   }
 
-  // " (every splat)", or " (8 of 64 nodes of level 0)".
+  // " (every splat)", or " (8 of 64 nodes of level 0)", or " (up to 8 of 64 nodes of level 0 by hnsw)".
   std::string SearchText() const {
     std::string text;
     for (size_t level = 0; level < levels_[0].size(); ++level)
       if (const LevelTree& tree = levels_[0][level]; tree.nodes)
-        absl::StrAppend(&text, text.empty() ? " (" : ", ", routed_.sparse().top(), " of ", tree.nodes->splats, " nodes of level ", level);
+        absl::StrAppend(&text, text.empty() ? " (" : ", ", tree.graph ? "up to " : "",
+                        std::min<int64_t>(routed_.sparse().top(), tree.nodes->splats), " of ", tree.nodes->splats, " nodes of level ",
+                        level, tree.graph ? " by hnsw" : "");
     return text.empty() ? " (every splat)" : text + ")";
   }
 
   // Keys evenly spread over each kv_head look for their splats again, at all of them.
-  std::string RecallText() {
+  void ReportRecall(RunReport& report) {
     Recall recall;
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
       Worker& worker = workers_.local();
@@ -164,10 +179,11 @@ class SparseRun {
       for (TokenRows* tokens : {&found, &whole}) tokens->lists.Count(worker, search_, least);
       AddRecall(found.lists, whole.lists, routed_.levels_size(), count, recall);
     }
-    if (recall.nearest == 0) return "";
+    if (recall.nearest == 0) return;
+    report.search.recall = static_cast<double>(recall.found) / static_cast<double>(recall.nearest);
+    report.search.mass = recall.mass_found / recall.mass;
     const auto percent = [](double share) { return absl::StrCat(std::round(1000 * share) / 10, " %"); };
-    return absl::StrCat(", recall ", percent(static_cast<double>(recall.found) / static_cast<double>(recall.nearest)), ", of the mass ",
-                        percent(recall.mass_found / recall.mass));
+    report.mode += absl::StrCat(", recall ", percent(report.search.recall), ", of the mass ", percent(report.search.mass));
   }
 
   void RunWhole() {
@@ -374,11 +390,15 @@ class SparseRun {
 int64_t MemoryOf(const Job& job, int64_t splats) {
   const Geometry& g = job.geometry;
   const format::Routed& routed = job.plan.graph().routed();
-  const int64_t tables = 6 * splats * g.padded_head_dim * static_cast<int64_t>(sizeof(float));
+  const int64_t tables = (routed.isotropic() ? 10 : 6) * splats * g.padded_head_dim * static_cast<int64_t>(sizeof(float));
   const int64_t states = (g.causal ? g.kv_heads : g.kv_heads * PartsOf(g)) * RoutedState::Bytes(splats, g.padded_value_dim);
   const int64_t rows = (g.padded_head_dim + g.padded_value_dim) * static_cast<int64_t>(sizeof(float));
   const int64_t pack = (1 + g.group()) * (kPackTokens * rows + NearLists::Bytes(routed.levels_size(), routed.sparse().top(), kPackTokens));
-  return g.kv_heads * tables + states + (job.threads + 1) * pack + job.threads * static_cast<int64_t>(job.plan.header().arena_bytes());
+  int64_t graphs = 0;
+  if (job.options.search == LevelSearch::kHnsw)
+    for (const format::SplatLevel& level : routed.levels()) graphs += SplatGraph::Bytes(level.splats(), g.padded_head_dim);
+  return g.kv_heads * (tables + graphs) + states + (job.threads + 1) * pack +
+         job.threads * static_cast<int64_t>(job.plan.header().arena_bytes());
 }
 
 }  // namespace

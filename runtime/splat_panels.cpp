@@ -1,5 +1,8 @@
 #include "runtime/splat_panels.h"
 
+#include <numbers>
+#include <vector>
+
 #include "kernels/affinity.h"
 #include "kernels/tile_shape.h"
 
@@ -10,9 +13,33 @@ void SplatPanels::Bind(Worker& worker, int64_t first, int64_t count) const {
   worker.Bind("level_shift", shift.data() + first * depth, {count / kPanelKeys, depth, kPanelKeys});
   worker.Bind("level_bias", bias.data() + first, {count});
   worker.Bind("level_ids", ids.data() + first, {count});
+  if (isotropic.center.empty()) return;
+  worker.Bind("level_product", isotropic.panel_product.data() + first * depth, {count / kPanelKeys, depth, kPanelKeys});
+  worker.Bind("level_terms", isotropic.panel_terms.data() + first * 2, {count / kPanelKeys, 2, kPanelKeys});
+  worker.Bind("level_limit", isotropic.limit.data() + first / kSplatTile, {count / kSplatTile});
 }
 
-SplatPanels PanelsOf(const RoutedTables& tables, std::span<const int32_t> which) {
+namespace {
+
+// The splats as factors of a product, and their shifts, relative to `center`.
+void TakeProducts(const RoutedTables& tables, std::span<const int32_t> which, std::span<const float> center, SplatPanels& panels) {
+  panels.isotropic.Start({center.begin(), center.end()}, panels.slots());
+  std::vector<double> apart(panels.depth);
+  for (size_t slot = 0; slot < which.size(); ++slot) {
+    const int64_t splat = which[slot], panel = static_cast<int64_t>(slot) / kPanelKeys, lane = static_cast<int64_t>(slot) % kPanelKeys;
+    const double scale = tables.scale[splat * panels.depth];
+    for (int64_t d = 0; d < panels.depth; ++d) {
+      apart[d] = static_cast<double>(tables.Center(splat, d)) - center[d];
+      panels.shift[(panel * panels.depth + d) * kPanelKeys + lane] = static_cast<float>(-tables.scale[splat * panels.depth + d] * apart[d]);
+    }
+    panels.isotropic.Put(static_cast<int64_t>(slot), apart, 0.5 * std::numbers::log2e / (scale * scale));
+  }
+  panels.isotropic.SetLimits();
+}
+
+}  // namespace
+
+SplatPanels PanelsOf(const RoutedTables& tables, std::span<const int32_t> which, std::span<const float> center) {
   SplatPanels panels;
   panels.depth = tables.depth, panels.splats = static_cast<int64_t>(which.size());
   const int64_t slots = (static_cast<int64_t>(which.size()) + kSplatTile - 1) / kSplatTile * kSplatTile;
@@ -29,6 +56,7 @@ SplatPanels PanelsOf(const RoutedTables& tables, std::span<const int32_t> which)
       panels.shift[(panel * panels.depth + d) * kPanelKeys + lane] = tables.shift[splat * panels.depth + d];
     }
   }
+  if (!center.empty()) TakeProducts(tables, which, center, panels);
   return panels;
 }
 

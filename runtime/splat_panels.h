@@ -17,13 +17,15 @@ struct SplatPanels {
   std::vector<float> bias;                            // [slots]: log2 a; kNoSplat for a slot without a splat
   std::vector<int32_t> ids;                           // [slots]: the splat's number in the kv_head
   int64_t depth = 0, splats = 0;
+  IsotropicTables isotropic;  // where splats are isotropic: shifts are relative to its center then, as the tokens are
 
   int64_t slots() const { return static_cast<int64_t>(bias.size()); }
-  // level_scale, level_shift, level_bias and level_ids: of `count` slots from `first` on, multiples of 64.
+  // level_scale, level_shift, level_bias, level_ids and, of isotropic splats, level_product, level_terms and level_limit: of `count` slots from `first` on,
+  // multiples of 64.
   void Bind(Worker& worker, int64_t first, int64_t count) const;
 };
 
-// The splats `which` of a kv_head, in this order.
-SplatPanels PanelsOf(const RoutedTables& tables, std::span<const int32_t> which);
+// The splats `which` of a kv_head, in this order. `center` [depth]: what they are relative to where they are isotropic, else empty.
+SplatPanels PanelsOf(const RoutedTables& tables, std::span<const int32_t> which, std::span<const float> center);
 
 }  // namespace hsa

@@ -14,7 +14,7 @@
 namespace hsa {
 
 // INVALID_ARGUMENT     `error` is not in (0, 1), or the graph is sparse
-// FAILED_PRECONDITION  the plan has none of the stages
+// FAILED_PRECONDITION  the plan lacks a stage of those that look at tokens: names it
 absl::Status CheckRelevance(double error, const format::PlanHeader& header);
 
 // What was not sent, and how much it costs: ‖o - õ‖ ≤ bound · max ‖v‖, which is at most the error that was asked for.

@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
   cmake ninja-build git binutils
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools clang-22 lld-22 libclang-rt-22-dev clang-format-22 clang-tidy-22
-  libabsl-dev libprotobuf-dev protobuf-compiler libtbb-dev libcli11-dev nlohmann-json3-dev libxxhash-dev libzstd-dev libeigen3-dev libopencv-core-dev
+  libabsl-dev libprotobuf-dev protobuf-compiler libtbb-dev libcli11-dev nlohmann-json3-dev libxxhash-dev libzstd-dev libeigen3-dev libhnswlib-dev libopencv-core-dev
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev
   python3 python3-venv
 )

@@ -85,11 +85,11 @@ absl::Status Register(const Files& files) {
   RegisterExact();
   RegisterStages();
   RegisterRouted();
-  RegisterSparse();
   absl::StatusOr<std::unique_ptr<Capture>> opened = OpenCapture(files.capture.empty() ? std::string(kDefaultCapture) : files.capture);
   if (!opened.ok() && !files.capture.empty()) return opened.status();
-  if (opened.ok()) {
-    static const std::unique_ptr<Capture> capture = *std::move(opened);
+  static const std::unique_ptr<Capture> capture = opened.ok() ? *std::move(opened) : nullptr;
+  RegisterSparse(capture.get());
+  if (capture != nullptr) {
     RegisterSplats(*capture);
     RegisterIndex(*capture, *longest);
     RegisterStream(*capture, *longest);

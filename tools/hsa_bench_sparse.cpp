@@ -1,29 +1,40 @@
-// Scheme routed, sparse beside dense: the same tokens and splats, one thread, turn by turn in one benchmark, so that only their ratio is told.
+// Scheme routed, sparse beside dense: the same tokens and splats, one thread, turn by turn in one benchmark, so that ratios mean something beside other work.
+#include "tools/hsa_bench_sparse.h"
+
 #include <time.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <random>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "frontend/check_graph.h"
 #include "frontend/jit.h"
+#include "runtime/level_search.h"
 #include "tools/fail.h"
 #include "tools/hsa_bench.h"
-#include "tools/hsa_bench_sparse.h"
+#include "tools/hsa_bench_sparse_tokens.h"
 
 namespace hsa::bench {
 namespace {
 
 constexpr int64_t kDim = 64, kTokens = 16384;
+constexpr int64_t kFewTokens = 256;  // what a run of these takes is said to be that of making its trees, and of measuring recall
+constexpr uint32_t kTop = 8;
 constexpr int kTurns = 3;
 
+enum class Keys { kCapture, kGroups, kCloud };
+constexpr const char* Name(Keys keys) { return keys == Keys::kCapture ? "capture" : keys == Keys::kGroups ? "groups" : "cloud"; }
+
 struct SparseCase {
+  Keys keys;
   std::vector<int64_t> levels;
   bool causal = false;
+  std::optional<LevelSearch> search = {};  // not set: as the run chooses
 
   int64_t splats() const {
     int64_t sum = 0;
@@ -38,7 +49,8 @@ const Plan& PlanFor(const SparseCase& c, uint32_t top) {
   graph.set_name("bench_sparse");
   for (const char* name : {"q", "k", "v", "center", "variance"}) {
     frontend::Tensor& input = *graph.add_inputs();
-    input.set_name(name), input.set_heads(1), input.set_dim(std::string_view(name) == "variance" ? 1 : kDim);
+    input.set_name(name), input.set_heads(1);
+    input.set_dim(c.keys != Keys::kCapture && std::string_view(name) == "variance" ? 1 : kDim);
   }
   frontend::Routed& routed = *graph.add_nodes()->mutable_routed();
   routed.set_query("q"), routed.set_key("k"), routed.set_value("v"), routed.set_output("o");
@@ -53,54 +65,16 @@ const Plan& PlanFor(const SparseCase& c, uint32_t top) {
   return plans.emplace(key, *std::move(plan)).first->second;
 }
 
-// Tokens of a hierarchy of 8 · 8 · 8 · 8 groups whose spreads halve, and splats that are drawn as they are: what embeddings look like more than one
-// cloud does.
-class GroupedTokens {
- public:
-  GroupedTokens() : groups_(4) {
-    for (size_t depth = 0; depth < groups_.size(); ++depth) groups_[depth] = Normals(int64_t{1} << (3 * (depth + 1)), 1.0f / (1 << depth));
+SparseTokens TokensFor(const SparseCase& c, const Capture* capture) {
+  switch (c.keys) {
+    case Keys::kCapture:
+      return SparseTokens::Captured(*capture, PlanFor(c, kTop), kTokens);
+    case Keys::kGroups:
+      return SparseTokens::Groups(kTokens, kDim, c.splats());
+    case Keys::kCloud:
+      return SparseTokens::Cloud(kTokens, kDim, c.splats());
   }
-  std::vector<float> Draw(int64_t tokens) {
-    std::vector<float> rows = Normals(tokens, kNoise);
-    for (int64_t i = 0; i < tokens; ++i) {
-      size_t group = 0;
-      for (const std::vector<float>& level : groups_) {
-        group = group * 8 + random_() % 8;
-        for (int64_t d = 0; d < kDim; ++d) rows[i * kDim + d] += level[group * kDim + d];
-      }
-    }
-    return rows;
-  }
-  std::vector<float> Normals(int64_t rows, float spread) {
-    std::vector<float> numbers(rows * kDim);
-    for (float& x : numbers) x = spread * normal_(random_);
-    return numbers;
-  }
-  static constexpr float kNoise = 0.0625f;
-
- private:
-  std::mt19937_64 random_{42};
-  std::normal_distribution<float> normal_;
-  std::vector<std::vector<float>> groups_;
-};
-
-// What a benchmark runs over: variances such that a token is at log φ of about -2 from a splat of its own group.
-struct Tensors {
-  explicit Tensors(int64_t splats) {
-    GroupedTokens tokens;
-    q = tokens.Draw(kTokens), k = tokens.Draw(kTokens), v = tokens.Normals(kTokens, 1), center = tokens.Draw(splats);
-    variance.assign(splats, GroupedTokens::kNoise * GroupedTokens::kNoise * kDim / 2);
-  }
-  static TensorView View(const std::vector<float>& values, int64_t tokens) {
-    const int64_t dim = static_cast<int64_t>(values.size()) / tokens;
-    return {reinterpret_cast<const std::byte*>(values.data()), DType::kF32, {1, tokens, dim}, {tokens * dim, dim, 1}};
-  }
-  Inputs inputs() const {
-    const int64_t splats = static_cast<int64_t>(variance.size());
-    return {View(q, kTokens), View(k, kTokens), View(v, kTokens), {View(center, splats), View(variance, splats), {}}};
-  }
-  std::vector<float> q, k, v, center, variance;
-};
+}
 
 double CpuSeconds() {
   timespec now = {};
@@ -114,12 +88,12 @@ struct Outcome {
   RunReport report;
 };
 
-Outcome TimeRun(const Plan& plan, const Tensors& tensors) {
+Outcome TimeRun(const Plan& plan, const SparseTokens& tokens, int64_t count, std::optional<LevelSearch> search) {
   Outcome outcome;
-  outcome.o.resize(kTokens * kDim);
-  const MutableTensorView o = {reinterpret_cast<std::byte*>(outcome.o.data()), DType::kF32, {1, kTokens, kDim}, {kTokens * kDim, kDim, 1}};
+  outcome.o.resize(count * kDim);
+  const MutableTensorView o = {reinterpret_cast<std::byte*>(outcome.o.data()), DType::kF32, {1, count, kDim}, {count * kDim, kDim, 1}};
   const double start = CpuSeconds();
-  absl::StatusOr<RunReport> report = Run(plan, tensors.inputs(), {.o = o}, {.threads = 1});
+  absl::StatusOr<RunReport> report = Run(plan, tokens.First(count), {.o = o}, {.threads = 1, .search = search});
   outcome.seconds = CpuSeconds() - start;
   if (!report.ok()) std::exit(Fail(1, "hsa-bench", report.status()));
   outcome.report = *std::move(report);
@@ -137,33 +111,46 @@ double Median(std::vector<double> numbers) {
   return numbers[numbers.size() / 2];
 }
 
-void SparseRun(benchmark::State& state, const SparseCase& c, uint32_t top) {
-  const Tensors tensors(c.splats());
-  const Plan &dense = PlanFor(c, 0), &sparse = PlanFor(c, top);
-  std::vector<double> speedups;
+void SparseRun(benchmark::State& state, const SparseCase& c, const Capture* capture) {
+  const SparseTokens tokens = TokensFor(c, capture);
+  const Plan &dense = PlanFor(c, 0), &sparse = PlanFor(c, kTop);
+  const Outcome whole = TimeRun(sparse, tokens, kTokens, LevelSearch::kBrute);
+  std::vector<double> speedups, making, per_token;
   for (auto _ : state) {
-    const Outcome plain = TimeRun(dense, tensors), fast = TimeRun(sparse, tensors);
+    const Outcome plain = TimeRun(dense, tokens, kTokens, {}), fast = TimeRun(sparse, tokens, kTokens, c.search),
+                  few = TimeRun(sparse, tokens, kFewTokens, c.search);
     speedups.push_back(plain.seconds / fast.seconds);
+    making.push_back(few.seconds);
+    per_token.push_back((fast.seconds - few.seconds) / (kTokens - kFewTokens));
     state.counters["error_to_dense"] = RelL2(fast.o, plain.o);
+    state.counters["error"] = RelL2(fast.o, whole.o);
+    state.counters["recall"] = fast.report.search.recall, state.counters["recall_of_mass"] = fast.report.search.mass;
     state.SetLabel(fast.report.mode);
   }
+  state.counters["us_per_token"] = 1e6 * Median(per_token), state.counters["ms_before"] = 1e3 * Median(making);
   state.counters["times_dense"] = Median(speedups);
+}
+
+void Register(const SparseCase& c, const Capture* capture) {
+  const std::string name = absl::StrCat("Sparse/keys:", Name(c.keys), "/k:", absl::StrJoin(c.levels, "+"), "/causal:", c.causal ? 1 : 0,
+                                        "/search:", c.search ? std::string(LevelSearchName(*c.search)) : "fastest");
+  benchmark::RegisterBenchmark(name.c_str(), SparseRun, c, capture)->Unit(benchmark::kMillisecond)->Iterations(kTurns);
 }
 
 }  // namespace
 
-void RegisterSparse() {
-  const std::vector<std::pair<std::string, std::vector<int64_t>>> levels = {
-      {"256", {256}},    {"1023", {1023}},  // the most that are all looked at
-      {"1024", {1024}},  {"1024_on_4_levels", {768, 128, 64, 64}},
-      {"4096", {4096}},  {"4096_on_4_levels", {3072, 512, 256, 256}},
-      {"16384", {16384}}};
-  for (const auto& [name, splats] : levels)
+void RegisterSparse(const Capture* capture) {
+  for (Keys keys : {Keys::kCapture, Keys::kGroups, Keys::kCloud}) {
+    if (keys == Keys::kCapture && capture == nullptr) continue;
+    for (int64_t splats : {512, 1024, 1536, 2048, 4096, 16384}) {
+      for (LevelSearch search : {LevelSearch::kBrute, LevelSearch::kDescent, LevelSearch::kHnsw})
+        Register({keys, {splats}, false, search}, capture);
+      Register({keys, {splats}, true}, capture);
+    }
     for (bool causal : {false, true})
-      benchmark::RegisterBenchmark(absl::StrCat("Sparse/k:", name, "/causal:", causal ? 1 : 0).c_str(), SparseRun,
-                                   SparseCase{splats, causal}, 8)
-          ->Unit(benchmark::kMillisecond)
-          ->Iterations(kTurns);
+      for (const std::vector<int64_t>& levels : {std::vector<int64_t>{768, 128, 64, 64}, {3072, 512, 256, 256}})
+        Register({keys, levels, causal}, capture);
+  }
 }
 
 }  // namespace hsa::bench

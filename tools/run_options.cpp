@@ -23,7 +23,7 @@ namespace {
 // Flags as they were written; what they mean is checked afterwards, so that each message can say what it wants.
 struct Text {
   std::string theta, budget, seed, segment, threads, memory_budget, out_dtype, precision, verify, tolerance, confidence, adapt, splats_by,
-      token_error;
+      token_error, search;
   bool exact = false;
 };
 
@@ -50,6 +50,9 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
                  "scheme routed: send near-identical tokens as one and leave out those that hardly count, changing outputs by at most this "
                  "share of the largest value, in (0, 1) (docs/routed.md)")
       ->type_name("EPSILON");
+  app.add_option("--search", text.search,
+                 "sparse plans of scheme routed: how tokens look for their splats (default: the fastest for each level) (docs/routed.md)")
+      ->type_name("brute|descent|hnsw");
   app.add_option("-o,--output", command.output, "safetensors file to write; without it the result is only measured")->type_name("FILE");
   app.add_flag("--exact", text.exact, "read every visible key");
   app.add_option("--theta", text.theta, "open splats above this residual; 0 opens all")->type_name("THETA");
@@ -159,6 +162,11 @@ absl::Status SetNumbers(const Text& text, RunCommand& command) {
     set = Set(error, "--token-error", text.token_error, 0.0, 1.0, "a number in (0, 1)");
     if (!set.ok()) return set;
     options.token_error = error;
+  }
+  if (!text.search.empty()) {
+    for (const LevelSearch search : {LevelSearch::kBrute, LevelSearch::kDescent, LevelSearch::kHnsw})
+      if (text.search == LevelSearchName(search)) options.search = search;
+    if (!options.search) return Unwanted("--search", text.search, "brute, descent or hnsw");
   }
   if (!text.adapt.empty()) {
     absl::StatusOr<AdaptLimits> limits = ParseAdapt(text.adapt);

@@ -26,16 +26,23 @@ void emitCenterPanels(KernelEmitter& e, ValueRange arguments) {
   });
 }
 
-void emitCenterQuery(KernelEmitter& e, ValueRange arguments) {
-  Value center = arguments[0], query = arguments[1], norm = arguments[2];
+// query = tokens - center, which may be the same rows.
+static void emitCenterRows(KernelEmitter& e, Value tokens, Value center, Value query, Value norm) {
   e.forEachRow([&](Value row) {
     Value sum = e.fold(e.index(0), e.index(e.params.paddedHeadDim), e.lanes(), {e.f32s(0)}, [&](Value d, ValueRange carried) {
-      Value apart = e.sub(e.load(query, {row, d}), e.load(center, {d}));
+      Value apart = e.sub(e.load(tokens, {row, d}), e.load(center, {d}));
       e.store(apart, query, {row, d});
       return SmallVector<Value>{e.multiplyAdd(apart, apart, carried[0])};
     })[0];
     e.set(e.reduceAdd(sum), norm, {row});
   });
 }
+
+void emitCenterQuery(KernelEmitter& e, ValueRange arguments) {
+  Value center = arguments[0], query = arguments[1], norm = arguments[2];
+  emitCenterRows(e, query, center, query, norm);
+}
+
+void emitCenterTokens(KernelEmitter& e, ValueRange arguments) { emitCenterRows(e, arguments[0], arguments[1], arguments[2], arguments[3]); }
 
 }  // namespace hsa::ir

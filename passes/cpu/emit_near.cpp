@@ -9,14 +9,14 @@ namespace hsa::ir {
 using namespace mlir;  // NOLINT
 
 void emitNearestSplats(KernelEmitter& e, ValueRange arguments) {
-  Value tokens = e.slice(arguments[0], e.index(0), e.params.tileQueries), scale = arguments[1], shift = arguments[2], bias = arguments[3],
-        ids = arguments[4];
-  Value score = e.slice(arguments[5], e.index(0), e.params.tileQueries), splat = e.slice(arguments[6], e.index(0), e.params.tileQueries),
-        scores = arguments[7];
+  const auto ins = arguments.drop_back(3), outs = arguments.take_back(3);
+  Value tokens = e.slice(ins[0], e.index(0), e.params.tileQueries), bias = ins[3], ids = ins[4], norm;
+  SplatFactors splats{ins[1], ins[2]};
+  if (ins.size() > 5) norm = ins[5], splats.product = ins[6], splats.terms = ins[7], splats.limit = ins[8];  // isotropic
+  Value score = e.slice(outs[0], e.index(0), e.params.tileQueries), splat = e.slice(outs[1], e.index(0), e.params.tileQueries),
+        scores = outs[2];
   e.forEach(e.index(0), e.dim(bias, 0), kSplatTile, [&](Value first) {
-    Value panel = arith::DivUIOp::create(e.b, first, e.index(kPanelKeys));
-    callAffinityOfQueries(e, tokens, {}, {e.slice(scale, panel, kBatchPanels), e.slice(shift, panel, kBatchPanels)},
-                          e.slice(bias, first, kSplatTile), scores);
+    callAffinityOfQueries(e, tokens, norm, panelsOfTile(e, splats, first), e.slice(bias, first, kSplatTile), scores);
     callJoinNearest(e, scores, e.slice(ids, first, kSplatTile), score, splat);
   });
 }

@@ -57,6 +57,7 @@ void emitExtendState(KernelEmitter& e, ValueRange arguments);
 // Tokens relative to what isotropic splats are relative to: emit_center.cpp
 void emitCenterPanels(KernelEmitter& e, ValueRange arguments);
 void emitCenterQuery(KernelEmitter& e, ValueRange arguments);
+void emitCenterTokens(KernelEmitter& e, ValueRange arguments);
 
 // Flow and gates: emit_flow.cpp, emit_gate.cpp, begin_flow_chunk in emit_chunk.cpp.
 void emitFlowState(KernelEmitter& e, ValueRange arguments);

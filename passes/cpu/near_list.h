@@ -6,7 +6,8 @@
 namespace hsa::ir {
 
 // The affinities of a tile of tokens to 64 splats join the tokens' lists: scores [TQ,64], ids [64] of the splats, score and splat [TQ,W] the lists. A splat
-// joins where its affinity exceeds the last of those that are kept; equal ones stay in the order they come in. A NaN joins nothing.
+// joins where its affinity exceeds the last of those that are kept, or equals it and its number is lower: a list does not depend on the order in which splats
+// are looked at. A NaN joins nothing.
 void callJoinNearest(KernelEmitter& e, Value scores, Value ids, Value score, Value splat);
 
 }  // namespace hsa::ir

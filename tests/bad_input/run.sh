@@ -260,6 +260,14 @@ works routed_kmeans out/o.safetensors out/s.safetensors -- "${routed[@]}" --make
 refuses routed_splats_by 2 'splats-by' 'medoids' 'kmeans' -- "${routed[@]}" --make-splats out/s.safetensors --splats-by medoids
 refuses routed_splats_by_alone 2 'splats-by' 'make-splats' -- "${routed[@]}" --splats made.safetensors --splats-by kmeans
 works adapt out/o.safetensors out/s.hsastate -- "${routed[@]}" --splats made.safetensors --adapt segment_tokens=256 --state-out out/s.hsastate
+refuses search_dense 1 'search' 'not sparse' 'top: 8' -- "${routed[@]}" --splats made.safetensors --search hnsw
+refuses search_unknown 2 'search' 'kdtree' 'descent' -- "${routed[@]}" --splats made.safetensors --search kdtree
+sed 's/causal: true/& sparse { top: 8 }/' "$examples/routed.textproto" >sparse.textproto
+"$compile" sparse.textproto -o sparse.hsaplan >stdout 2>stderr || wrong sparse_plan "a sparse graph does not compile"
+sparse=("$bin/hsa-run" sparse.hsaplan -o out/o.safetensors --in good.safetensors --splats made.safetensors)
+works search_hnsw out/o.safetensors -- "${sparse[@]}" --search hnsw --adapt segment_tokens=256
+refuses search_memory_budget 1 'memory-budget' 'least that works is [0-9]{7}' -- "${sparse[@]}" --search hnsw --memory-budget 1MiB
+refuses token_error_sparse 1 'token-error' 'sparse' 'leave one' -- "${sparse[@]}" --token-error 0.01
 works token_error out/o.safetensors -- "${routed[@]}" --splats made.safetensors --token-error 0.01
 refuses token_error_above 2 'token-error' '1.5' '(0, 1)' -- "${routed[@]}" --splats made.safetensors --token-error 1.5
 refuses token_error_zero 1 'token-error' ': 0,' 'more than 0' -- "${routed[@]}" --splats made.safetensors --token-error 0

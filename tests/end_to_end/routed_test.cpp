@@ -1,4 +1,5 @@
 // Scheme routed, compiled and run, beside the kernel of every pair of tokens in float64.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <mutex>
@@ -15,6 +16,7 @@
 #include "runtime/plan.h"
 #include "runtime/splats_from_keys.h"
 #include "runtime/tensor_source.h"
+#include "runtime/token_relevance.h"
 #include "tests/end_to_end/routed_graph.h"
 #include "tests/end_to_end/run_problem.h"
 #include "tests/oracle/routed_oracle.h"
@@ -516,6 +518,25 @@ TEST(RelevanceTest, Errors) {
   for (double error : {0.0, 1.0, -0.5})
     EXPECT_EQ(TryRun(PlanOf(p.spec), p, {.threads = 1, .token_error = error}).status().message(),
               absl::StrCat("--token-error: ", error, ", wanted more than 0 and less than 1: a share of the largest value"));
+}
+
+TEST(RelevanceTest, SparseGraphsAndPlansWithoutItsStagesAreRefused) {
+  RoutedSpec sparse = kPlain;
+  sparse.top = 3, sparse.threshold = 0;
+  EXPECT_EQ(TryRun(PlanOf(sparse), ProblemOf(Of(sparse, 1, 1), 89), {.threads = 1, .token_error = 0.1}).status().message(),
+            "--token-error: the graph is sparse, where tokens send to a few splats each and nothing is left out; leave one of them out");
+  const format::PlanHeader header = PlanOf(kPlain).header();
+  ASSERT_TRUE(CheckRelevance(0.1, header).ok());
+  for (const char* stage : {"sketch_tokens", "token_distances", "mean_values", "token_shares"}) {
+    format::PlanHeader older = header;
+    older.set_producer("hsa 0.0.9");
+    auto& stages = *older.mutable_stages();
+    stages.erase(std::remove_if(stages.begin(), stages.end(), [&](const format::Stage& s) { return s.name() == stage; }), stages.end());
+    const absl::Status refused = CheckRelevance(0.1, older);
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused));
+    EXPECT_EQ(refused.message(),
+              absl::StrCat("--token-error: the plan, written by hsa 0.0.9, has no stage '", stage, "'; compile the graph again"));
+  }
 }
 
 TEST(RoutedErrorsTest, Parameters) {

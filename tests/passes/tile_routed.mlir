@@ -50,3 +50,28 @@ func.func @sparse(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6
       : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x1xf32>, tensor<2x5x5xf32>) -> tensor<4x?x6xf32>
   return %o : tensor<4x?x6xf32>
 }
+
+// -----
+
+// Tokens are looked at between being read and being packed: their projections and squared distance from the mean center (5 numbers), how far each is from the
+// token that it may join, the mean values of those that joined, and the share that each has of what some splat was sent. Of any number of tokens, a tensor of
+// tokens times splats nowhere but in 64 × 64 of scratch.
+// CHECK-LABEL: hsa.schedule @relevance
+// CHECK:         hsa.stage "segment" "send"
+// CHECK-NEXT:    hsa.stage "segment" "sketch_tokens" ["@k_rows", "@sketch_axes", "@token_sketch"]
+// CHECK-NEXT:    hsa.stage "segment" "token_distances" ["@k_rows", "@token_other", "@token_apart"]
+// CHECK-NEXT:    hsa.stage "segment" "mean_values" ["@cluster_begin", "@cluster_tokens", "@v_rows"]
+// CHECK-NEXT:    hsa.stage "segment" "token_shares" ["@panel_k", "@token_bias", "@splat_scale", "@splat_shift", "@splat_sent", "@share_limit", "@token_share", "scores"]
+// CHECK:       func.func @sketch_tokens({{.*}}tensor<?x16xf32>, %{{.*}}: tensor<5x16xf32>, %{{.*}}: tensor<?x5xf32>)
+// CHECK-NEXT:    hsa.tile_sketch_tokens
+// CHECK:       func.func @token_distances
+// CHECK-NEXT:    hsa.tile_token_distances ins({{.*}}tensor<?x16xf32>, tensor<?xi32>) outs({{.*}}tensor<?xf32>)
+// CHECK:       func.func @mean_values
+// CHECK-NEXT:    hsa.tile_mean_values ins({{.*}}tensor<?xi32>, tensor<?xi32>) outs({{.*}}tensor<?x16xf32>)
+// CHECK:       func.func @token_shares({{.*}}tensor<64x64xf32>)
+// CHECK-NEXT:    hsa.tile_token_shares
+func.func @relevance(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x8xf32>) -> tensor<4x?x6xf32> {
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>}
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x8xf32>) -> tensor<4x?x6xf32>
+  return %o : tensor<4x?x6xf32>
+}

@@ -35,9 +35,9 @@ RunReport Example() {
 TEST(ReportTest, NamesAreTheContract) {
   const auto json = nlohmann::ordered_json::parse(ToJson(Example()));
   using Names = std::vector<std::string>;
-  EXPECT_EQ(Keys(json),
-            (Names{"schema", "variant", "scheme", "mode", "choice", "seconds", "tokens_per_s", "flop", "bytes_read", "peak_anon_bytes",
-                   "mapped_bytes", "read", "tolerance", "verified", "dense_blocks", "levels", "heads", "adapted", "warnings"}));
+  EXPECT_EQ(Keys(json), (Names{"schema",       "variant",    "scheme",          "mode",         "choice",  "seconds",   "tokens_per_s",
+                               "flop",         "bytes_read", "peak_anon_bytes", "mapped_bytes", "read",    "tolerance", "verified",
+                               "dense_blocks", "levels",     "heads",           "search",       "adapted", "warnings"}));
   EXPECT_EQ(Keys(json["choice"]), (Names{"path", "because", "visible_keys", "crossover_keys"}));
   EXPECT_EQ(Keys(json["seconds"]), (Names{"index", "calibrate", "near", "score", "leaves", "write", "total"}));
   EXPECT_EQ(Keys(json["read"]), (Names{"near_fraction", "nodes_fraction", "leaves_fraction", "total_fraction"}));
@@ -45,6 +45,7 @@ TEST(ReportTest, NamesAreTheContract) {
   EXPECT_EQ(Keys(json["verified"]), (Names{"n", "median", "p90", "p95", "max", "coverage", "error_rank"}));
   EXPECT_EQ(Keys(json["levels"][0]), (Names{"tokens", "scored_fraction", "opened_fraction"}));
   EXPECT_EQ(Keys(json["heads"][0]), (Names{"head", "theta", "dense_blocks", "read"}));
+  EXPECT_EQ(Keys(json["search"]), (Names{"levels", "recall", "mass"}));
   EXPECT_EQ(Keys(json["adapted"]), (Names{"seconds", "levels"}));
   EXPECT_EQ(Keys(json["adapted"]["levels"][0]),
             (Names{"kv_head", "level", "live", "born", "split", "merged", "died", "residual", "spread"}));

@@ -138,6 +138,7 @@ const Wrong kWrong[] = {
     {"memory_unit", {"--memory-budget", "12parsecs"}, "--memory-budget is '12parsecs', wanted a size such as 256MiB"},
     {"memory_zero", {"--memory-budget", "0"}, "--memory-budget is '0'"},
     {"out_dtype", {"--out-dtype", "f64"}, "--out-dtype is 'f64', wanted f32 or bf16"},
+    {"search", {"--search", "bisection"}, "--search is 'bisection', wanted brute, descent or hnsw"},
     {"exact_with_index", {"--exact", "--index", "x"}, "--exact reads every key and has no index"},
     {"check_no_index", {"--check-index"}, "--check-index looks at an index"},
     {"splats_and_make_splats", {"--splats", "x", "--make-splats", "y"}, "--splats and --make-splats exclude each other"},
@@ -146,6 +147,13 @@ const Wrong kWrong[] = {
     {"output_is_report", {"-o", "x", "--report", "x"}, "-o and --report are the same file x"},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, WrongUsageTest, testing::ValuesIn(kWrong), [](const auto& info) { return info.param.name; });
+
+TEST(RunOptionsTest, Searches) {
+  EXPECT_EQ(Parse({"p", "--in", "i"})->options.search, std::nullopt);
+  EXPECT_EQ(Parse({"p", "--in", "i", "--search", "brute"})->options.search, LevelSearch::kBrute);
+  EXPECT_EQ(Parse({"p", "--in", "i", "--search", "descent"})->options.search, LevelSearch::kDescent);
+  EXPECT_EQ(Parse({"p", "--in", "i", "--search", "hnsw"})->options.search, LevelSearch::kHnsw);
+}
 
 TEST(RunOptionsTest, PlanAndInputAreRequired) {
   EXPECT_FALSE(Parse({}).ok());
