@@ -7,7 +7,9 @@ SHELL := /bin/bash
 RELEASE := build/release
 FUZZ_SECONDS ?= 600
 PEERS ?= torch
-launcher = $(if $(shell command -v ccache),-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+# Ccache keeps files that read precompiled headers only when told that their macros and times may be trusted.
+ccache := env;CCACHE_SLOPPINESS=pch_defines,time_macros;ccache
+launcher = $(if $(shell command -v ccache),'-DCMAKE_C_COMPILER_LAUNCHER=$(ccache)' '-DCMAKE_CXX_COMPILER_LAUNCHER=$(ccache)')
 # Ninja's one moving line on a terminal, only failures elsewhere.
 ninja = ninja $(if $(MAKE_TERMOUT),,--quiet)
 

@@ -74,7 +74,7 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       // scratch of rows that meet keys in AMX tiles
       // (a line longer than they need: rows then fall on different sets of the cache)
       {"pair_query", buffer, bf16, {tq, p.pairDim()}}, {"pair_scores", buffer, f32, {p.pairRows(), p.pairKeys() + 16}},
-      {"weights", buffer, bf16, {p.pairRows(), p.pairKeys() + 32}},
+      {"weights", buffer, bf16, {p.pairRows(), p.pairWeights() + 32}},
       // leaves on their way to AMX tiles
       {"pair_keys", buffer, bf16, {p.pairLeaves(), p.pairDim() / 2, 32}}, {"pair_values", buffer, bf16, {p.pairLeaves() / 2, dv, 32}},
       // nodes on their way there

@@ -29,10 +29,8 @@ Program::Stage Program::Find(std::string_view name, DType dtype) const {
     if (!MissingFeatures(plan_.variant(), stage).empty()) return found;
     found.entry = plan_.entry(stage.typed() ? stage.entry() + "." + std::string(DTypeName(dtype)) : stage.entry());
     for (const format::Argument& argument : stage.arguments()) {
-      int slot = static_cast<int>(kPorts.size() + argument.buffer());
-      for (size_t port = 0; port < kPorts.size(); ++port)
-        if (kPorts[port] == argument.port()) slot = static_cast<int>(port);
-      found.slots.push_back(slot);
+      const int port = argument.port().empty() ? -1 : PortIndex(argument.port());
+      found.slots.push_back(port >= 0 ? port : static_cast<int>(kPorts.size() + argument.buffer()));
     }
     return found;
   }

@@ -18,13 +18,8 @@ namespace hsa {
 // A name of ports.h, looked up while compiling.
 struct Port {
   int index;
-  consteval Port(const char* name) : index(Find(name)) {}  // NOLINT: a literal is a port
-
- private:
-  static consteval int Find(std::string_view name) {
-    for (size_t i = 0; i < kPorts.size(); ++i)
-      if (kPorts[i] == name) return static_cast<int>(i);
-    throw "no such port";
+  consteval Port(const char* name) : index(PortIndex(name)) {  // NOLINT: a literal is a port
+    if (index < 0) throw "no such port";
   }
 };
 

@@ -31,13 +31,21 @@ bool IsState(std::span<const std::byte> file) {
          std::memcmp(file.data(), hsa::format::kStateMagic.data(), hsa::format::kStateMagic.size()) == 0;
 }
 
-// `html`: the file that the page is written to; empty: none.
-absl::Status InspectState(const std::string& path, const hsa::MappedFile& file, const std::string& html) {
+// Files that pictures of a state are written to; empty: none.
+struct Pictures {
+  std::string html, svg;
+};
+
+absl::Status InspectState(const std::string& path, const hsa::MappedFile& file, const Pictures& pictures) {
   absl::StatusOr<hsa::format::StateFile> state = hsa::format::CheckState(file.bytes(), path);
   if (!state.ok()) return state.status();
   const hsa::StateDescription description{path, file.bytes(), *std::move(state)};
   hsa::PrintState(std::cout, description);
-  return html.empty() ? absl::OkStatus() : hsa::WriteFile(html, hsa::StatePage(description));
+  if (!pictures.html.empty())
+    if (absl::Status written = hsa::WriteFile(pictures.html, hsa::StatePage(description)); !written.ok()) return written;
+  if (pictures.svg.empty()) return absl::OkStatus();
+  const absl::StatusOr<std::string> drawing = hsa::StateDrawing(description);
+  return drawing.ok() ? hsa::WriteFile(pictures.svg, *drawing) : drawing.status();
 }
 
 absl::Status Usage(std::string message) {
@@ -59,11 +67,13 @@ int main(int argc, char** argv) {
       "Prints what is in a plan: its graph, stages, buffers and code, and which of its code this machine runs; or what is in a state file.",
       "hsa-inspect");
   app.footer("Exit status: 0, 1 for a file that is refused, 2 for wrong usage.");
-  std::string path, html;
+  std::string path;
+  Pictures pictures;
   bool json = false, machine = false;
   app.add_option("PLAN", path, "plan that hsa-compile wrote (*.hsaplan), or state that hsa-run did (*.hsastate)");
   app.add_flag("--json", json, "print JSON (docs/plan_format.md)");
-  app.add_option("--html", html, "of a state: write a page with pictures here")->type_name("FILE");
+  app.add_option("--html", pictures.html, "of a state: write a page with pictures here")->type_name("FILE");
+  app.add_option("--svg", pictures.svg, "of a state: draw splats, residual and mass of each level over time here")->type_name("FILE");
   app.add_flag("--machine", machine, "print what this machine can do and what was measured of it (docs/machine.md), instead of a plan");
   app.set_version_flag("--version", "hsa-inspect " HSA_VERSION);
   try {
@@ -85,10 +95,11 @@ int main(int argc, char** argv) {
   }
   if (const absl::StatusOr<hsa::MappedFile> file = hsa::MappedFile::Open(path); file.ok() && IsState(file->bytes())) {
     if (json) return hsa::Fail(2, "hsa-inspect", Usage("--json tells of plans, PLAN is a state; leave it out"));
-    const absl::Status inspected = InspectState(path, *file, html);
+    const absl::Status inspected = InspectState(path, *file, pictures);
     return inspected.ok() ? Finish() : hsa::Fail(1, "hsa-inspect", inspected);
   }
-  if (!html.empty()) return hsa::Fail(2, "hsa-inspect", Usage("--html tells of states, PLAN is none; leave it out"));
+  if (!pictures.html.empty() || !pictures.svg.empty())
+    return hsa::Fail(2, "hsa-inspect", Usage("--html and --svg tell of states, PLAN is none; leave them out"));
   const absl::StatusOr<hsa::PlanDescription> plan = ReadPlan(path);
   if (!plan.ok()) return hsa::Fail(1, "hsa-inspect", plan.status());
   (json ? hsa::PrintPlanJson : hsa::PrintPlan)(std::cout, *plan);

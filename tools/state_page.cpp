@@ -1,9 +1,11 @@
 #include "tools/state_page.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +20,10 @@ constexpr char kStyle[] =
     ".l0 { stroke: #1b6ca8; fill: #1b6ca8; } .l1 { stroke: #c8553d; fill: #c8553d; } .l2 { stroke: #3d9970; fill: #3d9970; } "
     ".l3 { stroke: #8e5ea2; fill: #8e5ea2; } .l4 { stroke: #b8860b; fill: #b8860b; } .l5 { stroke: #777777; fill: #777777; }\n"
     "svg.lives { width: 100%; height: auto; } .lives line { stroke-width: 2; } .lives circle { stroke: none; }\n";
+// Of a drawing that stands by itself.
+constexpr char kDrawingStyle[] =
+    "svg { background: #ffffff; font: 11px sans-serif; } text { fill: #333333; } .title { font-weight: bold; } "
+    ".grid { stroke: #dddddd; } path { stroke-width: 1.8; }\n";
 
 std::string Class(uint32_t level) { return absl::StrCat("l", level % 6); }
 
@@ -32,14 +38,13 @@ std::string Words(double x, double y, const char* anchor, const std::string& tex
   return absl::StrFormat("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", x, y, anchor, bench::Escaped(text));
 }
 
-// Lines over segments, from 0 up.
+// Lines over segments, from 0 up: what an <svg> of kWidth × kHeight holds.
 std::string Lines(const char* title, const Series& series) {
   double first = 1e300, last = 0, most = 0;
   for (const auto& [level, points] : series)
     for (const bench::Point& p : points) first = std::min(first, p.x), last = std::max(last, p.x), most = std::max(most, p.y);
   const Axis x{first, last, kLeft, kWidth - kRight}, y{0, most, kHeight - kBottom, kTop};
-  std::string svg = absl::StrFormat("<svg viewBox=\"0 0 %g %g\"><text class=\"title\" x=\"%g\" y=\"14\">%s</text>\n", kWidth, kHeight,
-                                    kLeft, bench::Escaped(title));
+  std::string svg = absl::StrFormat("<text class=\"title\" x=\"%g\" y=\"14\">%s</text>\n", kLeft, bench::Escaped(title));
   for (const double share : {0.0, 0.5, 1.0}) {
     absl::StrAppendFormat(&svg, "<line class=\"grid\" x1=\"%g\" y1=\"%.1f\" x2=\"%g\" y2=\"%.1f\"/>\n", kLeft, y.At(share * most),
                           kWidth - kRight, y.At(share * most));
@@ -52,7 +57,7 @@ std::string Lines(const char* title, const Series& series) {
     for (const bench::Point& p : points) absl::StrAppendFormat(&path, "%s%.1f %.1f", path.empty() ? "M" : " L", x.At(p.x), y.At(p.y));
     absl::StrAppendFormat(&svg, "<path class=\"%s\" d=\"%s\" style=\"fill: none\"/>\n", Class(level), path);
   }
-  return svg + "</svg>\n";
+  return svg;
 }
 
 // A line for each slot from where its splat came to where it went; a dot where one came, with the reason.
@@ -106,22 +111,56 @@ class Lives {
   std::string svg_;
 };
 
+// Splats, residual and mass of each level over time.
+class Segments {
+ public:
+  explicit Segments(const format::AdaptedSplats& adapted) {
+    for (const format::LevelSegment& segment : adapted.segments()) {
+      const auto at = static_cast<double>(segment.segment());
+      live_[segment.level()].push_back({at, static_cast<double>(segment.live())});
+      residual_[segment.level()].push_back({at, segment.residual()}), mass_[segment.level()].push_back({at, segment.mass()});
+    }
+  }
+  const Series& live() const { return live_; }
+  std::array<std::string, 3> Charts() const { return {Lines("splats", live_), Lines("residual", residual_), Lines("mass", mass_)}; }
+
+ private:
+  Series live_, residual_, mass_;
+};
+
 std::string AdaptedPart(const StateDescription& d, int head) {
   const format::AdaptedSplats& adapted = d.state.header.adapted(head);
-  Series live, residual, mass;
-  for (const format::LevelSegment& segment : adapted.segments()) {
-    const auto at = static_cast<double>(segment.segment());
-    live[segment.level()].push_back({at, static_cast<double>(segment.live())});
-    residual[segment.level()].push_back({at, segment.residual()}), mass[segment.level()].push_back({at, segment.mass()});
-  }
   if (adapted.segments().empty()) return "<p>No segment has ended yet.</p>\n";
-  std::string key = "<p class=\"key\">";
-  for (const auto& [level, points] : live) key += bench::Key(Class(level), absl::StrCat("level ", level));
-  return absl::StrCat(key, "</p>\n<div>\n", Lines("splats", live), Lines("residual", residual), Lines("mass", mass),
-                      "</div>\n<p>Splats that came or went, a line each; a dot says why.</p>\n", Lives(d.state.header, adapted).Html());
+  const Segments segments(adapted);
+  std::string html = "<p class=\"key\">";
+  for (const auto& [level, points] : segments.live()) html += bench::Key(Class(level), absl::StrCat("level ", level));
+  html += "</p>\n<div>\n";
+  for (const std::string& chart : segments.Charts())
+    absl::StrAppendFormat(&html, "<svg viewBox=\"0 0 %g %g\">%s</svg>\n", kWidth, kHeight, chart);
+  return absl::StrCat(html, "</div>\n<p>Splats that came or went, a line each; a dot says why.</p>\n",
+                      Lives(d.state.header, adapted).Html());
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> StateDrawing(const StateDescription& d) {
+  if (d.state.header.adapted().empty() || d.state.header.adapted(0).segments().empty())
+    return absl::InvalidArgumentError(
+        absl::StrCat(d.path, ": no segment has ended while its splats adapted, wanted one to draw; leave --svg out"));
+  const Segments segments(d.state.header.adapted(0));
+  std::string svg = absl::StrFormat("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %g\">\n<style>%s%s</style>\n", 3 * kWidth,
+                                    kHeight + 24, kDrawingStyle, kStyle);
+  double x = 0;
+  for (const std::string& chart : segments.Charts())
+    absl::StrAppendFormat(&svg, "<g transform=\"translate(%g 0)\">\n%s</g>\n", std::exchange(x, x + kWidth), chart);
+  x = kLeft;
+  for (const auto& [level, points] : segments.live()) {
+    absl::StrAppendFormat(&svg, "<path class=\"%s\" d=\"M%g %g h24\"/>\n", Class(level), x, kHeight + 8);
+    svg += Words(x + 30, kHeight + 12, "start", absl::StrCat("level ", level));
+    x += 110;
+  }
+  return svg + "</svg>\n";
+}
 
 std::string StatePage(const StateDescription& d) {
   std::ostringstream text;

@@ -43,15 +43,15 @@ void emitValueBlock(KernelEmitter& e, const PairValues& p, Value block, Value co
   SmallVector<Value> sums;
   for (int64_t r = 0; r < e.tile.rows; ++r)
     for (int64_t v = 0; v < vectors; ++v) sums.push_back(e.load(p.acc, {row(p.first, r), lane(e, column, v)}));
-  for (int64_t step = 0; step < p.count / kPairPanelKeys; ++step) {
-    Value panel = e.addIndex(p.pairPanel, e.index(step));
-    sums = multiply(
-        e, kPanelKeys, vectors, sums,
-        [&](int64_t r, Value k) { return spreadPair(e, p.weights, row(p.row, r), e.addIndex(k, e.index(step * kPanelKeys))); },
+  sums = e.fold(e.index(0), e.index(p.count / kPairPanelKeys), 1, sums, [&](Value step, ValueRange carried) {
+    Value panel = e.addIndex(p.pairPanel, step), key = e.mulIndex(step, kPanelKeys);
+    return multiply(
+        e, kPanelKeys, vectors, SmallVector<Value>(carried),
+        [&](int64_t r, Value k) { return spreadPair(e, p.weights, row(p.row, r), e.addIndex(k, key)); },
         [&](Value k, int64_t v) -> Value {
           return vector::LoadOp::create(e.b, pairsType(e), p.values, ValueRange{panel, e.addIndex(lane(e, column, v), k), e.index(0)});
         });
-  }
+  });
   for (int64_t r = 0; r < e.tile.rows; ++r)
     for (int64_t v = 0; v < vectors; ++v) e.store(sums[r * vectors + v], p.acc, {row(p.first, r), lane(e, column, v)});
 }

@@ -29,11 +29,12 @@ struct KernelParams {
   int64_t nearTop = 0;     // splats of a level that a token keeps, where it does not keep all
   bool isotropic = false;  // one variance for all dimensions, and every splat met: affinities are products
 
-  // Pairs of bf16 and what meets them at once: rows of a tile, and keys. 64 keys leave the most of the cache at D = 64, 128 at D = 128
-  // (docs/performance.md, "AMX").
+  // Pairs of bf16 and what meets them: rows of a tile, keys whose scores are made at once, and keys whose weights then meet the values at once. Few scores
+  // leave the most of the cache, many weights save the sums their ways to memory (docs/performance.md, "AMX").
   int64_t pairDim() const { return (headDim + kPairPanelKeys - 1) / kPairPanelKeys * kPairPanelKeys; }
   int64_t pairRows() const { return tileQueries % 32 == 0 ? 32 : 16; }
-  int64_t pairKeys() const { return paddedHeadDim <= 64 ? 64 : 128; }
+  int64_t pairKeys() const { return 64; }
+  int64_t pairWeights() const { return 256; }
   int64_t pairLeaves() const { return 16; }  // leaves that are gathered before tiles meet them: they stay in the second-level cache
 
   // Slots of a list of the splats that a token keeps.

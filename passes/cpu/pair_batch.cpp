@@ -37,8 +37,19 @@ void emitMask(KernelEmitter& e, const PairBatch& batch, Value first, Value panel
   });
 }
 
-// weights = gain 2^(σ log2 e score - max) cut to bf16, their sum, times the gain as well, in f32. The max is looked at lane by lane; its own value only where it grows.
-void emitWeights(KernelEmitter& e, const PairBatch& batch, Value first) {
+// Weights of a row that stand in [0, column) already count for the old maximum: times 2^(old - new) they count for the new one. Cut once more, with the gain once more.
+void emitRescaleWeights(KernelEmitter& e, const PairBatch& batch, Value row, Value column, Value oldMax, Value newMax) {
+  Value factor = e.exp2Coarse(e.spread(e.sub(oldMax, newMax)), kCutGain);
+  e.forEach(e.index(0), column, kPairPanelKeys, [&](Value key) {
+    const Unpaired two = loadPairs(e, batch.weights, {row, key});
+    auto rescaled = [&](Value weight) { return arith::BitcastOp::create(e.b, e.vectorOf(e.b.getI32Type()), e.mul(weight, factor)); };
+    storePairs(e, pairUp(e, rescaled(two.low), rescaled(two.high)), batch.weights, {row, key});
+  });
+}
+
+// K weights from `column` on = gain 2^(σ log2 e score - max) cut to bf16, their sum, times the gain as well, in f32. The max is looked at lane by lane; its own value
+// only where it grows.
+void emitWeights(KernelEmitter& e, const PairBatch& batch, Value first, Value column) {
   const int64_t vectors = e.params.pairKeys() / kPanelKeys;
   forEachRowFrom(e, first, [&](Value row) {
     Value query = e.addIndex(first, row), scale = e.f32s(e.params.logScale());
@@ -49,14 +60,17 @@ void emitWeights(KernelEmitter& e, const PairBatch& batch, Value first) {
     Value oldMax = e.get(batch.state.max, {query});
     Value limit = e.spread(e.add(oldMax, e.f32(kLazyRescale)));
     Value grows = e.any(arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, e.mul(top, scale), limit));
-    e.when(grows, [&] { emitRescaleRow(e, query, oldMax, e.mul(e.reduceMax(top), e.f32(e.params.logScale())), batch.state); });
+    e.when(grows, [&] {
+      emitRescaleRow(e, query, oldMax, e.mul(e.reduceMax(top), e.f32(e.params.logScale())), batch.state);
+      emitRescaleWeights(e, batch, row, column, oldMax, e.get(batch.state.max, {query}));
+    });
     Value minusMax = e.spread(e.sub(e.f32(0), e.get(batch.state.max, {query})));
     SmallVector<Value> sums = {e.load(batch.state.sum, {query, e.index(0)}), e.f32s(0)}, bits(2);
     for (int64_t v = 0; v < vectors; ++v) {
       Value weight = e.exp2Coarse(e.multiplyAdd(scores[v], scale, minusMax), kCutGain);
       sums[v % 2] = e.add(sums[v % 2], weight);
       bits[v % 2] = arith::BitcastOp::create(e.b, e.vectorOf(e.b.getI32Type()), weight);
-      if (v % 2 == 1) storePairs(e, pairUp(e, bits[0], bits[1]), batch.weights, {row, e.index((v - 1) * kPanelKeys)});
+      if (v % 2 == 1) storePairs(e, pairUp(e, bits[0], bits[1]), batch.weights, {row, e.addIndex(column, e.index((v - 1) * kPanelKeys))});
     }
     e.store(e.add(sums[0], sums[1]), batch.state.sum, {query, e.index(0)});
   });
@@ -75,24 +89,65 @@ void emitScaleSums(KernelEmitter& e, const PairBatch& batch, Value first, double
   });
 }
 
-void emitAttendPairBatches(KernelEmitter& e, const PairBatch& batch) {
+Value negate(KernelEmitter& e, Value condition) { return arith::XOrIOp::create(e.b, condition, arith::ConstantIntOp::create(e.b, 1, 1)); }
+
+struct RowBounds {
+  Value first;    // row
+  Bounds lo, hi;  // of what the R rows see
+};
+
+Sight sightOf(KernelEmitter& e, const PairBatch& batch, const RowBounds& rows, Value panel, int64_t count) {
+  SmallVector<Value> positions;
+  for (int64_t p = 0; p < count; ++p) positions.push_back(e.load(batch.positions, {e.addIndex(panel, e.index(p)), e.index(0)}));
+  return emitSight(e, emitBounds(e, positions), rows.lo, rows.hi);
+}
+
+void emitValues(KernelEmitter& e, const PairBatch& batch, Value first, Value panel, int64_t keys) {
+  Value pairPanel = arith::DivUIOp::create(e.b, panel, e.index(2));
+  emitPairValues(e, {batch.weights, e.index(0), batch.values, pairPanel, keys, batch.state.acc, first});
+}
+
+void emitScores(KernelEmitter& e, const PairBatch& batch, Value first, Value panel) {
+  emitPairScores(e, {batch.query, first, {batch.keys}, panel, e.params.pairKeys(), batch.scores, e.index(0)});
+}
+
+// W keys that every row sees.
+void emitLongBatch(KernelEmitter& e, const PairBatch& batch, const RowBounds& rows, Value panel) {
+  e.forEach(e.params.pairWeights(), e.params.pairKeys(), [&](Value column) {
+    emitScores(e, batch, rows.first, e.addIndex(panel, arith::DivUIOp::create(e.b, column, e.index(kPanelKeys))));
+    emitWeights(e, batch, rows.first, column);
+  });
+  emitValues(e, batch, rows.first, panel, e.params.pairWeights());
+}
+
+// K keys.
+void emitShortBatch(KernelEmitter& e, const PairBatch& batch, const RowBounds& rows, Value panel) {
   const int64_t panels = e.params.pairKeys() / kPanelKeys;
+  const Sight sight = sightOf(e, batch, rows, panel, panels);
+  e.when(arith::AndIOp::create(e.b, sight.some, negate(e, emitAnyBad(e, batch.bad, panel, panels))), [&] {
+    emitScores(e, batch, rows.first, panel);
+    e.when(sight.masked, [&] { emitMask(e, batch, rows.first, panel); });
+    emitWeights(e, batch, rows.first, e.index(0));
+    emitValues(e, batch, rows.first, panel, e.params.pairKeys());
+  });
+}
+
+void emitAttendPairBatches(KernelEmitter& e, const PairBatch& batch) {
+  const int64_t few = e.params.pairKeys() / kPanelKeys, many = e.params.pairWeights() / kPanelKeys;
   Value begin = e.toIndex(e.get(batch.range, {e.index(0)})), end = e.toIndex(e.get(batch.range, {e.index(1)}));
   e.forEach(e.index(0), e.liveRows(), e.params.pairRows(), [&](Value first) {
-    const Bounds lo = boundsOfRows(e, batch.visible.lo, first), hi = boundsOfRows(e, batch.visible.hi, first);
+    const RowBounds rows{first, boundsOfRows(e, batch.visible.lo, first), boundsOfRows(e, batch.visible.hi, first)};
     emitScaleSums(e, batch, first, kCutGain);
-    e.forEach(begin, end, panels, [&](Value panel) {
-      SmallVector<Value> positions;
-      for (int64_t p = 0; p < panels; ++p) positions.push_back(e.load(batch.positions, {e.addIndex(panel, e.index(p)), e.index(0)}));
-      const Sight sight = emitSight(e, emitBounds(e, positions), lo, hi);
-      Value good = arith::XOrIOp::create(e.b, emitAnyBad(e, batch.bad, panel, panels), arith::ConstantIntOp::create(e.b, 1, 1));
-      e.when(arith::AndIOp::create(e.b, sight.some, good), [&] {
-        emitPairScores(e, {batch.query, first, {batch.keys}, panel, e.params.pairKeys(), batch.scores, e.index(0)});
-        e.when(sight.masked, [&] { emitMask(e, batch, first, panel); });
-        emitWeights(e, batch, first);
-        Value pairPanel = arith::DivUIOp::create(e.b, panel, e.index(2));
-        emitPairValues(e, {batch.weights, e.index(0), batch.values, pairPanel, e.params.pairKeys(), batch.state.acc, first});
+    e.forEach(begin, end, many, [&](Value panel) {
+      Value stop = e.addIndex(panel, e.index(many));
+      Value fits = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ule, stop, end);
+      Value whole = e.rarely(fits, arith::ConstantIntOp::create(e.b, 0, 1), [&]() -> Value {  // behind the end there is nothing to look at
+        Value hidden = sightOf(e, batch, rows, panel, many).masked;
+        return negate(e, arith::OrIOp::create(e.b, hidden, emitAnyBad(e, batch.bad, panel, many)));
       });
+      e.when(whole, [&] { emitLongBatch(e, batch, rows, panel); });
+      e.when(negate(e, whole),
+             [&] { e.forEach(panel, e.minIndex(stop, end), few, [&](Value at) { emitShortBatch(e, batch, rows, at); }); });
     });
     emitScaleSums(e, batch, first, 1 / kCutGain);
   });

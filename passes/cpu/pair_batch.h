@@ -5,18 +5,19 @@
 
 namespace hsa::ir {
 
-// Scratch and state of a tile of queries, and the keys that it meets. R = pairRows, K = pairKeys.
+// Scratch and state of a tile of queries, and the keys that it meets. R = pairRows, K = pairKeys, W = pairWeights.
 struct PairBatch {
   Value query;                  // [TQ,D32] bf16 in pairs
   Value keys, values;           // pair_k [P,D32/2,32], pair_v [P/2,Dv,32]
   Value positions, bad, range;  // [P,16], [P], [2] i32
   Visible visible;              // [TQ] each
   TileState state;              // as everywhere
-  Value scores, weights;        // [R,K] f32, [R,K] bf16 in pairs
+  Value scores, weights;        // [R,K] f32, [R,W] bf16 in pairs
 };
 
-// state ∪= the visible keys of the panels of `range`, but for batches with a bad panel, which are left out. In three phases for every R rows and K keys,
-// so that scores and weights stay in the first-level cache: products with the keys, online softmax, products of the weights, in bf16, with the values.
+// state ∪= the visible keys of the panels of `range`, but for K keys with a bad panel, which are left out. In three phases for every R rows, so that scores and
+// weights stay in the first-level cache: products with K keys and online softmax, until there are W weights, then products of the weights, in bf16, with the values.
+// K weights at a time do where some key is hidden or bad, or where fewer than W are left.
 void callAttendPairBatches(KernelEmitter& e, const PairBatch& batch);
 
 // Whether one of the panels [panel, panel + count) is bad.

@@ -281,6 +281,9 @@ refuses adapt_contradicts 1 'adapt' 'least_splats is 50' 'room for 16' -- "${rou
 refuses adapt_segment 1 'adapt' 'segment_tokens is 100' '256' -- "${routed[@]}" --splats made.safetensors --adapt segment_tokens=100
 refuses adapt_softmax 1 'adapt' 'softmax' -- "${run[@]}" --in good.safetensors --adapt on
 refuses inspect_html_of_a_plan 2 'html' -- "$inspect" good.hsaplan --html out/p.html
+refuses inspect_svg_of_a_plan 2 'svg' -- "$inspect" good.hsaplan --svg out/p.svg
+refuses inspect_svg_of_nothing 1 'good.hsastate' 'segment' -- "$inspect" good.hsastate --svg out/p.svg
+works inspect_svg out/p.svg -- "$inspect" flow_adapted.hsastate --svg out/p.svg
 works inspect_html out/p.html -- "$inspect" good.hsastate --html out/p.html
 refuses softmax_splats 1 'splats' 'softmax' -- "${run[@]}" --in good.safetensors --splats splats.safetensors
 input few.safetensors q:BF16:3x10x64 k:BF16:1x10x64 v:BF16:1x10x64

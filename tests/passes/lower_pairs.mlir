@@ -18,19 +18,26 @@
 // CHECK:         amx.tile_store
 // NO-AMX-NOT:  amx.tile
 
-// One configuration of tiles, before every loop; eight tiles at most, so nothing is spilled.
-// ASM-LABEL:   attend_pair_batches:
-// ASM:         ldtilecfg
-// ASM-NOT:     ldtilecfg
-// ASM-COUNT-4: tilezero
-// ASM-COUNT-8: tdpbf16ps
-// ASM-COUNT-4: tilestored
-// ASM:         vscalefps
-// ASM-COUNT-4: tileloadd
-// ASM-COUNT-8: tdpbf16ps
-// ASM-COUNT-4: tilestored
-// ASM-NOT:     tile{{load|stored}}
-// ASM:         tilerelease
+// One configuration of tiles, before every loop; eight tiles at most, so nothing is spilled. First 256 keys that every row sees, whose weights meet the
+// values at once, then 64 of which some are hidden.
+// ASM-LABEL:    attend_pair_batches:
+// ASM:          ldtilecfg
+// ASM-NOT:      ldtilecfg
+// ASM-COUNT-4:  tilezero
+// ASM-COUNT-8:  tdpbf16ps
+// ASM-COUNT-4:  tilestored
+// ASM:          vscalefps
+// ASM-COUNT-4:  tileloadd
+// ASM-COUNT-32: tdpbf16ps
+// ASM-COUNT-4:  tilestored
+// ASM-COUNT-4:  tilezero
+// ASM-COUNT-8:  tdpbf16ps
+// ASM-COUNT-4:  tilestored
+// ASM-COUNT-4:  tileloadd
+// ASM-COUNT-8:  tdpbf16ps
+// ASM-COUNT-4:  tilestored
+// ASM-NOT:      tile{{load|stored}}
+// ASM:          tilerelease
 
 // The same stage in vectors: sixteen sums of sixteen in registers, none of them spilled.
 // DOT-NOT:     amx.tile
@@ -40,7 +47,7 @@
 // DOT-ASM:         vdpbf16ps %zmm{{[0-9]+}}, %zmm{{[0-9]+}}, %zmm{{[0-9]+}}
 // DOT-ASM-COUNT-63: vdpbf16ps
 // DOT-ASM:         vscalefps
-// DOT-ASM-COUNT-64: vdpbf16ps
+// DOT-ASM-COUNT-192: vdpbf16ps
 // DOT-ASM:         retq
 func.func @pairs(%q: !q, %k: !q, %v: !q) -> !q {
   %o = hsa.attention %q, %k, %v {mask = #hsa.mask<causal = true>} : (!q, !q, !q) -> !q
