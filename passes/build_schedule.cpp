@@ -58,10 +58,11 @@ StringRef featuresOf(ScheduleOp schedule) {
 
 std::vector<StageSpec> stagesOf(ScheduleOp schedule) {
   const bool causal = schedule.getMask().getCausal();
-  if (schedule.getSparse()) return sparseStages(causal);
+  if (schedule.getSparse()) return sparseStages({.causal = causal, .factor = schedule.getFactorRows().has_value()});
   if (!schedule.getSplatLevels()) return softmaxStages().vec();
   return routedStages({.causal = causal,
-                       .isotropic = schedule.getVarianceDim() == 1,
+                       .isotropic = kernelParams(schedule).isotropic,
+                       .factor = schedule.getFactorRows().has_value(),
                        .flow = schedule.getLinkRanks().has_value(),
                        .gate = bool(schedule.getGateNames())});
 }

@@ -38,9 +38,9 @@ std::vector<Term> vocabulary(const KernelParams& params);
 // Stages in order of execution inside their space.
 llvm::ArrayRef<StageSpec> softmaxStages();
 struct RoutedKind {
-  bool causal, isotropic, flow, gate;
+  bool causal = false, isotropic = false, factor = false, flow = false, gate = false;  // factor: covariances of low rank or full
 };
 std::vector<StageSpec> routedStages(const RoutedKind& kind);
-llvm::ArrayRef<StageSpec> sparseStages(bool causal);  // of scheme routed
+std::vector<StageSpec> sparseStages(const RoutedKind& kind);  // of scheme routed
 
 }  // namespace hsa::ir

@@ -117,7 +117,7 @@ class SparseRun {
     for (const format::SplatLevel& level : routed_.levels()) {
       const int64_t splats = level.splats();
       levels.push_back(
-          looking == Looking::kAsAsked && HasNodes(routed_.sparse().top(), splats)
+          looking == Looking::kAsAsked && table.factor_rows == 0 && HasNodes(routed_.sparse().top(), splats)
               ? LevelTree::WithNodes(job_.program, workers_.local(), table, first, splats, g_.padded_head_dim + g_.padded_value_dim)
               : LevelTree::Flat(table, first, splats));
       first += splats;
@@ -384,6 +384,7 @@ int64_t MemoryOf(const Job& job, int64_t splats) {
 }  // namespace
 
 absl::Status RunSparse(const Job& job, RunReport& report) {
+  if (absl::Status keeps = CheckKeepsState(job.options, job.plan.graph()); !keeps.ok()) return keeps;
   SplatTensors splats = job.inputs.splats;
   const absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenSnapshots(job.options.load_states, job.plan.graph(), splats);
   if (!before.ok()) return before.status();

@@ -11,12 +11,15 @@ using namespace mlir;  // NOLINT
 void emitNearestSplats(KernelEmitter& e, ValueRange arguments) {
   Value tokens = e.slice(arguments[0], e.index(0), e.params.tileQueries), scale = arguments[1], shift = arguments[2], bias = arguments[3],
         ids = arguments[4];
-  Value score = e.slice(arguments[5], e.index(0), e.params.tileQueries), splat = e.slice(arguments[6], e.index(0), e.params.tileQueries),
-        scores = arguments[7];
+  const ValueRange outs = arguments.take_back(3);
+  Value factor = e.params.factorRows > 0 ? arguments[5] : Value();
+  Value score = e.slice(outs[0], e.index(0), e.params.tileQueries), splat = e.slice(outs[1], e.index(0), e.params.tileQueries),
+        scores = outs[2];
   e.forEach(e.index(0), e.dim(bias, 0), kSplatTile, [&](Value first) {
     Value panel = arith::DivUIOp::create(e.b, first, e.index(kPanelKeys));
-    callAffinityOfQueries(e, tokens, {}, {e.slice(scale, panel, kBatchPanels), e.slice(shift, panel, kBatchPanels)},
-                          e.slice(bias, first, kSplatTile), scores);
+    SplatFactors splats{e.slice(scale, panel, kBatchPanels), e.slice(shift, panel, kBatchPanels)};
+    if (factor) splats.factor = e.slice(factor, panel, kBatchPanels);
+    callAffinityOfQueries(e, tokens, {}, splats, e.slice(bias, first, kSplatTile), scores);
     callJoinNearest(e, scores, e.slice(ids, first, kSplatTile), score, splat);
   });
 }
