@@ -36,7 +36,8 @@ LogicalResult RoutedAttentionOp::verify() {
   const int64_t kvHeads = known(key.getDimSize(0), getValue().getType().getDimSize(0)), splats = center.getDimSize(1);
   const int64_t headDim = known(key.getDimSize(2), getQuery().getType().getDimSize(2)), levels = getLevels().size();
   if (failed(checkPerSplat(*this, "routed_attention_c7", "center", getCenter(), kvHeads, splats, headDim)) ||
-      failed(checkVariance(*this, "routed_attention_c8", center, getVariance().getType())) ||
+      failed(checkVariance(*this, "routed_attention_c8", center, getVariance())) ||
+      failed(checkCovariance(*this, center, {getVariance(), getFactor(), getCholesky()})) ||
       failed(checkPerSplat(*this, "routed_attention_c9", "amplitude", getAmplitude(), kvHeads, splats, 1)) ||
       failed(checkPerSplat(*this, "routed_attention_c10", "link", getLink(), kvHeads, splats, splats)) ||
       failed(checkPerSplat(*this, "routed_attention_c11", "gate weight", getGateWeight(), kvHeads, levels, headDim)) ||

@@ -32,13 +32,14 @@ def Hsa_RoutedAttentionOp : Hsa_StageOp<"routed_attention", [Pure, AttrSizedOper
   let description = [{
     o_i = Σ_j κ(q_i, k_j) v_j / Σ_j κ(q_i, k_j),  κ(q, k) = Σ_s w_ℓ(s)(q) a_s φ_s(q) ψ_s(k),  over all j, or j ≤ M − N + i where `causal`
     `levels` are the splats of each level, fine to coarse, `weights` their constant weights; `amplitude` is log a_s; `link` [s,t] is what splat s gets of what t was sent.
-    Shapes: query [H,N,D], key [Hkv,M,D], value [Hkv,M,Dv], center [Hkv,S,D], variance [Hkv,S,D] or [Hkv,S,1], amplitude [Hkv,S,1], link [Hkv,S,S],
+    Shapes: query [H,N,D], key [Hkv,M,D], value [Hkv,M,Dv], center [Hkv,S,D], variance, factor and cholesky as in hsa.affinity, amplitude [Hkv,S,1], link [Hkv,S,S],
     gate weight [Hkv,L,D] and bias [Hkv,L,1], output [H,N,Dv]; query head h reads kv_head ⌊h·Hkv/H⌋.
     Constraints: routed_attention_c1 query and key agree on D;  routed_attention_c2 key and value agree on Hkv;  routed_attention_c3 key and value agree on M;
     routed_attention_c4 Hkv divides H;  routed_attention_c5 one element type;  routed_attention_c6 output is [H,N,Dv];
-    routed_attention_c7 center is [Hkv,S,D];  routed_attention_c8 variance is [Hkv,S,D] or [Hkv,S,1];  routed_attention_c9 amplitude is [Hkv,S,1];
+    routed_attention_c7 center is [Hkv,S,D];  routed_attention_c8 variance is [Hkv,S,B], B from 1 to D;  routed_attention_c9 amplitude is [Hkv,S,1];
     routed_attention_c10 link is [Hkv,S,S];  routed_attention_c11 the gate has weight [Hkv,L,D] and bias [Hkv,L,1], both or neither;
-    routed_attention_c12 levels have at least one splat each, S together;  routed_attention_c13 one weight per level, finite and > 0.
+    routed_attention_c12 levels have at least one splat each, S together;  routed_attention_c13 one weight per level, finite and > 0;
+    routed_attention_c60, _c61, _c62 as hsa.affinity.
     With `sparse` each token sends to, and receives from, the splats only that are near it.
     Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir
 
@@ -47,13 +48,14 @@ def Hsa_RoutedAttentionOp : Hsa_StageOp<"routed_attention", [Pure, AttrSizedOper
         : (tensor<8x?x64xf32>, tensor<2x?x64xf32>, tensor<2x?x64xf32>, tensor<2x64x64xf32>, tensor<2x64x1xf32>) -> tensor<8x?x64xf32>
     ```
   }];
-  let arguments = (ins Hsa_InputTensor:$query, Hsa_InputTensor:$key, Hsa_InputTensor:$value, Hsa_F32Tensor3:$center, Hsa_F32Tensor3:$variance,
+  let arguments = (ins Hsa_InputTensor:$query, Hsa_InputTensor:$key, Hsa_InputTensor:$value, Hsa_F32Tensor3:$center,
+                       Optional<Hsa_F32Tensor3>:$variance, Optional<Hsa_F32Tensor3>:$factor, Optional<Hsa_F32Tensor3>:$cholesky,
                        Optional<Hsa_F32Tensor3>:$amplitude, Optional<Hsa_F32Tensor3>:$link, Optional<Hsa_F32Tensor3>:$gate_weight,
                        Optional<Hsa_F32Tensor3>:$gate_bias, DenseI64ArrayAttr:$levels, DenseF64ArrayAttr:$weights, UnitAttr:$causal,
                        OptionalAttr<Hsa_SparseAttr>:$sparse);
   let results = (outs Hsa_F32Tensor3:$output);
   let assemblyFormat = [{
-    $query `,` $key `,` $value `splats` $center `,` $variance (`amplitude` $amplitude^)? (`link` $link^)?
+    $query `,` $key `,` $value `splats` $center (`,` $variance^)? (`factor` $factor^)? (`cholesky` $cholesky^)? (`amplitude` $amplitude^)? (`link` $link^)?
     (`gate` $gate_weight^ `,` $gate_bias)? attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;

@@ -12,9 +12,19 @@ mlir::LogicalResult checkLevelSizes(mlir::Operation* op, llvm::StringRef constra
 mlir::LogicalResult checkLevels(mlir::Operation* op, llvm::StringRef levelsConstraint, llvm::StringRef weightsConstraint,
                                 llvm::ArrayRef<int64_t> levels, llvm::ArrayRef<double> weights, int64_t splats);
 
-// variance is [Hkv,S,D] or [Hkv,S,1] for a center [Hkv,S,D].
-mlir::LogicalResult checkVariance(mlir::Operation* op, llvm::StringRef constraint, mlir::RankedTensorType center,
-                                  mlir::RankedTensorType variance);
+// Rows of a factor of low rank that a splat has, at most.
+inline constexpr int64_t kMostFactorRows = 16;
+
+// The tensors that say the covariances of splats with these centers; null where there is none.
+struct CovarianceValues {
+  mlir::Value variance, factor, cholesky;
+};
+
+// <op>_c60: a variance, or cholesky instead of it;  <op>_c61: factor is [Hkv,S·R,D];  <op>_c62: cholesky is [Hkv,S·D,D].
+mlir::LogicalResult checkCovariance(mlir::Operation* op, mlir::RankedTensorType center, const CovarianceValues& covariance);
+
+// variance is [Hkv,S,B], B from 1 to D, for a center [Hkv,S,D], none of its bands empty.
+mlir::LogicalResult checkVariance(mlir::Operation* op, llvm::StringRef constraint, mlir::RankedTensorType center, mlir::Value variance);
 
 // `tensor`, when there is one, is [kvHeads, splats, entries].
 mlir::LogicalResult checkPerSplat(mlir::Operation* op, llvm::StringRef constraint, llvm::StringRef name, mlir::Value tensor,

@@ -39,10 +39,40 @@ LogicalResult checkLevels(Operation* op, StringRef levelsConstraint, StringRef w
   return success();
 }
 
-LogicalResult checkVariance(Operation* op, StringRef constraint, RankedTensorType center, RankedTensorType variance) {
-  const bool isotropic = variance.getDimSize(2) == 1;
-  const Type wanted = f32Tensor(op->getContext(), {center.getDimSize(0), center.getDimSize(1), isotropic ? 1 : center.getDimSize(2)});
-  return checkType(op, constraint, "variance", variance, wanted);
+LogicalResult checkVariance(Operation* op, StringRef constraint, RankedTensorType center, Value variance) {
+  if (!variance) return success();
+  const auto type = cast<RankedTensorType>(variance.getType());
+  const int64_t bands = type.getDimSize(2), dims = center.getDimSize(2);
+  if (ShapedType::isDynamic(bands) || ShapedType::isDynamic(dims)) return success();
+  const bool empty = bands < 1 || bands > dims || (bands - 1) * llvm::divideCeil(dims, bands) >= dims;
+  if (empty)
+    return op->emitOpError() << constraint << ": variance has " << bands << " entries, wanted 1, " << dims
+                             << " or a number of bands of which none of the " << dims << " dimensions leaves one empty";
+  return checkType(op, constraint, "variance", type, f32Tensor(op->getContext(), {center.getDimSize(0), center.getDimSize(1), bands}));
+}
+
+LogicalResult checkCovariance(Operation* op, RankedTensorType center, const CovarianceValues& covariance) {
+  const std::string name = op->getName().stripDialect().str();
+  if (bool(covariance.variance) == bool(covariance.cholesky))
+    return op->emitOpError() << name << "_c60: has "
+                             << (covariance.variance ? "a variance and cholesky" : "neither a variance nor cholesky")
+                             << ", wanted one of them";
+  const int64_t heads = center.getDimSize(0), splats = center.getDimSize(1), dims = center.getDimSize(2);
+  const auto rowsFor = [&](int64_t each) {
+    return ShapedType::isDynamic(splats) || ShapedType::isDynamic(each) ? ShapedType::kDynamic : splats * each;
+  };
+  if (covariance.factor) {
+    const auto type = cast<RankedTensorType>(covariance.factor.getType());
+    const int64_t rows = type.getDimSize(1);
+    const int64_t rank =
+        ShapedType::isDynamic(rows) || ShapedType::isDynamic(splats) ? ShapedType::kDynamic : rows / std::max<int64_t>(splats, 1);
+    if (covariance.cholesky || (!ShapedType::isDynamic(rank) && (rank < 1 || rank > kMostFactorRows)))
+      return op->emitOpError() << name << "_c61: factor " << type
+                               << (covariance.cholesky ? " stands beside cholesky, wanted a variance"
+                                                       : ", wanted 1 to 16 rows for each splat");
+    if (failed(checkPerSplat(op, name + "_c61", "factor", covariance.factor, heads, rowsFor(rank), dims))) return failure();
+  }
+  return checkPerSplat(op, name + "_c62", "cholesky", covariance.cholesky, heads, rowsFor(dims), dims);
 }
 
 LogicalResult checkPerSplat(Operation* op, StringRef constraint, StringRef name, Value tensor, int64_t kvHeads, int64_t splats,
@@ -51,24 +81,34 @@ LogicalResult checkPerSplat(Operation* op, StringRef constraint, StringRef name,
   return checkType(op, constraint, name, tensor.getType(), f32Tensor(op->getContext(), {kvHeads, splats, entries}));
 }
 
+// Known of the centers, or of the variances.
+static int64_t splatsOf(TypedValue<RankedTensorType> center, TypedValue<RankedTensorType> variance) {
+  const int64_t splats = center.getType().getDimSize(1);
+  return variance ? known(splats, variance.getType().getDimSize(1)) : splats;
+}
+
 SmallVector<Type> AffinityOp::getImpliedTypes() {
   const RankedTensorType tokens = getTokens().getType();
-  const int64_t splats = known(getCenter().getType().getDimSize(1), getVariance().getType().getDimSize(1));
+  const int64_t splats = splatsOf(getCenter(), getVariance());
   return {f32Tensor(getContext(), {tokens.getDimSize(0), tokens.getDimSize(1), splats})};
 }
 
 LogicalResult AffinityOp::verify() {
-  const RankedTensorType tokens = getTokens().getType(), center = getCenter().getType(), variance = getVariance().getType();
+  const RankedTensorType tokens = getTokens().getType(), center = getCenter().getType();
   if (!mayEqual(tokens.getDimSize(2), center.getDimSize(2)))
     return emitOpError("affinity_c1: head_dim is ") << tokens.getDimSize(2) << " in tokens but " << center.getDimSize(2) << " in center";
-  if (!mayEqual(center.getDimSize(0), variance.getDimSize(0)) || !mayEqual(center.getDimSize(1), variance.getDimSize(1)))
-    return emitOpError("affinity_c2: center is ") << center << " but variance is " << variance;
-  if (variance.getDimSize(2) != 1 && !mayEqual(variance.getDimSize(2), center.getDimSize(2)))
-    return emitOpError("affinity_c3: variance has ") << variance.getDimSize(2) << " entries, wanted 1 or " << center.getDimSize(2);
-  const int64_t kvHeads = known(center.getDimSize(0), variance.getDimSize(0));
+  int64_t kvHeads = center.getDimSize(0);
+  if (getVariance()) {
+    const RankedTensorType variance = getVariance().getType();
+    if (!mayEqual(center.getDimSize(0), variance.getDimSize(0)) || !mayEqual(center.getDimSize(1), variance.getDimSize(1)))
+      return emitOpError("affinity_c2: center is ") << center << " but variance is " << variance;
+    kvHeads = known(kvHeads, variance.getDimSize(0));
+  }
+  if (failed(checkVariance(*this, "affinity_c3", center, getVariance()))) return failure();
   if (!mayDivide(kvHeads, tokens.getDimSize(0)))
     return emitOpError("affinity_c4: ") << kvHeads << " kv_heads do not divide " << tokens.getDimSize(0) << " heads of tokens";
-  return checkType(*this, "affinity_c5", "affinity", getAffinity().getType(), getImpliedTypes()[0]);
+  if (failed(checkType(*this, "affinity_c5", "affinity", getAffinity().getType(), getImpliedTypes()[0]))) return failure();
+  return checkCovariance(*this, center, {getVariance(), getFactor(), getCholesky()});
 }
 
 SmallVector<Type> LinksOp::getImpliedTypes() {

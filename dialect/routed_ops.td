@@ -5,19 +5,25 @@ include "dialect/operands.td"
 
 // Scheme routed: splats are parameters, tokens talk through them. A state is an hsa.partial whose rows are splats.
 
-def Hsa_AffinityOp : Hsa_StageOp<"affinity", [Pure]> {
+def Hsa_AffinityOp : Hsa_StageOp<"affinity", [Pure, AttrSizedOperandSegments]> {
   let summary = "how close each token is to each splat";
   let description = [{
-    affinity[h,i,s] = log φ_s(x) = −½ Σ_d (x_d − center[g,s,d])² / variance[g,s,d],  x = tokens[h,i],  g = ⌊h·Hkv/H⌋;  natural logarithm, ≤ 0
-    A variance of one entry holds for all dimensions (isotropic).
-    Shapes: tokens [H,N,D] (queries, or keys with H = Hkv), center [Hkv,S,D], variance [Hkv,S,D] or [Hkv,S,1], affinity [H,N,S].
+    affinity[h,i,s] = log φ_s(x) = −½ (x − center[g,s])ᵀ Σ⁻¹ (x − center[g,s]),  x = tokens[h,i],  g = ⌊h·Hkv/H⌋;  natural logarithm, ≤ 0
+    Σ is the diagonal matrix of the variances; with a `factor` of R rows f_r for each splat (rows s R + r) it is that + Σ_r f_r f_rᵀ;
+    with `cholesky`, L of D rows for each splat (rows s D + d), lower triangular, it is L Lᵀ.
+    A variance of one entry holds for all dimensions (isotropic), one of B < D entries for bands of ⌈D/B⌉ dimensions.
+    Shapes: tokens [H,N,D] (queries, or keys with H = Hkv), center [Hkv,S,D], variance [Hkv,S,D], [Hkv,S,B] or [Hkv,S,1], factor [Hkv,S·R,D],
+    cholesky [Hkv,S·D,D], affinity [H,N,S].
     Constraints: affinity_c1 tokens and center agree on D;  affinity_c2 center and variance agree on Hkv and S;
-    affinity_c3 variance has 1 or D entries;  affinity_c4 Hkv divides H;  affinity_c5 affinity is [H,N,S].
+    affinity_c3 variance has 1 to D entries, and no band is empty;  affinity_c4 Hkv divides H;  affinity_c5 affinity is [H,N,S];
+    affinity_c60 there is a variance, or cholesky instead of it;  affinity_c61 factor is [Hkv,S·R,D] with R from 1 to 16 and a variance beside it;
+    affinity_c62 cholesky is [Hkv,S·D,D].
     Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir
   }];
-  let arguments = (ins Hsa_InputTensor:$tokens, Hsa_F32Tensor3:$center, Hsa_F32Tensor3:$variance);
+  let arguments = (ins Hsa_InputTensor:$tokens, Hsa_F32Tensor3:$center, Optional<Hsa_F32Tensor3>:$variance, Optional<Hsa_F32Tensor3>:$factor,
+                       Optional<Hsa_F32Tensor3>:$cholesky);
   let results = (outs Hsa_F32Tensor3:$affinity);
-  let assemblyFormat = "$tokens `,` $center `,` $variance attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$tokens `,` $center (`,` $variance^)? (`factor` $factor^)? (`cholesky` $cholesky^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 

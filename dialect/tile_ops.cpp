@@ -33,6 +33,8 @@ LogicalResult ScheduleOp::verify() {
   const bool names = getSplatNames() && getSplatNames()->size() == 3;
   if (routed != getLevelWeights().has_value() || routed != names || routed != getVarianceDim().has_value())
     return emitOpError("schedule_c2: splat_levels, level_weights, splat_names (three) and variance_dim come together, some are missing");
+  if (getFactorName().has_value() != getFactorRows().has_value() || (routed && *getVarianceDim() == 0 && !getFactorName()))
+    return emitOpError("schedule_c60: factor_name and factor_rows come together, one of them at least where variance_dim is 0");
   if (getGateNames() && getGateNames()->size() != 2)
     return emitOpError("schedule_c3: gate_names are ") << getGateNames()->size() << ", wanted weight and bias";
   const size_t links = getLinkRanks() ? getLinkRanks()->size() : 0;

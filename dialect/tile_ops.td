@@ -148,7 +148,7 @@ def Hsa_TileMergeMomentsOp : Hsa_TileOp<"merge_moments", 6, 9> {
 
 // ---- scheme routed: a state and the tokens that send to it and receive from it. S splats padded to 64; affinities in log2 units. Where splats are isotropic,
 // tokens and centers are relative to splat_center c, and stages take 4 more ins: squared norms of the tokens, and the splats as factors of a product
-// (passes/cpu/affinity_batch.h).
+// (passes/cpu/affinity_batch.h). Where their covariances are of low rank or full, stages take 1 more in: the rows of their factors (passes/cpu/mapped_differences.h).
 def Hsa_TileCenterPanelsOp : Hsa_TileOp<"center_panels", 1, 2> {
   let summary = "keys relative to c, and their squared norms";
   let description = "ins splat_center [D]; outs panel_k [P,D,16], token_norm [P,16]. Source: docs/spec.md, Routed.";
@@ -157,9 +157,9 @@ def Hsa_TileCenterQueryOp : Hsa_TileOp<"center_query", 1, 2> {
   let summary = "queries relative to c, and their squared norms";
   let description = "ins splat_center [D]; outs query [TQ,D], query_norm [TQ]. Source: docs/spec.md, Routed.";
 }
-def Hsa_TileSendOp : Hsa_TileOp<"send", 5, 4, ", 9"> {
+def Hsa_TileSendOp : Hsa_TileOp<"send", 5, 4, ", 6, 9"> {
   let summary = "state ∪= what the tokens of all panels send";
-  let description = "ins panel_k [P,D,16], panel_v [P,16,Dv], token_bias [P,16]: 0, or -1e35 for a slot that sends nothing, splat_scale, splat_shift [S,D]: r and -r μ, isotropic: token_norm [P,16], splat_product [S,D], splat_terms [S,2], splat_limit [S/64]; outs state_max [S], state_sum [S,16], state_acc [S,Dv], scores (scratch). Source: docs/spec.md, Routed.";
+  let description = "ins panel_k [P,D,16], panel_v [P,16,Dv], token_bias [P,16]: 0, or -1e35 for a slot that sends nothing, splat_scale, splat_shift [S,D]: r and -r μ, isotropic: token_norm [P,16], splat_product [S,D], splat_terms [S,2], splat_limit [S/64], low rank or full: splat_factor [S,R,D]; outs state_max [S], state_sum [S,16], state_acc [S,Dv], scores (scratch). Source: docs/spec.md, Routed.";
 }
 def Hsa_TileSketchTokensOp : Hsa_TileOp<"sketch_tokens", 2, 1> {
   let summary = "where tokens are on four axes, and how far from c";
@@ -173,25 +173,25 @@ def Hsa_TileMeanValuesOp : Hsa_TileOp<"mean_values", 2, 1> {
   let summary = "the value of the first token of each cluster becomes their mean";
   let description = "ins cluster_begin [C+1], cluster_tokens [n]: of cluster c those from cluster_begin[c] to cluster_begin[c+1]; outs v_rows [?,Dv]. Source: docs/spec.md, Relevance.";
 }
-def Hsa_TileTokenSharesOp : Hsa_TileOp<"token_shares", 6, 2, ", 10"> {
+def Hsa_TileTokenSharesOp : Hsa_TileOp<"token_shares", 6, 2, ", 7, 10"> {
   let summary = "log2 of the greatest share of a token in what a splat was sent";
-  let description = "ins panel_k [P,D,16], token_bias [P,16], splat_scale, splat_shift [S,D], splat_sent [S]: log2 z, share_limit [1], isotropic: as hsa.tile_send; outs token_share [P,16]: max over s of log2 φ + bias - log2 z, or of some s where that is above the limit for all 64 tokens of a batch, scores (scratch). Source: docs/spec.md, Relevance.";
+  let description = "ins panel_k [P,D,16], token_bias [P,16], splat_scale, splat_shift [S,D], splat_sent [S]: log2 z, share_limit [1], isotropic, low rank or full: as hsa.tile_send; outs token_share [P,16]: max over s of log2 φ + bias - log2 z, or of some s where that is above the limit for all 64 tokens of a batch, scores (scratch). Source: docs/spec.md, Relevance.";
 }
 def Hsa_TileSettleStateOp : Hsa_TileOp<"settle_state", 3, 2> {
   let summary = "what receivers need of a state: receive_bias = log2(w a) + max, receive_mass = sum";
   let description = "ins state_max, state_sum, splat_weight [S]: log2 w a; outs receive_bias, receive_mass [S]. Source: docs/spec.md, Routed.";
 }
-def Hsa_TileReceiveOp : Hsa_TileOp<"receive", 6, 4, ", 8, 10, 12"> {
+def Hsa_TileReceiveOp : Hsa_TileOp<"receive", 6, 4, ", 7, 8, 9, 10, 12"> {
   let summary = "rows ∪= what each query receives from a state";
-  let description = "ins query [TQ,D], panel_scale, panel_shift [S/16,D,16], receive_bias, receive_mass, state_acc, isotropic: query_norm [TQ], panel_product [S/16,D,16], panel_terms [S/16,2,16], splat_limit [S/64], with a gate: gate [TQ,16], level_panel [S/16,16,16]: 1 where a splat is of a level; outs max, sum, acc, scores (scratch). Source: docs/spec.md, Routed.";
+  let description = "ins query [TQ,D], panel_scale, panel_shift [S/16,D,16], receive_bias, receive_mass, state_acc, isotropic: query_norm [TQ], panel_product [S/16,D,16], panel_terms [S/16,2,16], splat_limit [S/64], low rank or full: panel_factor [S/16,R,D,16], with a gate: gate [TQ,16], level_panel [S/16,16,16]: 1 where a splat is of a level; outs max, sum, acc, scores (scratch). Source: docs/spec.md, Routed.";
 }
-def Hsa_TileBeginChunkOp : Hsa_TileOp<"begin_chunk", 4, 6, ", 8"> {
+def Hsa_TileBeginChunkOp : Hsa_TileOp<"begin_chunk", 4, 6, ", 5, 8"> {
   let summary = "a causal chunk: its length, and what each of its tokens sends relative to max";
-  let description = "ins panel_k [4,D,16], token_bias [4,16], splat_scale, splat_shift, isotropic: as hsa.tile_send; outs state_max, state_sum, state_acc: max raised to the first token, sent [S,64] = 2^(affinity - max), 0 behind the chunk, chunk_tokens [1] = tokens before the first that exceeds max by 80 or more, excess [64] (scratch). Source: docs/spec.md, Routed.";
+  let description = "ins panel_k [4,D,16], token_bias [4,16], splat_scale, splat_shift, isotropic, low rank or full: as hsa.tile_send; outs state_max, state_sum, state_acc: max raised to the first token, sent [S,64] = 2^(affinity - max), 0 behind the chunk, chunk_tokens [1] = tokens before the first that exceeds max by 80 or more, excess [64] (scratch). Source: docs/spec.md, Routed.";
 }
-def Hsa_TileReceiveChunkOp : Hsa_TileOp<"receive_chunk", 8, 5, ", 10, 12, 14"> {
+def Hsa_TileReceiveChunkOp : Hsa_TileOp<"receive_chunk", 8, 5, ", 9, 10, 11, 12, 14"> {
   let summary = "rows ∪= what each query receives from the state before the chunk and from the chunk's tokens up to its own";
-  let description = "ins query [TQ,D], panel_scale, panel_shift, receive_bias, receive_mass, state_acc, sent [S,64], panel_v [4,16,Dv], isotropic and with a gate: as hsa.tile_receive; outs max, sum, acc and scratch: scores, pair_mass [TQ,64]. Source: docs/spec.md, Routed.";
+  let description = "ins query [TQ,D], panel_scale, panel_shift, receive_bias, receive_mass, state_acc, sent [S,64], panel_v [4,16,Dv], isotropic, low rank or full and with a gate: as hsa.tile_receive; outs max, sum, acc and scratch: scores, pair_mass [TQ,64]. Source: docs/spec.md, Routed.";
 }
 def Hsa_TileExtendStateOp : Hsa_TileOp<"extend_state", 2, 3> {
   let summary = "state ∪= what the tokens of a chunk sent; max follows";
@@ -203,7 +203,7 @@ def Hsa_TileFlowStateOp : Hsa_TileOp<"flow_state", 5, 4> {
   let summary = "what splats have once they have passed on what they were sent";
   let description = "ins flow_tiles [T,64,64], flow_index [T,2]: row and column of each tile, own_max, own_sum, own_acc: the state as it was sent; outs state_max, state_sum, state_acc, scores (scratch). Source: docs/spec.md, Routed.";
 }
-def Hsa_TileBeginFlowChunkOp : Hsa_TileOp<"begin_flow_chunk", 4, 4, ", 8"> {
+def Hsa_TileBeginFlowChunkOp : Hsa_TileOp<"begin_flow_chunk", 4, 4, ", 5, 8"> {
   let summary = "hsa.tile_begin_chunk before flow: what the tokens of a causal chunk send by themselves";
   let description = "ins as hsa.tile_begin_chunk; outs own_max [S] raised to the first token, own_sent [S,64] = 2^(log2 φ - own_max), 0 behind the chunk, chunk_tokens [1], excess [64] (scratch). Source: docs/spec.md, Routed.";
 }
@@ -223,7 +223,7 @@ def Hsa_TileCenterTokensOp : Hsa_TileOp<"center_tokens", 3, 2> {
 }
 def Hsa_TileNearestSplatsOp : Hsa_TileOp<"nearest_splats", 6, 3, ", 10"> {
   let summary = "the lists of a tile of tokens take in the splats of a level, or of a node of its tree, that are near enough";
-  let description = "ins q_rows [?,D]: 64 rows of tokens, level_scale, level_shift [P,D,16], level_bias [P·16]: log2 a, level_ids [P·16]: numbers of the splats, tile_rows, isotropic: query [TQ,D] in place of q_rows, centers relative to c too, query_norm [TQ], level_product [P,D,16], level_terms [P,2,16], level_limit [P/4]; outs near_score [?,W]: log2 a φ, near_splat [?,W], scores (scratch). Source: docs/spec.md, Sparse.";
+  let description = "ins q_rows [?,D]: 64 rows of tokens, level_scale, level_shift [P,D,16], level_bias [P·16]: log2 a, level_ids [P·16]: numbers of the splats, tile_rows, isotropic: query [TQ,D] in place of q_rows, centers relative to c too, query_norm [TQ], level_product [P,D,16], level_terms [P,2,16], level_limit [P/4], low rank or full: level_factor [P,R,D,16]; outs near_score [?,W]: log2 a φ, near_splat [?,W], scores (scratch). Source: docs/spec.md, Sparse.";
 }
 def Hsa_TileCountNearOp : Hsa_TileOp<"count_near", 2, 1> {
   let summary = "how many of its splats each token keeps";
@@ -249,10 +249,11 @@ def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, Isol
     Becomes the header of a plan: graph signature and stages. The entries that the stages name are functions beside it.
     `query_tokens` and `key_tokens` are N and M where the graph fixes them, for the run to compare with. `precision` is the element type of
     the products of exact attention where hsa-quantize has narrowed them. Of the scheme routed, `splat_levels` are the splats of each level, `level_weights`
-    their weights, `splat_names` the tensors center, variance and amplitude ("" for none), and `variance_dim` is 1 (isotropic) or D; scale and config then mean nothing; `sparse` is what a token keeps.
+    their weights, `splat_names` the tensors center, variance and amplitude ("" for none), and `variance_dim` is 1 (isotropic), D or the number of bands, 0 where there is no variance; `factor_name` is the tensor factor or cholesky and `factor_rows` how many rows of it a splat has; scale and config then mean nothing; `sparse` is what a token keeps.
     `gate_names` are the tensors of the gate, weight and bias; `link_names` the factors of the links as in hsa.links, `link_from`, `link_to` and `link_ranks` what it says of them.
     Constraints: schedule_c1 kv_heads divides query_heads;  schedule_c2 splat_levels, level_weights, splat_names (three) and variance_dim come together;
-    schedule_c3 gate_names are two;  schedule_c4 link_names, link_from, link_to and link_ranks come together, one name for a rank of 0 and two for another.
+    schedule_c3 gate_names are two;  schedule_c4 link_names, link_from, link_to and link_ranks come together, one name for a rank of 0 and two for another;
+    schedule_c60 factor_name and factor_rows come together, and there is a variance or a factor.
     Example: tests/passes/tile.mlir
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$query_name, StrAttr:$key_name, StrAttr:$value_name, StrAttr:$output_name,
@@ -260,7 +261,7 @@ def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, Isol
                        Hsa_MaskAttr:$mask, Hsa_ConfigAttr:$config, OptionalAttr<I64Attr>:$query_tokens, OptionalAttr<I64Attr>:$key_tokens,
                        OptionalAttr<TypeAttr>:$precision, OptionalAttr<DenseI64ArrayAttr>:$splat_levels,
                        OptionalAttr<DenseF64ArrayAttr>:$level_weights, OptionalAttr<StrArrayAttr>:$splat_names,
-                       OptionalAttr<I64Attr>:$variance_dim, OptionalAttr<StrArrayAttr>:$gate_names, OptionalAttr<StrArrayAttr>:$link_names,
+                       OptionalAttr<I64Attr>:$variance_dim, OptionalAttr<StrAttr>:$factor_name, OptionalAttr<I64Attr>:$factor_rows, OptionalAttr<StrArrayAttr>:$gate_names, OptionalAttr<StrArrayAttr>:$link_names,
                        OptionalAttr<DenseI64ArrayAttr>:$link_from, OptionalAttr<DenseI64ArrayAttr>:$link_to,
                        OptionalAttr<DenseI64ArrayAttr>:$link_ranks, OptionalAttr<Hsa_SparseAttr>:$sparse);
   let regions = (region SizedRegion<1>:$body);

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "frontend/check_covariance.h"
 #include "frontend/check_flow.h"
 #include "frontend/check_routed.h"
 #include "frontend/spelling.h"
@@ -216,7 +217,8 @@ absl::Status CheckRouted(const Graph& graph, const Routed& routed) {
   std::set<std::string> names = {routed.query(), routed.key(), routed.value()};
   for (const auto& [role, name] :
        {std::pair{"center", routed.center()}, {"variance", routed.variance()}, {"amplitude", routed.amplitude()}}) {
-    if (name.empty() && std::string_view(role) == "amplitude") continue;
+    if (name.empty() && (std::string_view(role) == "amplitude" || (std::string_view(role) == "variance" && routed.has_cholesky())))
+      continue;
     absl::StatusOr<const Tensor*> input = FindInput(graph, role, name);
     if (!input.ok()) return input.status();
     if (!names.insert(name).second)
@@ -224,12 +226,15 @@ absl::Status CheckRouted(const Graph& graph, const Routed& routed) {
     parameters.push_back(*input);
   }
   if (absl::Status splats = CheckSplatParameters(routed, *key, parameters); !splats.ok()) return splats;
-  for (const auto& [role, name] : FlowTensors(routed)) {
+  std::vector<std::pair<std::string, std::string>> more = CovarianceTensors(routed);
+  for (auto& tensor : FlowTensors(routed)) more.push_back(std::move(tensor));
+  for (const auto& [role, name] : more) {
     absl::StatusOr<const Tensor*> input = FindInput(graph, role, name);
     if (!input.ok()) return input.status();
     if (!names.insert(name).second)
       return Refuse("graph_c9", role, " of the attention is ", Quoted(name), ", which it reads already; wanted different tensors");
   }
+  if (absl::Status covariance = CheckCovariance(graph, routed, *key); !covariance.ok()) return covariance;
   return CheckFlow(graph, routed, *key);
 }
 
@@ -266,6 +271,7 @@ struct NamedNode {
     if (node.has_routed()) {
       routed = &node.routed();
       reads = {routed->query(), routed->key(), routed->value(), routed->center(), routed->variance(), routed->amplitude()};
+      for (const auto& [role, name] : CovarianceTensors(*routed)) reads.insert(name);
       for (const auto& [role, name] : FlowTensors(*routed)) reads.insert(name);
       made = {routed->output()};
       return;

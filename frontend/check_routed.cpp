@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "frontend/check_covariance.h"
 #include "frontend/check_sparse.h"
 #include "frontend/spelling.h"
 
@@ -48,11 +49,11 @@ absl::Status CheckSplatParameters(const Routed& routed, const Tensor& key, const
   if (absl::Status levels = CheckLevels(routed, splats); !levels.ok()) return levels;
   for (const Tensor* tensor : parameters) {
     const bool center = tensor->name() == routed.center(), amplitude = tensor->name() == routed.amplitude();
-    const bool dims = amplitude ? tensor->dim() == 1 : tensor->dim() == key.dim() || (!center && tensor->dim() == 1);
+    const bool dims = amplitude ? tensor->dim() == 1 : center ? tensor->dim() == key.dim() : AreBands(tensor->dim(), key.dim());
     if (tensor->heads() == key.heads() && dims && (!tensor->has_tokens() || tensor->tokens() == splats)) continue;
     return Refuse("graph_c24", "input ", Quoted(tensor->name()), " is [", tensor->heads(), ", ",
                   tensor->has_tokens() ? absl::StrCat(tensor->tokens()) : "S", ", ", tensor->dim(), "], wanted [", key.heads(), ", ",
-                  splats, ", ", amplitude ? "1" : absl::StrCat(key.dim(), center ? "" : " or 1"),
+                  splats, ", ", amplitude ? "1" : absl::StrCat(key.dim(), center ? "" : ", 1 or a number of bands of which none is empty"),
                   "]: an entry for each splat of each head of key ", Quoted(key.name()));
   }
   return routed.has_sparse() ? CheckSparse(routed) : absl::OkStatus();

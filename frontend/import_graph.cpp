@@ -132,19 +132,22 @@ void importRouted(ImplicitLocOpBuilder& b, Graph graph) {
   for (Tensor& input : *graph.mutable_inputs())  // their tokens are splats, whose number is known
     if (input.name() == routed.center() || input.name() == routed.variance() || input.name() == routed.amplitude())
       input.set_tokens(splats);
+  for (Tensor& input : *graph.mutable_inputs())
+    if (input.name() == routed.cholesky()) input.set_tokens(splats * input.dim());
   setFlowTokens(graph, routed);
   const Shapes shapes(b, graph, routed);
   func::FuncOp function = createFunction(b, graph, {shapes.output}, {routed.output()});
   b.setInsertionPointToEnd(function.addEntryBlock());
   std::map<std::string, Value> values = argumentsOf(function, graph);
-  const Value amplitude = routed.has_amplitude() ? values[routed.amplitude()] : Value();
+  const auto given = [&](const std::string& name) { return name.empty() ? Value() : values[name]; };
+  const Value amplitude = given(routed.amplitude());
   const Value link = routed.links().empty() ? Value() : importLinks(b, routed, levels, values);
-  const Value gateWeight = routed.has_gate_weight() ? values[routed.gate_weight()] : Value();
-  const Value gateBias = routed.has_gate_bias() ? values[routed.gate_bias()] : Value();
-  auto op = ir::RoutedAttentionOp::create(
-      b, shapes.output, values[routed.query()], values[routed.key()], values[routed.value()], values[routed.center()],
-      values[routed.variance()], amplitude, link, gateWeight, gateBias, b.getDenseI64ArrayAttr(levels), b.getDenseF64ArrayAttr(weights),
-      routed.causal() ? b.getUnitAttr() : UnitAttr(), routed.has_sparse() ? sparseOf(b, routed.sparse()) : ir::SparseAttr());
+  const Value gateWeight = given(routed.gate_weight()), gateBias = given(routed.gate_bias());
+  auto op = ir::RoutedAttentionOp::create(b, shapes.output, values[routed.query()], values[routed.key()], values[routed.value()],
+                                          values[routed.center()], given(routed.variance()), given(routed.factor()),
+                                          given(routed.cholesky()), amplitude, link, gateWeight, gateBias, b.getDenseI64ArrayAttr(levels),
+                                          b.getDenseF64ArrayAttr(weights), routed.causal() ? b.getUnitAttr() : UnitAttr(),
+                                          routed.has_sparse() ? sparseOf(b, routed.sparse()) : ir::SparseAttr());
   func::ReturnOp::create(b, op->getResults());
 }
 

@@ -2,6 +2,8 @@
 // their differences are the greater one.
 #pragma once
 
+#include <cstdint>
+
 namespace hsa {
 
 inline constexpr double kFarthest = -1e28;      // the least affinity of a token that sends
@@ -18,6 +20,10 @@ inline constexpr int kMostLevels = 16;    // levels of a graph: entries of a gat
 inline constexpr int kSplatTile = 64;     // splats that are computed together; their number is rounded up to it
 
 inline constexpr int kSketchAxes = 4;  // on which tokens are projected to find those that are near each other
+inline constexpr int kFactorRows = 4;  // of a covariance's factor that are multiplied at once: those of low rank are filled up to it
+constexpr int64_t factorRows(int64_t rank) { return (rank + kFactorRows - 1) / kFactorRows * kFactorRows; }
+// By how far a token may lie from a splat, in units of a dimension's width: what is farther counts as that far, which is beyond kFarthest.
+inline constexpr double kFarthestApart = 1e15;
 
 inline constexpr int kMostSplatLevels = 16;
 inline constexpr double kNotNear = -9e29;  // an affinity below it is none: a slot of a list that no splat has taken

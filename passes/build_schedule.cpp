@@ -59,7 +59,8 @@ StringRef featuresOf(ScheduleOp schedule) {
 std::vector<StageSpec> stagesOf(ScheduleOp schedule) {
   if (!schedule.getSplatLevels()) return softmaxStages().vec();
   const RoutedKind kind{.causal = schedule.getMask().getCausal(),
-                        .isotropic = schedule.getVarianceDim() == 1,
+                        .isotropic = schedule.getVarianceDim() == 1 && !schedule.getFactorRows(),
+                        .factor = schedule.getFactorRows().has_value(),
                         .flow = schedule.getLinkRanks().has_value(),
                         .gate = bool(schedule.getGateNames())};
   return schedule.getSparse() ? sparseStages(kind) : routedStages(kind);

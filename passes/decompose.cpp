@@ -118,8 +118,10 @@ struct DecomposeRouted : OpRewritePattern<RoutedAttentionOp> {
     const auto affinities = [&](RankedTensorType tokens) -> Type {
       return RankedTensorType::get({tokens.getDimSize(0), tokens.getDimSize(1), splats}, f32);
     };
-    Value received = AffinityOp::create(b, affinities(query), routed.getQuery(), routed.getCenter(), routed.getVariance());
-    Value sent = AffinityOp::create(b, affinities(key), routed.getKey(), routed.getCenter(), routed.getVariance());
+    Value received = AffinityOp::create(b, affinities(query), routed.getQuery(), routed.getCenter(), routed.getVariance(),
+                                        routed.getFactor(), routed.getCholesky());
+    Value sent = AffinityOp::create(b, affinities(key), routed.getKey(), routed.getCenter(), routed.getVariance(), routed.getFactor(),
+                                    routed.getCholesky());
     if (routed.getSparse()) {
       const Sparsity sparsity{routed.getSparseAttr(), routed.getLevelsAttr(), routed.getKey(), routed.getAmplitude(), routed.getCausal()};
       received = sparsify(b, received, sparsity), sent = sparsify(b, sent, sparsity);

@@ -21,7 +21,9 @@ KernelParams kernelParams(ScheduleOp schedule) {
   if (auto levels = schedule.getSplatLevels()) {
     int64_t splats = 0;
     for (int64_t level : *levels) splats += level;
-    params.isotropic = schedule.getVarianceDim() == 1 && !schedule.getSparse();
+    params.isotropic = schedule.getVarianceDim() == 1 && !schedule.getSparse() && !schedule.getFactorRows();
+    params.triangular = schedule.getVarianceDim() == 0;
+    params.factorRows = params.triangular ? params.paddedHeadDim : factorRows(schedule.getFactorRows().value_or(0));
     params.levels = static_cast<int64_t>(levels->size());
     params.splats = (splats + kSplatTile - 1) / kSplatTile * kSplatTile;
     if (auto keep = schedule.getSparse()) params.nearTop = keep->getTop();

@@ -51,6 +51,9 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"splat_center", port, f32, {d}}, {"token_norm", port, f32, {any, panel}}, {"query_norm", buffer, f32, {tq}}, {"splat_limit", port, f32, {p.splats / kSplatTile}},
       {"splat_product", port, f32, {p.splats, d}}, {"splat_terms", port, f32, {p.splats, 2}},
       {"panel_product", port, f32, {p.splats / panel, d, panel}}, {"panel_terms", port, f32, {p.splats / panel, 2, panel}},
+      // (of covariances of low rank or full)
+      {"splat_factor", port, f32, {p.splats, p.factorRows, d}}, {"panel_factor", port, f32, {p.splats / panel, p.factorRows, d, panel}},
+      {"level_factor", port, f32, {any, p.factorRows, d, panel}},
       {"flow_tiles", port, f32, {any, kSplatTile, kSplatTile}}, {"flow_index", port, i32, {any, 2}},
       {"own_max", port, f32, {p.splats}}, {"own_sum", port, f32, {p.splats, 16}}, {"own_acc", port, f32, {p.splats, dv}}, {"own_sent", port, f32, {p.splats, kBatchKeys}},
       {"gate_weight", port, f32, {d, kMostLevels}}, {"gate_bias", port, f32, {kMostLevels}}, {"level_panel", port, f32, {p.splats / panel, kMostLevels, panel}}, {"gate", buffer, f32, {tq, kMostLevels}},
@@ -150,6 +153,7 @@ std::vector<StageSpec> routedStages(const RoutedKind& kind) {
   const auto add = [&](StageSpec stage) { stages.push_back(std::move(stage)); };
   const auto withProduct = [&](StageSpec stage) {
     if (kind.isotropic) stage.ins.append({"token_norm", "splat_product", "splat_terms", "splat_limit"});
+    if (kind.factor) stage.ins.push_back("splat_factor");
     add(stage);
   };
   if (kind.isotropic) add({"center_panels", "segment", false, {"splat_center"}, {"panel_k", "token_norm"}});
@@ -181,6 +185,7 @@ std::vector<StageSpec> routedStages(const RoutedKind& kind) {
     receive.outs.push_back("pair_mass");
   }
   if (kind.isotropic) receive.ins.append({"query_norm", "panel_product", "panel_terms", "splat_limit"});
+  if (kind.factor) receive.ins.push_back("panel_factor");
   if (kind.gate) receive.ins.append({"gate", "level_panel"});
   add(receive);
   add({"finish", "tile", false, {"max", "sum", "acc", "tile_rows"}, {"o_rows", "lse_row"}});
@@ -193,7 +198,7 @@ std::vector<StageSpec> routedStages(const RoutedKind& kind) {
 // Tokens find their splats first, whatever the mask; the state takes them in, or gives, splat by splat.
 std::vector<StageSpec> sparseStages(const RoutedKind& kind) {
   // clang-format off: a table
-  static const StageSpec widen{"widen_rows", "rows", true, {"raw_rows"}, {"widened", "bad_rows"}},
+  StageSpec widen{"widen_rows", "rows", true, {"raw_rows"}, {"widened", "bad_rows"}},
       axis{"principal_axis", "segment", false, {"metric_x"}, {"projection", "axis"}},
       center{"center_tokens", "tile", false, {"q_rows", "level_center", "tile_rows"}, {"query", "query_norm"}},
       nearest{"nearest_splats", "tile", false, {"q_rows", "level_scale", "level_shift", "level_bias", "level_ids", "tile_rows"}, {"near_score", "near_splat", "scores"}},
@@ -209,6 +214,7 @@ std::vector<StageSpec> sparseStages(const RoutedKind& kind) {
              {"state_max", "state_sum", "state_acc", "sparse_rows", "near_weight"}},
       store{"store_rows", "rows", true, {"o_rows"}, {"rows_out"}};
   // clang-format on
+  if (kind.factor) nearest.ins.push_back("level_factor");
   std::vector<StageSpec> stages = {widen, axis};
   if (kind.isotropic) stages.push_back(center);
   stages.insert(stages.end(), {kind.isotropic ? nearestIsotropic : nearest, count, send, kind.causal ? prefix : receive, store});

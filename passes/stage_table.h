@@ -38,7 +38,7 @@ std::vector<Term> vocabulary(const KernelParams& params);
 // Stages in order of execution inside their space.
 llvm::ArrayRef<StageSpec> softmaxStages();
 struct RoutedKind {
-  bool causal, isotropic, flow, gate;
+  bool causal = false, isotropic = false, factor = false, flow = false, gate = false;  // factor: covariances of low rank or full
 };
 std::vector<StageSpec> routedStages(const RoutedKind& kind);
 std::vector<StageSpec> sparseStages(const RoutedKind& kind);

@@ -59,9 +59,25 @@ FailureOr<Routed> routedOf(Operation* op) {
     return op->emitOpError("is sparse and comes with ")
            << (routed.gate ? "hsa.gate" : "hsa.flow") << ", which this version interprets and does not compile; leave one of them out";
   if (!routed.received || !routed.sent || routed.received.getCenter() != routed.sent.getCenter() ||
-      routed.received.getVariance() != routed.sent.getVariance())
+      routed.received.getVariance() != routed.sent.getVariance() || routed.received.getFactor() != routed.sent.getFactor() ||
+      routed.received.getCholesky() != routed.sent.getCholesky())
     return op->emitOpError("wants an hsa.affinity of its queries and one of its keys, to the same splats");
   return routed;
+}
+
+// The tensor of a covariance that is not diagonal, and how many rows of it a splat has.
+struct Factor {
+  Value tensor = {};
+  const char* role = "";
+  int64_t rows = 0;
+};
+Factor factorOf(AffinityOp affinity) {
+  const RankedTensorType center = affinity.getCenter().getType();
+  if (affinity.getCholesky()) return {affinity.getCholesky(), "cholesky", center.getDimSize(2)};
+  if (!affinity.getFactor()) return {};
+  const int64_t rows = affinity.getFactor().getType().getDimSize(1), splats = center.getDimSize(1);
+  const bool fixed = !ShapedType::isDynamic(rows) && !ShapedType::isDynamic(splats);
+  return {affinity.getFactor(), "factor", fixed ? rows / splats : ShapedType::kDynamic};
 }
 
 }  // namespace
@@ -71,15 +87,22 @@ LogicalResult tileRouted(func::FuncOp function, Operation* receive, TensorNamer 
   if (failed(found)) return failure();
   Routed routed = *found;
   const RankedTensorType query = routed.received.getTokens().getType(), key = routed.sent.getTokens().getType();
-  const auto value = cast<RankedTensorType>(routed.value.getType()), variance = routed.received.getVariance().getType();
-  const int64_t dims[] = {query.getDimSize(0), key.getDimSize(0), query.getDimSize(2), value.getDimSize(2), variance.getDimSize(2)};
+  const auto value = cast<RankedTensorType>(routed.value.getType());
+  const Factor factor = factorOf(routed.received);
+  const int64_t dims[] = {query.getDimSize(0),
+                          key.getDimSize(0),
+                          query.getDimSize(2),
+                          value.getDimSize(2),
+                          routed.received.getVariance() ? routed.received.getVariance().getType().getDimSize(2) : 0,
+                          factor.rows};
   if (llvm::is_contained(dims, ShapedType::kDynamic))
     return receive->emitOpError(
-        "has dynamic heads or dims; kernels are compiled for fixed ones: give query, value and variance static sizes");
+        "has dynamic heads or dims; kernels are compiled for fixed ones: give query, value, center, variance and factor static sizes");
   OpBuilder b(function);
   auto i64 = [&](int64_t v) { return b.getI64IntegerAttr(v); };
   auto fixed = [&](int64_t tokens) { return ShapedType::isDynamic(tokens) ? IntegerAttr() : i64(tokens); };
-  const std::string center = nameOf(routed.received.getCenter(), "center"), spread = nameOf(routed.received.getVariance(), "variance"),
+  const std::string center = nameOf(routed.received.getCenter(), "center"),
+                    spread = routed.received.getVariance() ? nameOf(routed.received.getVariance(), "variance") : "",
                     amplitude = routed.amplitude ? nameOf(routed.amplitude, "amplitude") : "";
   auto name = [&](Value tensor, StringRef otherwise) { return b.getStringAttr(nameOf(tensor, otherwise)); };
   auto names = [&](ValueRange tensors) {
@@ -95,6 +118,7 @@ LogicalResult tileRouted(func::FuncOp function, Operation* receive, TensorNamer 
       b.getF64FloatAttr(1), MaskAttr::get(b.getContext(), routed.causal, /*slidingWindow=*/0, /*sinkTokens=*/0),
       ConfigAttr::getDefault(b.getContext()), fixed(query.getDimSize(1)), fixed(known(key.getDimSize(1), value.getDimSize(1))), TypeAttr(),
       routed.levels, routed.weights, b.getStrArrayAttr({center, spread, amplitude}), i64(dims[4]),
+      factor.tensor ? name(factor.tensor, factor.role) : StringAttr(), factor.tensor ? i64(factor.rows) : IntegerAttr(),
       gate ? names({gate.getWeight(), gate.getBias()}) : ArrayAttr(), links ? names(links.getFactors()) : ArrayAttr(),
       links ? links.getFromAttr() : DenseI64ArrayAttr(), links ? links.getToAttr() : DenseI64ArrayAttr(),
       links ? links.getRanksAttr() : DenseI64ArrayAttr(), routed.keep);

@@ -23,6 +23,7 @@ ContentHash HashOf(std::span<const LevelTree> levels, int64_t top) {
   for (const LevelTree& level : levels) {
     hash = Hash(std::span<const float>(level.splats.scale), hash);
     hash = Hash(std::span<const float>(level.splats.shift), hash);
+    hash = Hash(std::span<const float>(level.splats.factor), hash);
     hash = Hash(std::span<const float>(level.splats.isotropic.center), hash);
     hash = Hash(std::span<const float>(level.splats.bias), hash);
     hash = Hash(std::span<const int32_t>(level.splats.ids), hash);

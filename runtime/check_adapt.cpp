@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/covariance.h"
 #include "runtime/observe_chunk.h"
 
 namespace hsa {
@@ -35,6 +36,10 @@ absl::Status CheckAdapt(const AdaptLimits& limits, const format::Graph& graph) {
   if (!graph.mask().causal())
     return absl::InvalidArgumentError(
         "adapt: the graph is not causal, whose tokens all send before any receives; compile it with causal: true");
+  if (graph.routed().bands() > 0 || StoredRows(graph) > 0)
+    return absl::InvalidArgumentError(
+        "adapt: the covariances of the graph are bands, of low rank or full, which do not adapt; give it a variance of 1 or D entries "
+        "alone");
   if (absl::Status ranges = CheckRanges(limits); !ranges.ok()) return ranges;
   for (int level = 0; level < graph.routed().levels_size(); ++level)
     if (const int64_t splats = graph.routed().levels(level).splats(); limits.least_splats > splats)

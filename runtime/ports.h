@@ -88,6 +88,9 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "splat_limit",    // of a tile of splats: greatest |x - c|² of a token whose affinities are a product
     "panel_product",  // the same, 16 splats side by side
     "panel_terms",
+    "splat_factor",    // rows of B where covariances are not diagonal
+    "panel_factor",    // the same, 16 splats side by side
+    "level_factor",    // as panel_factor
     "splat_weight",    // log2(w a)
     "state_max",       // running maximum of what a splat was sent, in log2 units
     "state_sum",       // z 2^-max, as partial sums

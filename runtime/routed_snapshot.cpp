@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/covariance.h"
 #include "runtime/write_file.h"
 
 namespace hsa {
@@ -168,6 +169,15 @@ void RoutedSnapshot::MergeInto(int64_t kv_head, RoutedState& state, RoutedState&
   for (int64_t s = 0; s < max.rows; ++s)
     scratch.Put(s, {*max.Row(kv_head, s), *sum.Row(kv_head, s), {acc.Row(kv_head, s), static_cast<size_t>(acc.dim)}});
   state.Merge(scratch);
+}
+
+absl::Status CheckKeepsState(const RunOptions& options, const format::Graph& graph) {
+  if ((options.load_states.empty() && options.save_state.empty()) || (graph.routed().bands() == 0 && StoredRows(graph) == 0))
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "--state, --state-out: a state file holds splats of one variance, or of one for each dimension, and the plan's have other "
+      "covariances; "
+      "leave them out");
 }
 
 absl::StatusOr<std::vector<RoutedSnapshot>> OpenSnapshots(const std::vector<std::string>& paths, const format::Graph& graph,

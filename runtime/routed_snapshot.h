@@ -48,6 +48,10 @@ class RoutedSnapshot {
   format::StateFile state_;
 };
 
+// Whether a state file can hold the splats of the plan, where the run reads or writes one.
+// INVALID_ARGUMENT  their covariances are bands, of low rank or full
+absl::Status CheckKeepsState(const RunOptions& options, const format::Graph& graph);
+
 // Opens the files of the states that a run begins with: of one set of splats, which becomes that of the run where it has none of its own, or has
 // them beside links and a gate and they have adapted since.
 absl::StatusOr<std::vector<RoutedSnapshot>> OpenSnapshots(const std::vector<std::string>& paths, const format::Graph& graph,

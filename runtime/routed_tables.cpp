@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "kernels/affinity.h"
 #include "kernels/tile_shape.h"
+#include "runtime/covariance.h"
 #include "runtime/splat_parameter.h"
 
 namespace hsa {
@@ -29,7 +30,7 @@ int LevelOf(const format::Routed& routed, int64_t splat) {
 constexpr double kMostLogAmplitude = 1e4;
 
 // Whether affinities are products, tokens and centers being relative to the mean center.
-bool TakesProducts(const format::Routed& routed) { return routed.isotropic() && !routed.has_sparse(); }
+bool TakesProducts(const format::Routed& routed) { return routed.isotropic() && !routed.has_sparse() && routed.factor().empty(); }
 
 // Fills the tables of one kv_head, splat by splat.
 class TableBuilder {
@@ -41,6 +42,8 @@ class TableBuilder {
     tables_.depth = up(graph.head_dim(), kPanelKeys);
     for (auto* table : {&tables_.scale, &tables_.shift, &tables_.panel_scale, &tables_.panel_shift})
       table->resize(tables_.splats * tables_.depth);
+    tables_.factor_rows = FactorRows(graph);
+    for (auto* table : {&tables_.factor, &tables_.panel_factor}) table->resize(tables_.splats * tables_.factor_rows * tables_.depth);
     tables_.weight.assign(tables_.splats, static_cast<float>(kNoSplat));
     tables_.amplitude.assign(tables_.splats, 0);
   }
@@ -73,15 +76,15 @@ class TableBuilder {
     tables_.weight[s] = static_cast<float>(std::log2(routed_.levels(LevelOf(routed_, s)).weight()) + log_amplitude * std::numbers::log2e);
     tables_.amplitude[s] = static_cast<float>(log_amplitude * std::numbers::log2e);
     std::vector<double> apart;  // center relative to c
+    const absl::StatusOr<std::vector<double>> variances = AddCovariance(s);
+    if (!variances.ok()) return variances.status();
     for (int64_t d = 0; d < graph_.head_dim(); ++d) {
-      const double coordinate = EntryOf(tensors_.center, head_, s, d),
-                   variance = EntryOf(tensors_.variance, head_, s, routed_.isotropic() ? 0 : d);
+      const double coordinate = EntryOf(tensors_.center, head_, s, d), variance = (*variances)[d];
       if (!std::isfinite(coordinate)) return Refuse(routed_.center(), s, "has the coordinate", coordinate, "a finite number");
       const double center = TakesProducts(routed_) ? coordinate - tables_.isotropic.center[d] : coordinate;
-      if (!std::isfinite(variance) || variance <= 0)
-        return Refuse(routed_.variance(), s, "has the variance", variance, "a finite number > 0: a covariance is positive definite");
       const auto scale = static_cast<float>(std::sqrt(0.5 * std::numbers::log2e / variance)), shift = static_cast<float>(-scale * center);
-      if (!std::isfinite(shift)) return Refuse(routed_.variance(), s, "has the variance", variance, "one that is wider beside its center");
+      if (!std::isfinite(shift))
+        return Refuse(routed_.cholesky() + routed_.variance(), s, "has the variance", variance, "one that is wider beside its center");
       tables_.Put(s, d, scale, shift);
       apart.push_back(center);
     }
@@ -89,9 +92,22 @@ class TableBuilder {
     return absl::OkStatus();
   }
 
+  // Rows of the factor of splat `s`; returns the squared widths in which its differences are measured.
+  absl::StatusOr<std::vector<double>> AddCovariance(int64_t s) {
+    const absl::StatusOr<MappedDifferences> mapped = MapDifferences(graph_, tensors_, head_, s, NameOf(s));
+    if (!mapped.ok()) return mapped.status();
+    for (size_t i = 0; i < mapped->rows.size(); ++i) {
+      const int64_t r = static_cast<int64_t>(i) / graph_.head_dim(), d = static_cast<int64_t>(i) % graph_.head_dim();
+      tables_.PutFactor(s, r, d, static_cast<float>(mapped->rows[i]));
+    }
+    return mapped->variance;
+  }
+
+  // "splat 50 of kv_head 0 (level 1)"
+  std::string NameOf(int64_t s) const { return absl::StrCat("splat ", s, " of kv_head ", head_, " (level ", LevelOf(routed_, s), ")"); }
+
   absl::Status Refuse(const std::string& tensor, int64_t s, const char* has, double value, const char* wanted) const {
-    return absl::InvalidArgumentError(absl::StrCat("tensor '", tensor, "': splat ", s, " of kv_head ", head_, " (level ",
-                                                   LevelOf(routed_, s), ") ", has, " ", value, ", wanted ", wanted));
+    return absl::InvalidArgumentError(absl::StrCat("tensor '", tensor, "': ", NameOf(s), " ", has, " ", value, ", wanted ", wanted));
   }
 
   const format::Graph& graph_;
@@ -171,9 +187,15 @@ void RoutedTables::Put(int64_t s, int64_t d, float scale_sd, float shift_sd) {
   shift[s * depth + d] = panel_shift[PanelPlace(s, d, depth)] = shift_sd;
 }
 
+void RoutedTables::PutFactor(int64_t s, int64_t r, int64_t d, float entry) {
+  const int64_t place = r * depth + d, entries = factor_rows * depth;
+  factor[s * entries + place] = panel_factor[PanelPlace(s, place, entries)] = entry;
+}
+
 void RoutedTables::BindRows(Worker& worker) const {
   worker.Bind("splat_scale", scale.data(), {splats, depth});
   worker.Bind("splat_shift", shift.data(), {splats, depth});
+  if (factor_rows > 0) worker.Bind("splat_factor", factor.data(), {splats, factor_rows, depth});
   if (isotropic.center.empty()) return;
   worker.Bind("splat_center", isotropic.center.data(), {depth});
   worker.Bind("splat_product", isotropic.product.data(), {splats, depth});
@@ -184,6 +206,7 @@ void RoutedTables::BindRows(Worker& worker) const {
 void RoutedTables::BindPanels(Worker& worker) const {
   worker.Bind("panel_scale", panel_scale.data(), {splats / kPanelKeys, depth, kPanelKeys});
   worker.Bind("panel_shift", panel_shift.data(), {splats / kPanelKeys, depth, kPanelKeys});
+  if (factor_rows > 0) worker.Bind("panel_factor", panel_factor.data(), {splats / kPanelKeys, factor_rows, depth, kPanelKeys});
   worker.Bind("splat_weight", weight.data(), {splats});
   gate.Bind(worker);
   if (isotropic.center.empty()) return;
@@ -197,7 +220,10 @@ absl::StatusOr<std::vector<RoutedTables>> BuildRoutedTables(const format::Graph&
   const format::Routed& routed = graph.routed();
   const int64_t heads = graph.kv_heads(), count = SplatsOf(routed), dim = graph.head_dim();
   absl::Status status = CheckSplatParameter(routed.center(), splats.center, heads, count, dim);
-  if (status.ok()) status = CheckSplatParameter(routed.variance(), splats.variance, heads, count, routed.isotropic() ? 1 : dim);
+  if (status.ok() && !routed.variance().empty())
+    status = CheckSplatParameter(routed.variance(), splats.variance, heads, count, VarianceDim(graph));
+  if (status.ok() && StoredRows(graph) > 0)
+    status = CheckSplatParameter(FactorName(routed), splats.factor, heads, count * StoredRows(graph), dim);
   if (status.ok() && !routed.amplitude().empty()) status = CheckSplatParameter(routed.amplitude(), splats.amplitude, heads, count, 1);
   if (!status.ok()) return status;
   std::vector<RoutedTables> tables;

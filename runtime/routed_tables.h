@@ -42,6 +42,9 @@ struct RoutedTables {
   std::vector<float, HugePages<float>> panel_scale, panel_shift;  // [splats / 16, depth, 16]
   std::vector<float> weight;                                      // [splats]: log2(w a)
   std::vector<float> amplitude;                                   // [splats]: log2 a
+  // Rows of B of each splat where covariances are not diagonal, log2 φ = -|B (scale x + shift)|² (runtime/covariance.h); else empty and 0 rows.
+  std::vector<float, HugePages<float>> factor, panel_factor;  // [splats, factor_rows, depth], [splats / 16, factor_rows, depth, 16]
+  int64_t factor_rows = 0;
   IsotropicTables isotropic;
   FlowTables flow;
   GateTables gate;
@@ -52,6 +55,8 @@ struct RoutedTables {
   int64_t CountSplats() const;
   // Dimension d of splat s, in rows and panels.
   void Put(int64_t s, int64_t d, float scale_sd, float shift_sd);
+  // Entry d of row r of B of splat s, in rows and panels.
+  void PutFactor(int64_t s, int64_t r, int64_t d, float entry);
 
   void BindRows(Worker& worker) const;
   void BindPanels(Worker& worker) const;
@@ -59,7 +64,7 @@ struct RoutedTables {
 
 // One of each kv_head.
 // INVALID_ARGUMENT  a tensor that is missing, not f32 or of another shape than the plan wants; a center or amplitude that is not finite, a variance that is
-//                   not finite and > 0, a splat too narrow for its center: names tensor, kv_head, splat and level; as BuildFlowTables and BuildGateTables
+//                   not finite and > 0, a covariance that is not positive definite, a splat too narrow for its center: names tensor, kv_head, splat and level; as BuildFlowTables and BuildGateTables
 absl::StatusOr<std::vector<RoutedTables>> BuildRoutedTables(const format::Graph& graph, const SplatTensors& splats);
 
 }  // namespace hsa

@@ -9,7 +9,9 @@
 #include "runtime/bytes.h"
 #include "runtime/check_adapt.h"
 #include "runtime/choose_path.h"
+#include "runtime/covariance.h"
 #include "runtime/coverage.h"
+#include "runtime/level_search.h"
 #include "runtime/memory_usage.h"
 #include "runtime/pairs.h"
 #include "runtime/required_stages.h"
@@ -126,6 +128,10 @@ std::string UnitText(const Job& job) {
 }
 
 absl::Status CheckSearch(const format::Graph& graph, const RunOptions& options) {
+  if (options.search && *options.search != LevelSearch::kBrute && graph.routed().has_sparse() && StoredRows(graph) > 0)
+    return absl::InvalidArgumentError(
+        absl::StrCat("--search is '", std::string(LevelSearchName(*options.search)),
+                     "', but covariances are of low rank or full, which have neither nodes nor a graph; wanted brute"));
   if ((!options.search && options.affinity_cache == nullptr) || graph.routed().has_sparse()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       "--search, --affinity-cache: the graph is not sparse, its tokens look for no splats; leave it out, or give the graph sparse { top: 8 "

@@ -78,6 +78,7 @@ struct RunOptions {
 // Parameters of a plan of scheme routed (runtime/format/plan.proto, Routed): center, variance and, when the plan names them, the others; f32.
 struct SplatTensors {
   TensorView center = {}, variance = {}, amplitude = {};
+  TensorView factor = {};  // the plan's factor, or its cholesky
   TensorView gate_weight = {}, gate_bias = {};
   std::vector<TensorView> links = {};  // of each link in order: weight, or expand and compress
 };

@@ -356,7 +356,8 @@ static int64_t MemoryOf(const Job& job, const RoutedTables& of) {
   const Geometry& g = job.geometry;
   const int64_t rows = (g.padded_head_dim + g.padded_value_dim) * static_cast<int64_t>(sizeof(float));
   const int64_t product = static_cast<int64_t>(of.isotropic.product.size()), links = static_cast<int64_t>(of.flow.tiles.size());
-  const int64_t tables = (4 * splats * g.padded_head_dim + 2 * product + links) * static_cast<int64_t>(sizeof(float));
+  const int64_t tables = (4 * splats * g.padded_head_dim + 2 * static_cast<int64_t>(of.factor.size()) + 2 * product + links) *
+                         static_cast<int64_t>(sizeof(float));
   const int64_t chunk =
       RoutedState::Bytes(splats, g.padded_value_dim) + splats * kBatchKeys * static_cast<int64_t>(sizeof(float)) + 2 * kBatchKeys * rows;
   const int64_t states = RoutedRun::StatesOf(g) * RoutedState::Bytes(splats, g.padded_value_dim);
@@ -365,6 +366,7 @@ static int64_t MemoryOf(const Job& job, const RoutedTables& of) {
 }
 
 absl::Status RunRouted(const Job& job, RunReport& report) {
+  if (absl::Status keeps = CheckKeepsState(job.options, job.plan.graph()); !keeps.ok()) return keeps;
   SplatTensors splats = job.inputs.splats;
   absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenSnapshots(job.options.load_states, job.plan.graph(), splats);
   if (!before.ok()) return before.status();

@@ -15,6 +15,7 @@
 #include "oneapi/tbb/parallel_pipeline.h"
 #include "runtime/adapted_heads.h"
 #include "runtime/affinity_cache.h"
+#include "runtime/covariance.h"
 #include "runtime/level_search.h"
 #include "runtime/level_tree.h"
 #include "runtime/near_lists.h"
@@ -129,7 +130,7 @@ class SparseRun {
     int64_t first = 0;
     for (const format::SplatLevel& level : routed_.levels()) {
       const int64_t splats = level.splats(), width = g_.padded_head_dim + g_.padded_value_dim;
-      const LevelSplats of{table, first, splats, routed_.isotropic()};
+      const LevelSplats of{table, first, splats, routed_.isotropic() && table.factor_rows == 0};
       switch (looking == Looking::kAsAsked ? SearchOf(splats) : LevelSearch::kBrute) {
         case LevelSearch::kBrute:
           levels.push_back(LevelTree::Flat(of));
@@ -146,7 +147,10 @@ class SparseRun {
     return levels;
   }
 
-  LevelSearch SearchOf(int64_t splats) const { return job_.options.search.value_or(FastestSearch(routed_.sparse().top(), splats)); }
+  LevelSearch SearchOf(int64_t splats) const {
+    if (StoredRows(job_.plan.graph()) > 0) return LevelSearch::kBrute;
+    return job_.options.search.value_or(FastestSearch(routed_.sparse().top(), splats));
+  }
 
   bool LooksAtAll() const {
     return std::none_of(levels_[0].begin(), levels_[0].end(), [](const LevelTree& level) { return level.nodes.has_value(); });
@@ -415,7 +419,8 @@ class SparseRun {
 int64_t MemoryOf(const Job& job, int64_t splats) {
   const Geometry& g = job.geometry;
   const format::Routed& routed = job.plan.graph().routed();
-  const int64_t tables = (routed.isotropic() ? 10 : 6) * splats * g.padded_head_dim * static_cast<int64_t>(sizeof(float));
+  const int64_t tables =
+      ((routed.isotropic() ? 10 : 6) + 2 * StoredRows(job.plan.graph())) * splats * g.padded_head_dim * static_cast<int64_t>(sizeof(float));
   const int64_t states = (g.causal ? g.kv_heads : g.kv_heads * PartsOf(g)) * RoutedState::Bytes(splats, g.padded_value_dim);
   const int64_t rows = (g.padded_head_dim + g.padded_value_dim) * static_cast<int64_t>(sizeof(float));
   const int64_t pack = (1 + g.group()) * (kPackTokens * rows + NearLists::Bytes(routed.levels_size(), routed.sparse().top(), kPackTokens));
@@ -430,6 +435,7 @@ int64_t MemoryOf(const Job& job, int64_t splats) {
 }  // namespace
 
 absl::Status RunSparse(const Job& job, RunReport& report) {
+  if (absl::Status keeps = CheckKeepsState(job.options, job.plan.graph()); !keeps.ok()) return keeps;
   SplatTensors splats = job.inputs.splats;
   const absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenSnapshots(job.options.load_states, job.plan.graph(), splats);
   if (!before.ok()) return before.status();

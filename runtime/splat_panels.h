@@ -14,9 +14,10 @@ namespace hsa {
 // Some splats of one level, padded to whole tiles of 64 slots.
 struct SplatPanels {
   std::vector<float, HugePages<float>> scale, shift;  // [slots / 16, depth, 16], as RoutedTables has them
+  std::vector<float, HugePages<float>> factor;        // [slots / 16, factor_rows, depth, 16], empty where covariances are diagonal
   std::vector<float> bias;                            // [slots]: log2 a; kNoSplat for a slot without a splat
   std::vector<int32_t> ids;                           // [slots]: the splat's number in the kv_head
-  int64_t depth = 0, splats = 0;
+  int64_t depth = 0, splats = 0, factor_rows = 0;
   IsotropicTables isotropic;  // where splats are isotropic: shifts are relative to its center then, as the tokens are
 
   int64_t slots() const { return static_cast<int64_t>(bias.size()); }

@@ -1,12 +1,14 @@
 #include "runtime/splats_from_keys.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/covariance.h"
 #include "runtime/geometry.h"
 #include "runtime/key_order.h"
 #include "runtime/kmeans.h"
@@ -62,7 +64,8 @@ class SplatWriter {
         worker_(program_),
         geometry_(Geometry::Of(plan.graph(), 0, 0)),
         center_(writer.View(routed_.center())),
-        variance_(writer.View(routed_.variance())) {}
+        variance_(routed_.variance().empty() ? MutableTensorView() : writer.View(routed_.variance())),
+        cholesky_(routed_.cholesky().empty() ? MutableTensorView() : writer.View(routed_.cholesky())) {}
 
   absl::Status WriteHead(int64_t head) {
     const int64_t padded = geometry_.padded_head_dim, width = padded + geometry_.padded_value_dim;
@@ -117,7 +120,6 @@ class SplatWriter {
 
   void WriteSplat(int64_t head, int64_t splat, const Moments& group, const Moments& whole) {
     auto* center = reinterpret_cast<float*>(center_.Row(head, splat));
-    auto* variance = reinterpret_cast<float*>(variance_.Row(head, splat));
     const auto dims = static_cast<int64_t>(group.mean.size());
     const double all = std::accumulate(whole.variance.begin(), whole.variance.end(), 0.0) / static_cast<double>(dims);
     const auto finite = [](double x) {
@@ -125,12 +127,18 @@ class SplatWriter {
     };
     const double least = all > 0 ? kLeastVariance * all : 1, width = std::max(1.0, static_cast<double>(dims) / 4);
     for (int64_t d = 0; d < dims; ++d) center[d] = static_cast<float>(group.mean[d]);
-    if (routed_.isotropic()) {
-      const double mean = std::accumulate(group.variance.begin(), group.variance.end(), 0.0) / static_cast<double>(dims);
-      variance[0] = finite(width * std::max(mean, least));
+    if (!routed_.cholesky().empty()) {
+      for (int64_t d = 0; d < dims; ++d)
+        reinterpret_cast<float*>(cholesky_.Row(head, splat * dims + d))[d] = finite(std::sqrt(width * std::max(group.variance[d], least)));
       return;
     }
-    for (int64_t d = 0; d < dims; ++d) variance[d] = finite(width * std::max(group.variance[d], least));
+    // The mean of the dimensions that share an entry: all of them, a band, or one.
+    auto* variance = reinterpret_cast<float*>(variance_.Row(head, splat));
+    const int64_t entries = VarianceDim(plan_.graph());
+    std::vector<double> sum(entries), count(entries);
+    for (int64_t d = 0; d < dims; ++d)
+      sum[VarianceEntry(plan_.graph(), d)] += group.variance[d], count[VarianceEntry(plan_.graph(), d)] += 1;
+    for (int64_t i = 0; i < entries; ++i) variance[i] = finite(width * std::max(sum[i] / count[i], least));
   }
 
   const SplatsBy by_;
@@ -141,7 +149,7 @@ class SplatWriter {
   const Program program_;
   Worker worker_;
   const Geometry geometry_;
-  const MutableTensorView center_, variance_;
+  const MutableTensorView center_, variance_, cholesky_;
 };
 
 // Tensors of the links and the gate, as far as the plan names them.
@@ -170,9 +178,10 @@ absl::Status WriteSplatsFromKeys(const Plan& plan, const TensorView& key, const 
                                                    "]; give a matching file or compile the graph again"));
   int64_t splats = 0;
   for (const format::SplatLevel& level : routed.levels()) splats += level.splats();
-  std::vector<TensorSpec> tensors = {{routed.center(), DType::kF32, {heads, splats, dim}},
-                                     {routed.variance(), DType::kF32, {heads, splats, routed.isotropic() ? 1 : dim}}};
-  // Rows start as zeros: amplitudes of 1, no flow, levels that weigh the same.
+  std::vector<TensorSpec> tensors = {{routed.center(), DType::kF32, {heads, splats, dim}}};
+  if (!routed.variance().empty()) tensors.push_back({routed.variance(), DType::kF32, {heads, splats, VarianceDim(plan.graph())}});
+  if (StoredRows(plan.graph()) > 0) tensors.push_back({FactorName(routed), DType::kF32, {heads, splats * StoredRows(plan.graph()), dim}});
+  // Rows start as zeros: amplitudes of 1, factors that add nothing to a variance, no flow, levels that weigh the same.
   if (!routed.amplitude().empty()) tensors.push_back({routed.amplitude(), DType::kF32, {heads, splats, 1}});
   AddFlow(routed, heads, dim, tensors);
   absl::StatusOr<TensorWriter> writer = TensorWriter::Create(path, tensors);

@@ -37,6 +37,9 @@ absl::Status CheckRelevance(double error, const format::PlanHeader& header) {
   if (header.graph().routed().has_sparse())
     return absl::InvalidArgumentError(
         "--token-error: the graph is sparse, where tokens send to a few splats each and nothing is left out; leave one of them out");
+  if (!header.graph().routed().cholesky().empty())
+    return absl::InvalidArgumentError(
+        "--token-error: the graph has full covariances, of which no bound on what a token changes is known; leave one of them out");
   for (const char* name : {"sketch_tokens", "token_distances", "mean_values", "token_shares"})
     if (std::ranges::none_of(header.stages(), [&](const format::Stage& stage) { return stage.name() == name; }))
       return absl::FailedPreconditionError(

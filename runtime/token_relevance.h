@@ -13,7 +13,7 @@
 
 namespace hsa {
 
-// INVALID_ARGUMENT     `error` is not in (0, 1), or the graph is sparse
+// INVALID_ARGUMENT     `error` is not in (0, 1), or the graph is sparse or has full covariances
 // FAILED_PRECONDITION  the plan lacks a stage of those that look at tokens: names it
 absl::Status CheckRelevance(double error, const format::PlanHeader& header);
 
@@ -47,7 +47,7 @@ class RelevantTokens {
 
   const RoutedTables& tables_;
   Program::Stage sketch_, distances_, means_, shares_;
-  double error_, radius_ = 0, sharpness_ = 0;  // R = max ‖μ - c‖, max 1/Σ times ½ log2 e
+  double error_, radius_ = 0, sharpness_ = 0;  // R = max ‖μ - c‖, max 1/Σ, of low rank 1/V, times ½ log2 e
   int64_t tokens_;
   double shares_left_out_ = 0;
   Relevance counts_;

@@ -62,15 +62,23 @@ std::string DescribeFlow(const format::Routed& r) {
                       r.gate_weight().empty() ? "" : absl::StrCat("; gate '", r.gate_weight(), "', '", r.gate_bias(), "'"));
 }
 
+// "isotropic", "8-band + rank-4"
+std::string DescribeCovariance(const format::Routed& r) {
+  if (!r.cholesky().empty()) return "full-covariance";
+  const std::string variance = r.isotropic() ? "isotropic" : r.bands() > 0 ? absl::StrCat(r.bands(), "-band") : "diagonal";
+  return r.factor().empty() ? variance : absl::StrCat(variance, " + rank-", r.rank());
+}
+
 // "48 + 16 isotropic splats of 'center', 'variance'"
 std::string Describe(const format::Routed& r) {
   const std::string levels = absl::StrJoin(r.levels(), " + ", [](std::string* out, const format::SplatLevel& level) {
     absl::StrAppend(out, level.splats(), level.weight() == 1 ? "" : absl::StrCat(" (weight ", level.weight(), ")"));
   });
-  return absl::StrCat(levels, r.isotropic() ? " isotropic" : " diagonal", " splats of '", r.center(), "', '", r.variance(), "'",
-                      r.amplitude().empty() ? "" : absl::StrCat(", '", r.amplitude(), "'"), DescribeFlow(r),
-                      r.has_sparse() ? absl::StrCat("; a token keeps ", r.sparse().top(), " of a level") : "",
-                      r.sparse().threshold() > 0 ? absl::StrCat(" above ", r.sparse().threshold(), " of the largest") : "");
+  return absl::StrCat(
+      levels, " ", DescribeCovariance(r), " splats of '", r.center(), "', '", r.cholesky().empty() ? r.variance() : r.cholesky(), "'",
+      r.factor().empty() ? "" : absl::StrCat(", '", r.factor(), "'"), r.amplitude().empty() ? "" : absl::StrCat(", '", r.amplitude(), "'"),
+      DescribeFlow(r), r.has_sparse() ? absl::StrCat("; a token keeps ", r.sparse().top(), " of a level") : "",
+      r.sparse().threshold() > 0 ? absl::StrCat(" above ", r.sparse().threshold(), " of the largest") : "");
 }
 
 void PrintGraph(std::ostream& out, const Graph& g) {

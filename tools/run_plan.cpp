@@ -18,6 +18,7 @@
 #include "oneapi/tbb/global_control.h"
 #include "runtime/affinity_cache.h"
 #include "runtime/choose_path.h"
+#include "runtime/covariance.h"
 #include "runtime/coverage.h"
 #include "runtime/exact.h"
 #include "runtime/find_crossover.h"
@@ -98,8 +99,10 @@ absl::StatusOr<SplatTensors> OpenFlow(const TensorFile& file, const format::Rout
 
 absl::StatusOr<SplatTensors> OpenSplats(const TensorFile& file, const format::Routed& routed) {
   SplatTensors splats;
-  for (const auto& [name, tensor] :
-       {std::pair{routed.center(), &splats.center}, {routed.variance(), &splats.variance}, {routed.amplitude(), &splats.amplitude}}) {
+  for (const auto& [name, tensor] : {std::pair{routed.center(), &splats.center},
+                                     {routed.variance(), &splats.variance},
+                                     {FactorName(routed), &splats.factor},
+                                     {routed.amplitude(), &splats.amplitude}}) {
     if (name.empty()) continue;
     absl::StatusOr<TensorView> found = GetSplatTensor(file, name);
     if (!found.ok()) return found.status();

@@ -25,8 +25,10 @@ llvm::Error AttentionOp::evaluate(reference::Frame& frame) {
 llvm::Error RoutedAttentionOp::evaluate(reference::Frame& frame) {
   using reference::Tensor;
   const Tensor &query = frame.tensor(getQuery()), &key = frame.tensor(getKey()), &value = frame.tensor(getValue());
-  const Tensor &center = frame.tensor(getCenter()), &variance = frame.tensor(getVariance());
-  Tensor received = reference::affinity(query, center, variance), sent = reference::affinity(key, center, variance), gate;
+  const Tensor& center = frame.tensor(getCenter());
+  const auto given = [&](mlir::Value tensor) { return tensor ? &frame.tensor(tensor) : nullptr; };
+  const reference::Covariances covariances{given(getVariance()), given(getFactor()), given(getCholesky())};
+  Tensor received = reference::affinity(query, center, covariances), sent = reference::affinity(key, center, covariances), gate;
   if (getSparse()) {
     const reference::Keep keep(*getSparse(), getLevels(), getAmplitude() ? &frame.tensor(getAmplitude()) : nullptr, key.shape[1],
                                getCausal());

@@ -11,7 +11,9 @@ using reference::Partial;
 using reference::Tensor;
 
 llvm::Error AffinityOp::evaluate(Frame& frame) {
-  frame.set(getResult(), reference::affinity(frame.tensor(getTokens()), frame.tensor(getCenter()), frame.tensor(getVariance())));
+  const auto given = [&](mlir::Value tensor) { return tensor ? &frame.tensor(tensor) : nullptr; };
+  frame.set(getResult(), reference::affinity(frame.tensor(getTokens()), frame.tensor(getCenter()),
+                                             {given(getVariance()), given(getFactor()), given(getCholesky())}));
   return llvm::Error::success();
 }
 

@@ -3,7 +3,9 @@
 #include <cmath>
 #include <limits>
 
+#include "dialect/reference/linear_algebra.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace hsa::ir::reference {
 
@@ -18,21 +20,49 @@ static double logSumExp(const std::vector<double>& xs) {
   return max + std::log(sum);
 }
 
-Tensor affinity(const Tensor& tokens, const Tensor& center, const Tensor& variance) {
+// The covariance of splat s of kv_head g.
+static Matrix covarianceOf(const Covariances& of, int64_t g, int64_t s, int64_t splats, int64_t headDim) {
+  Matrix sigma = Matrix::zero(headDim);
+  if (of.variance) {
+    const int64_t width = llvm::divideCeil(headDim, of.variance->shape[2]);
+    for (int64_t d = 0; d < headDim; ++d) sigma(d, d) = of.variance->row(g, s)[d / width];
+  }
+  const int64_t rank = of.factor ? of.factor->shape[1] / splats : 0;
+  for (int64_t d = 0; d < headDim; ++d)
+    for (int64_t e = 0; e < headDim; ++e) {
+      for (int64_t r = 0; r < rank; ++r) sigma(d, e) += of.factor->row(g, s * rank + r)[d] * of.factor->row(g, s * rank + r)[e];
+      for (int64_t r = 0; of.cholesky && r < headDim; ++r)
+        sigma(d, e) += of.cholesky->row(g, s * headDim + d)[r] * of.cholesky->row(g, s * headDim + e)[r];
+    }
+  return sigma;
+}
+
+// ‖L⁻¹ x‖², that is xᵀ Σ⁻¹ x of Σ = L Lᵀ: forward substitution.
+static double squaredDistance(const Matrix& factor, std::vector<double> x) {
+  double sum = 0;
+  for (int64_t d = 0; d < factor.size; ++d) {
+    for (int64_t e = 0; e < d; ++e) x[d] -= factor(d, e) * x[e];
+    x[d] /= factor(d, d);
+    sum += x[d] * x[d];
+  }
+  return sum;
+}
+
+Tensor affinity(const Tensor& tokens, const Tensor& center, const Covariances& covariances) {
   const int64_t heads = tokens.shape[0], kvHeads = center.shape[0], splats = center.shape[1], headDim = center.shape[2];
   Tensor result = Tensor::filled({heads, tokens.shape[1], splats}, 0);
-  for (int64_t h = 0; h < heads; ++h)
-    for (int64_t i = 0; i < tokens.shape[1]; ++i)
-      for (int64_t s = 0; s < splats; ++s) {
-        const int64_t g = h * kvHeads / heads;
-        double sum = 0;
-        for (int64_t d = 0; d < headDim; ++d) {
-          const double apart = tokens.row(h, i)[d] - center.row(g, s)[d];
-          sum += apart * apart / variance.row(g, s)[variance.shape[2] == 1 ? 0 : d];
+  for (int64_t g = 0; g < kvHeads; ++g)
+    for (int64_t s = 0; s < splats; ++s) {
+      const Matrix factor = cholesky(covarianceOf(covariances, g, s, splats, headDim));
+      for (int64_t h = g * heads / kvHeads; h < (g + 1) * heads / kvHeads; ++h)
+        for (int64_t i = 0; i < tokens.shape[1]; ++i) {
+          std::vector<double> apart(headDim);
+          for (int64_t d = 0; d < headDim; ++d) apart[d] = tokens.row(h, i)[d] - center.row(g, s)[d];
+          const double distance = squaredDistance(factor, std::move(apart));
+          // An infinite coordinate is not far away but not a number.
+          result.row(h, i)[s] = std::isfinite(distance) ? -distance / 2 : std::numeric_limits<double>::quiet_NaN();
         }
-        // An infinite coordinate is not far away but not a number.
-        result.row(h, i)[s] = std::isfinite(sum) ? -sum / 2 : std::numeric_limits<double>::quiet_NaN();
-      }
+    }
   return result;
 }
 

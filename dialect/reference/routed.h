@@ -6,8 +6,13 @@
 
 namespace hsa::ir::reference {
 
-// log φ_s of every token: tokens [H,N,D], center [Hkv,S,D], variance [Hkv,S,D] or [Hkv,S,1] → [H,N,S].
-Tensor affinity(const Tensor& tokens, const Tensor& center, const Tensor& variance);
+// What says the covariances of splats, as in hsa.affinity; null where there is none.
+struct Covariances {
+  const Tensor *variance = nullptr, *factor = nullptr, *cholesky = nullptr;
+};
+
+// log φ_s of every token: tokens [H,N,D], center [Hkv,S,D] → [H,N,S].
+Tensor affinity(const Tensor& tokens, const Tensor& center, const Covariances& covariances);
 
 // Where links lead, and through which rank; 0: through none.
 struct LinkList {

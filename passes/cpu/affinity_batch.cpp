@@ -1,6 +1,7 @@
 #include "passes/cpu/affinity_batch.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "passes/cpu/mapped_differences.h"
 #include "passes/cpu/row_product.h"
 
 namespace hsa::ir {
@@ -241,16 +242,17 @@ Value limitOfTile(KernelEmitter& e, const SplatFactors& all, Value splat) {
 
 SplatFactors rowsOfTile(KernelEmitter& e, const SplatFactors& all, Value splat) {
   auto rows = [&](Value memref) { return memref ? e.slice(memref, splat, kSplatTile) : Value(); };
-  return {rows(all.scale), rows(all.shift), rows(all.product), rows(all.terms), limitOfTile(e, all, splat)};
+  return {rows(all.scale), rows(all.shift), rows(all.product), rows(all.terms), limitOfTile(e, all, splat), rows(all.factor)};
 }
 
 SplatFactors panelsOfTile(KernelEmitter& e, const SplatFactors& all, Value splat) {
   Value panel = arith::DivUIOp::create(e.b, splat, e.index(kPanelKeys));
   auto panels = [&](Value memref) { return memref ? e.slice(memref, panel, kBatchPanels) : Value(); };
-  return {panels(all.scale), panels(all.shift), panels(all.product), panels(all.terms), limitOfTile(e, all, splat)};
+  return {panels(all.scale), panels(all.shift), panels(all.product), panels(all.terms), limitOfTile(e, all, splat), panels(all.factor)};
 }
 
 void callAffinityOfSplats(KernelEmitter& e, const SplatFactors& splats, const TokenBatch& tokens, Value scores) {
+  if (splats.factor) return callMappedAffinityOfSplats(e, splats, tokens, scores);
   const MemRefType rows = typeOf(e, {kSplatTile, e.params.paddedHeadDim}), norms = typeOf(e, {kBatchPanels, kPanelKeys});
   const MemRefType panels = typeOf(e, {kBatchPanels, e.params.paddedHeadDim, kPanelKeys}), to = typeOf(e, {kSplatTile, kBatchKeys});
   if (!splats.product) {
@@ -264,6 +266,7 @@ void callAffinityOfSplats(KernelEmitter& e, const SplatFactors& splats, const To
 }
 
 void callAffinityOfQueries(KernelEmitter& e, Value query, Value norm, const SplatFactors& splats, Value bias, Value scores) {
+  if (splats.factor) return callMappedAffinityOfQueries(e, query, splats, bias, scores);
   const MemRefType rows = typeOf(e, {e.params.tileQueries, e.params.paddedHeadDim}), to = typeOf(e, {e.params.tileQueries, kSplatTile});
   const MemRefType panels = typeOf(e, {kBatchPanels, e.params.paddedHeadDim, kPanelKeys}), perSplat = typeOf(e, {kSplatTile});
   if (!splats.product) {

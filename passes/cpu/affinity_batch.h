@@ -16,6 +16,7 @@ static_assert(kSplatTile == kBatchKeys && kNothingSent == kNoMax);  // splats ta
 struct SplatFactors {
   Value scale, shift;
   Value product = {}, terms = {}, limit = {};  // limit: [1], of all splats one for each tile
+  Value factor = {};                           // [64,R,D] or [4,R,D,16] where covariances are not diagonal (mapped_differences.h)
 };
 
 // Of the tile that starts at `splat`, from those of all splats in rows ([S,D]) or in panels ([S/16,D,16]).

@@ -90,6 +90,7 @@ static void emitSentOfChunk(KernelEmitter& e, ValueRange ins, Value splatMax, Ra
   Value keys = ins[0], bias = ins[1], norm = e.params.isotropic ? ins[4] : Value(), sent = outs[0], excess = outs[2];
   SplatFactors splats{ins[2], ins[3]};
   if (norm) splats.product = ins[5], splats.terms = ins[6], splats.limit = ins[7];
+  if (e.params.factorRows > 0) splats.factor = ins[4];
   auto batch = [&](Value memref) { return memref ? e.slice(memref, e.index(0), kBatchPanels) : Value(); };
   e.forEach(kBatchKeys, e.lanes(), [&](Value c) { e.store(e.f32s(kNoMax), excess, {c}); });
   e.forEach(e.params.splats, kSplatTile, [&](Value splat) {

@@ -12,7 +12,8 @@ void emitNearestSplats(KernelEmitter& e, ValueRange arguments) {
   const auto ins = arguments.drop_back(3), outs = arguments.take_back(3);
   Value tokens = e.slice(ins[0], e.index(0), e.params.tileQueries), bias = ins[3], ids = ins[4], norm;
   SplatFactors splats{ins[1], ins[2]};
-  if (ins.size() > 5) norm = ins[5], splats.product = ins[6], splats.terms = ins[7], splats.limit = ins[8];  // isotropic
+  if (ins.size() > 6) norm = ins[5], splats.product = ins[6], splats.terms = ins[7], splats.limit = ins[8];  // isotropic
+  if (e.params.factorRows > 0) splats.factor = ins[5];
   Value score = e.slice(outs[0], e.index(0), e.params.tileQueries), splat = e.slice(outs[1], e.index(0), e.params.tileQueries),
         scores = outs[2];
   e.forEach(e.index(0), e.dim(bias, 0), kSplatTile, [&](Value first) {

@@ -60,6 +60,7 @@ void emitTokenShares(KernelEmitter& e, ValueRange arguments) {
   Value keys = ins[0], bias = ins[1], mass = ins[4], norm = e.params.isotropic ? ins[6] : Value(), share = outs[0], scores = outs[1];
   SplatFactors splats{ins[2], ins[3]};
   if (norm) splats.product = ins[7], splats.terms = ins[8], splats.limit = ins[9];
+  if (e.params.factorRows > 0) splats.factor = ins[6];
   Value limit = e.spread(e.get(ins[5], {e.index(0)}));
   const int64_t tiles = e.params.splats / kSplatTile, vectors = kBatchKeys / e.lanes();
   e.forEach(e.index(0), e.dim(keys, 0), kBatchPanels, [&](Value panel) {

@@ -13,6 +13,7 @@ void emitSend(KernelEmitter& e, ValueRange arguments) {
   Value keys = arguments[0], values = arguments[1], bias = arguments[2], norm = e.params.isotropic ? arguments[5] : Value();
   SplatFactors splats{arguments[3], arguments[4]};
   if (norm) splats.product = arguments[6], splats.terms = arguments[7], splats.limit = arguments[8];
+  if (e.params.factorRows > 0) splats.factor = arguments[5];
   const ValueRange outs = arguments.take_back(4);
   Value scores = outs[3];
   e.forEach(e.params.splats, kSplatTile, [&](Value splat) {

@@ -24,10 +24,12 @@ struct KernelParams {
   int64_t order = 2;
   int64_t bands = 8;
   double scale = 1;
-  int64_t splats = 0;      // of scheme routed, rounded up to 64; 0 in scheme softmax
-  int64_t levels = 0;      // that they stand on
-  int64_t nearTop = 0;     // splats of a level that a token keeps, where it does not keep all
-  bool isotropic = false;  // one variance for all dimensions, and every splat met: affinities are products
+  int64_t splats = 0;       // of scheme routed, rounded up to 64; 0 in scheme softmax
+  int64_t levels = 0;       // that they stand on
+  int64_t nearTop = 0;      // splats of a level that a token keeps, where it does not keep all
+  int64_t factorRows = 0;   // of the matrix that differences are multiplied with, of each splat; 0 where covariances are diagonal
+  bool triangular = false;  // that matrix is a whole one, lower triangular, else it is of low rank
+  bool isotropic = false;   // one variance for all dimensions, and every splat met: affinities are products
 
   // Pairs of bf16 and what meets them: rows of a tile, keys whose scores are made at once, and keys whose weights then meet the values at once. Few scores
   // leave the most of the cache, many weights save the sums their ways to memory (docs/performance.md, "AMX").

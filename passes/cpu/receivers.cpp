@@ -14,6 +14,7 @@ Receivers receiversOf(KernelEmitter& e, Value scale, Value shift, ValueRange mor
     receivers.splats.product = more[1], receivers.splats.terms = more[2], receivers.splats.limit = more[3];
     more = more.drop_front(4);
   }
+  if (e.params.factorRows > 0) receivers.splats.factor = more[0], more = more.drop_front(1);
   if (!more.empty()) receivers.gate = more[0], receivers.levels = more[1];
   return receivers;
 }

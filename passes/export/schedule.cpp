@@ -57,6 +57,13 @@ void fillRouted(ScheduleOp schedule, format::Routed& routed) {
   routed.set_variance(name(1));
   routed.set_amplitude(name(2));
   routed.set_isotropic(*schedule.getVarianceDim() == 1);
+  const int64_t entries = *schedule.getVarianceDim();
+  if (entries > 1 && entries < schedule.getHeadDim()) routed.set_bands(static_cast<uint32_t>(entries));
+  if (schedule.getFactorName() && entries == 0) routed.set_cholesky(schedule.getFactorName()->str());
+  if (schedule.getFactorName() && entries > 0) {
+    routed.set_factor(schedule.getFactorName()->str());
+    routed.set_rank(static_cast<uint32_t>(*schedule.getFactorRows()));
+  }
   for (auto [splats, weight] : llvm::zip_equal(*schedule.getSplatLevels(), *schedule.getLevelWeights())) {
     format::SplatLevel& level = *routed.add_levels();
     level.set_splats(static_cast<uint32_t>(splats));

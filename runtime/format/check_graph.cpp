@@ -134,10 +134,26 @@ absl::Status CheckFlow(const Routed& r, const Refusal& refuse) {
   return absl::OkStatus();
 }
 
+absl::Status CheckCovariance(const Graph& g, const Refusal& refuse) {
+  constexpr uint32_t kMostRows = 16;
+  const Routed& r = g.routed();
+  const uint32_t width = r.bands() == 0 ? 0 : (g.head_dim() + r.bands() - 1) / r.bands();
+  if (r.bands() != 0 && (r.isotropic() || r.bands() < 2 || r.bands() >= g.head_dim() || (r.bands() - 1) * width >= g.head_dim()))
+    return refuse(60, absl::StrCat("graph.routed.bands is ", r.bands(), " of ", g.head_dim(), " dims", r.isotropic() ? ", isotropic" : "",
+                                   ", wanted 0, or 2 to ", g.head_dim() - 1, " of which none is empty"));
+  if ((r.factor().empty() ? r.rank() != 0 : r.rank() < 1 || r.rank() > kMostRows) ||
+      (!r.cholesky().empty() && !(r.factor().empty() && r.variance().empty())))
+    return refuse(
+        61, absl::StrCat("graph.routed has factor '", r.factor(), "' of rank ", r.rank(), ", variance '", r.variance(), "' and cholesky '",
+                         r.cholesky(), "', wanted a rank of 1..", kMostRows, " with a factor, and cholesky alone"));
+  return absl::OkStatus();
+}
+
 absl::Status CheckRouted(const Graph& g, const Refusal& refuse) {
   constexpr uint64_t kMaxSplats = 65536;
   const Routed& r = g.routed();
-  if (r.center().empty() || r.variance().empty() || r.center() == r.variance())
+  if (absl::Status covariance = CheckCovariance(g, refuse); !covariance.ok()) return covariance;
+  if (r.center().empty() || (r.variance().empty() && r.cholesky().empty()) || r.center() == r.variance())
     return refuse(39, absl::StrCat("graph.routed.center is '", r.center(), "' and variance '", r.variance(), "', wanted two names"));
   if (g.mask().sliding_window() > 0 || g.mask().sink_tokens() > 0)
     return refuse(39, absl::StrCat("graph.mask.sliding_window is ", g.mask().sliding_window(), " in scheme routed, wanted 0"));

@@ -285,6 +285,35 @@ refuses inspect_svg_of_a_plan 2 'svg' -- "$inspect" good.hsaplan --svg out/p.svg
 refuses inspect_svg_of_nothing 1 'good.hsastate' 'segment' -- "$inspect" good.hsastate --svg out/p.svg
 works inspect_svg out/p.svg -- "$inspect" flow_adapted.hsastate --svg out/p.svg
 works inspect_html out/p.html -- "$inspect" good.hsastate --html out/p.html
+
+# covariances that are not diagonal
+sed 's/name: "variance" heads: 1 dim: 64 /name: "variance" heads: 1 dim: 8 /' "$examples/routed.textproto" >bands.textproto
+sed -e 's/inputs { name: "amplitude"/inputs { name: "factor" heads: 1 dim: 64 tokens: 320 }\n&/' -e 's/amplitude: "amplitude"/factor: "factor" &/' \
+  "$examples/routed.textproto" >low_rank.textproto
+sed -e 's/"variance"/"cholesky"/' -e 's/variance: "cholesky"/cholesky: "cholesky"/' "$examples/routed.textproto" >full.textproto
+sed 's/tokens: 320/tokens: 1360/' low_rank.textproto >many_rows.textproto
+sed 's/factor: "factor"/cholesky: "factor"/' low_rank.textproto >two_covariances.textproto
+refuses graph_many_rows 1 many_rows.textproto 'graph_c60' '1360' '1 to 16' -- "$compile" many_rows.textproto -o out/x.hsaplan
+refuses graph_two_covariances 1 two_covariances.textproto 'graph_c61' 'cholesky and variance' -- "$compile" two_covariances.textproto -o out/x.hsaplan
+for kind in bands low_rank full; do
+  "$compile" $kind.textproto -o $kind.hsaplan >stdout 2>stderr || wrong "${kind}_plan" "$kind.textproto does not compile"
+  one=("$bin/hsa-run" $kind.hsaplan -o out/o.safetensors --in good.safetensors)
+  works "${kind}_make_splats" out/o.safetensors out/s.safetensors -- "${one[@]}" --make-splats out/s.safetensors
+  "$bin/hsa-run" $kind.hsaplan --in good.safetensors --make-splats $kind.safetensors >stdout 2>stderr || wrong "${kind}_splats" "no splats of a good input"
+  works "${kind}_run" out/o.safetensors -- "${one[@]}" --splats $kind.safetensors
+  works "${kind}_inspected" -- "$inspect" $kind.hsaplan
+  refuses "${kind}_adapt" 1 'adapt' 'bands, of low rank or full' -- "${one[@]}" --splats $kind.safetensors --adapt on
+  refuses "${kind}_state_out" 1 'state-out' 'other covariances' -- "${one[@]}" --splats $kind.safetensors --state-out out/s.hsastate
+  refuses "${kind}_state" 1 'state' 'other covariances' -- "${one[@]}" --splats $kind.safetensors --state good.hsastate
+done
+works low_rank_token_error out/o.safetensors -- "$bin/hsa-run" low_rank.hsaplan -o out/o.safetensors --in good.safetensors --splats low_rank.safetensors --token-error 0.01
+refuses full_token_error 1 'token-error' 'full covariances' -- "$bin/hsa-run" full.hsaplan -o out/o.safetensors --in good.safetensors --splats full.safetensors --token-error 0.01
+input above.safetensors center:F32:1x80x64 cholesky:F32:1x5120x64 amplitude:F32:1x80x1  # as much above the diagonal as below
+refuses full_above 1 'cholesky' 'splat 0 of kv_head 0 \(level 0\)' 'above the diagonal|on the diagonal' -- "$bin/hsa-run" full.hsaplan -o out/o.safetensors --in good.safetensors --splats above.safetensors
+input few_rows.safetensors center:F32:1x80x64 variance:F32:1x80x64 factor:F32:1x319x64 amplitude:F32:1x80x1
+refuses low_rank_rows 1 "'factor' is .1, 319, 64." '320' -- "$bin/hsa-run" low_rank.hsaplan -o out/o.safetensors --in good.safetensors --splats few_rows.safetensors
+input no_factor.safetensors center:F32:1x80x64 variance:F32:1x80x64 amplitude:F32:1x80x1
+refuses low_rank_no_factor 1 "'factor'" '--splats' -- "$bin/hsa-run" low_rank.hsaplan -o out/o.safetensors --in good.safetensors --splats no_factor.safetensors
 refuses softmax_splats 1 'splats' 'softmax' -- "${run[@]}" --in good.safetensors --splats splats.safetensors
 input few.safetensors q:BF16:3x10x64 k:BF16:1x10x64 v:BF16:1x10x64
 refuses routed_few_keys 1 '10 finite keys' '64 splats' -- "$bin/hsa-run" routed.hsaplan -o out/o.safetensors --in few.safetensors --make-splats out/s.safetensors

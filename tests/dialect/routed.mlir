@@ -47,3 +47,21 @@ func.func @declared(%q: !q, %k: !k, %v: !v, %c: tensor<2x5x8xf32>, %s: tensor<2x
       : (!q, !k, !v, tensor<2x5x8xf32>, tensor<2x5x8xf32>) -> !o
   return %o, %p : !o, !o
 }
+
+// Covariances: bands of two dimensions, two rows beside them, and a triangle alone.
+// CHECK-LABEL: func @covariances
+// CHECK:         hsa.affinity %{{.*}}, %{{.*}}, %{{.*}} : ({{.*}}, tensor<2x5x4xf32>)
+// CHECK:         hsa.affinity %{{.*}}, %{{.*}}, %{{.*}} factor %{{.*}} : ({{.*}}, tensor<2x5x4xf32>, tensor<2x10x8xf32>)
+// CHECK:         hsa.affinity %{{.*}}, %{{.*}} cholesky %{{.*}} : ({{.*}}, tensor<2x40x8xf32>)
+// CHECK:         hsa.routed_attention %{{.*}} splats %{{.*}}, %{{.*}} factor %{{.*}} {levels
+// CHECK:         hsa.routed_attention %{{.*}} splats %{{.*}} cholesky %{{.*}} {levels
+func.func @covariances(%q: !q, %k: !k, %v: !v, %c: tensor<2x5x8xf32>, %s: tensor<2x5x4xf32>, %f: tensor<2x10x8xf32>, %l: tensor<2x40x8xf32>) -> (!o, !o) {
+  %a0 = hsa.affinity %q, %c, %s : (!q, tensor<2x5x8xf32>, tensor<2x5x4xf32>) -> tensor<4x?x5xf32>
+  %a1 = hsa.affinity %q, %c, %s factor %f : (!q, tensor<2x5x8xf32>, tensor<2x5x4xf32>, tensor<2x10x8xf32>) -> tensor<4x?x5xf32>
+  %a2 = hsa.affinity %q, %c cholesky %l : (!q, tensor<2x5x8xf32>, tensor<2x40x8xf32>) -> tensor<4x?x5xf32>
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s factor %f {levels = array<i64: 5>, weights = array<f64: 1.0>}
+      : (!q, !k, !v, tensor<2x5x8xf32>, tensor<2x5x4xf32>, tensor<2x10x8xf32>) -> !o
+  %p = hsa.routed_attention %q, %k, %v splats %c cholesky %l {levels = array<i64: 5>, weights = array<f64: 1.0>}
+      : (!q, !k, !v, tensor<2x5x8xf32>, tensor<2x40x8xf32>) -> !o
+  return %o, %p : !o, !o
+}

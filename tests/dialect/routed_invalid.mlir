@@ -18,10 +18,64 @@ func.func @affinity_c2(%t: tensor<4x?x8xf32>, %c: tensor<2x5x8xf32>, %s: tensor<
 
 // -----
 
-// neither one variance nor one per dimension.
-func.func @affinity_c3(%t: tensor<4x?x8xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x4xf32>) {
-  // expected-error @below {{affinity_c3: variance has 4 entries, wanted 1 or 8}}
-  %a = hsa.affinity %t, %c, %s : (tensor<4x?x8xf32>, tensor<2x5x8xf32>, tensor<2x5x4xf32>) -> tensor<4x?x5xf32>
+// of 5 bands of 2 dimensions the last is empty.
+func.func @affinity_c3(%t: tensor<4x?x8xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x5xf32>) {
+  // expected-error @below {{affinity_c3: variance has 5 entries, wanted 1, 8 or a number of bands of which none of the 8 dimensions leaves one empty}}
+  %a = hsa.affinity %t, %c, %s : (tensor<4x?x8xf32>, tensor<2x5x8xf32>, tensor<2x5x5xf32>) -> tensor<4x?x5xf32>
+  return
+}
+
+// -----
+
+// no covariance at all.
+func.func @affinity_c60(%t: tensor<4x?x8xf32>, %c: tensor<2x5x8xf32>) {
+  // expected-error @below {{affinity_c60: has neither a variance nor cholesky, wanted one of them}}
+  %a = hsa.affinity %t, %c : (tensor<4x?x8xf32>, tensor<2x5x8xf32>) -> tensor<4x?x5xf32>
+  return
+}
+
+// -----
+
+// two covariances.
+func.func @affinity_c60_both(%t: tensor<4x?x8xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x8xf32>, %l: tensor<2x40x8xf32>) {
+  // expected-error @below {{affinity_c60: has a variance and cholesky, wanted one of them}}
+  %a = hsa.affinity %t, %c, %s cholesky %l : (tensor<4x?x8xf32>, tensor<2x5x8xf32>, tensor<2x5x8xf32>, tensor<2x40x8xf32>) -> tensor<4x?x5xf32>
+  return
+}
+
+// -----
+
+// 17 rows for each splat.
+func.func @affinity_c61_rank(%t: tensor<4x?x8xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x8xf32>, %f: tensor<2x85x8xf32>) {
+  // expected-error @below {{affinity_c61: factor 'tensor<2x85x8xf32>', wanted 1 to 16 rows for each splat}}
+  %a = hsa.affinity %t, %c, %s factor %f : (tensor<4x?x8xf32>, tensor<2x5x8xf32>, tensor<2x5x8xf32>, tensor<2x85x8xf32>) -> tensor<4x?x5xf32>
+  return
+}
+
+// -----
+
+// 11 rows for 5 splats.
+func.func @affinity_c61_rows(%t: tensor<4x?x8xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x8xf32>, %f: tensor<2x11x8xf32>) {
+  // expected-error @below {{affinity_c61: factor is 'tensor<2x11x8xf32>' but the operands want 'tensor<2x10x8xf32>'}}
+  %a = hsa.affinity %t, %c, %s factor %f : (tensor<4x?x8xf32>, tensor<2x5x8xf32>, tensor<2x5x8xf32>, tensor<2x11x8xf32>) -> tensor<4x?x5xf32>
+  return
+}
+
+// -----
+
+// a factor without the variance that it adds to.
+func.func @affinity_c61_beside(%t: tensor<4x?x8xf32>, %c: tensor<2x5x8xf32>, %f: tensor<2x10x8xf32>, %l: tensor<2x40x8xf32>) {
+  // expected-error @below {{affinity_c61: factor 'tensor<2x10x8xf32>' stands beside cholesky, wanted a variance}}
+  %a = hsa.affinity %t, %c factor %f cholesky %l : (tensor<4x?x8xf32>, tensor<2x5x8xf32>, tensor<2x10x8xf32>, tensor<2x40x8xf32>) -> tensor<4x?x5xf32>
+  return
+}
+
+// -----
+
+// a triangle of 7 rows for 8 dimensions.
+func.func @affinity_c62(%t: tensor<4x?x8xf32>, %c: tensor<2x5x8xf32>, %l: tensor<2x35x8xf32>) {
+  // expected-error @below {{affinity_c62: cholesky is 'tensor<2x35x8xf32>' but the operands want 'tensor<2x40x8xf32>'}}
+  %a = hsa.affinity %t, %c cholesky %l : (tensor<4x?x8xf32>, tensor<2x5x8xf32>, tensor<2x35x8xf32>) -> tensor<4x?x5xf32>
   return
 }
 
@@ -367,11 +421,41 @@ func.func @routed_attention_c7(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v:
 
 // -----
 
-// neither one variance nor one per dimension.
-func.func @routed_attention_c8(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x4xf32>) {
-  // expected-error @below {{routed_attention_c8: variance is 'tensor<2x5x4xf32>' but the operands want 'tensor<2x5x8xf32>'}}
+// of 5 bands of 2 dimensions the last is empty.
+func.func @routed_attention_c8(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x5xf32>) {
+  // expected-error @below {{routed_attention_c8: variance has 5 entries, wanted 1, 8 or a number of bands of which none of the 8 dimensions leaves one empty}}
   %o = hsa.routed_attention %q, %k, %v splats %c, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>}
-      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x4xf32>) -> tensor<4x?x6xf32>
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x5xf32>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+// a variance beside a whole covariance.
+func.func @routed_attention_c60(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x8xf32>, %l: tensor<2x40x8xf32>) {
+  // expected-error @below {{routed_attention_c60: has a variance and cholesky, wanted one of them}}
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s cholesky %l {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>}
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x8xf32>, tensor<2x40x8xf32>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+// 3 rows for 5 splats.
+func.func @routed_attention_c61(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x8xf32>, %f: tensor<2x3x8xf32>) {
+  // expected-error @below {{routed_attention_c61: factor 'tensor<2x3x8xf32>', wanted 1 to 16 rows for each splat}}
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s factor %f {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>}
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x8xf32>, tensor<2x3x8xf32>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+// rows of 7 entries for 8 dimensions.
+func.func @routed_attention_c62(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %l: tensor<2x40x7xf32>) {
+  // expected-error @below {{routed_attention_c62: cholesky is 'tensor<2x40x7xf32>' but the operands want 'tensor<2x40x8xf32>'}}
+  %o = hsa.routed_attention %q, %k, %v splats %c cholesky %l {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>}
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x40x7xf32>) -> tensor<4x?x6xf32>
   return
 }
 

@@ -81,6 +81,15 @@ hsa.schedule @schedule_c3 attributes {query_name = "q", key_name = "k", value_na
 
 // -----
 
+// Without a variance there is a factor.
+// expected-error @below {{schedule_c60: factor_name and factor_rows come together, one of them at least where variance_dim is 0}}
+hsa.schedule @schedule_c60 attributes {query_name = "q", key_name = "k", value_name = "v", output_name = "o", query_heads = 2 : i64, kv_heads = 2 : i64,
+    head_dim = 32 : i64, value_dim = 32 : i64, scale = 1.0 : f64, mask = #hsa.mask<>, config = #hsa.config<>, splat_levels = array<i64: 4, 1>,
+    level_weights = array<f64: 1.0, 1.0>, splat_names = ["c", "", ""], variance_dim = 0 : i64} {
+}
+
+// -----
+
 // A bottleneck has two factors.
 // expected-error @below {{schedule_c4: 1 link_ranks want as many link_from and link_to and 2 link_names}}
 hsa.schedule @schedule_c4 attributes {query_name = "q", key_name = "k", value_name = "v", output_name = "o", query_heads = 2 : i64, kv_heads = 2 : i64,
@@ -93,7 +102,7 @@ hsa.schedule @schedule_c4 attributes {query_name = "q", key_name = "k", value_na
 
 // Isotropic splats bring four more.
 func.func @tile_c1_either(%keys: tensor<?x32x16xf32>, %max: tensor<64xf32>) {
-  // expected-error @below {{tile_c1: has 1 ins, takes 5 or 9}}
+  // expected-error @below {{tile_c1: has 1 ins, takes 5 or 6 or 9}}
   %m = hsa.tile_send ins(%keys : tensor<?x32x16xf32>) outs(%max : tensor<64xf32>) -> tensor<64xf32>
   return
 }

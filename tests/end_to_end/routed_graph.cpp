@@ -20,11 +20,20 @@ frontend::Graph RoutedGraph(const std::string& name, const oracle::RoutedSpec& s
   frontend::Graph graph;
   graph.set_name(name);
   AddInput(graph, "q", spec.H, spec.D), AddInput(graph, "k", spec.Hkv, spec.D), AddInput(graph, "v", spec.Hkv, spec.Dv);
-  AddInput(graph, "center", spec.Hkv, spec.D), AddInput(graph, "variance", spec.Hkv, spec.isotropic ? 1 : spec.D);
+  AddInput(graph, "center", spec.Hkv, spec.D);
+  if (!spec.full) AddInput(graph, "variance", spec.Hkv, spec.isotropic ? 1 : spec.bands > 0 ? spec.bands : spec.D);
   if (spec.amplitude) AddInput(graph, "amplitude", spec.Hkv, 1);
   frontend::Routed& routed = *graph.add_nodes()->mutable_routed();
   routed.set_query("q"), routed.set_key("k"), routed.set_value("v"), routed.set_output("o");
-  routed.set_center("center"), routed.set_variance("variance"), routed.set_causal(spec.causal);
+  routed.set_center("center"), routed.set_causal(spec.causal);
+  if (!spec.full) routed.set_variance("variance");
+  if (spec.full) AddInput(graph, "cholesky", spec.Hkv, spec.D), routed.set_cholesky("cholesky");
+  if (spec.rank > 0) {
+    AddInput(graph, "factor", spec.Hkv, spec.D), routed.set_factor("factor");
+    for (const int64_t splats : spec.levels)
+      graph.mutable_inputs(graph.inputs_size() - 1)
+          ->set_tokens(graph.inputs(graph.inputs_size() - 1).tokens() + static_cast<uint64_t>(splats * spec.rank));
+  }
   if (spec.amplitude) routed.set_amplitude("amplitude");
   for (size_t i = 0; i < spec.levels.size(); ++i) {
     frontend::Routed::Level& level = *routed.add_levels();

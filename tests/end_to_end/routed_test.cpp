@@ -132,7 +132,11 @@ absl::StatusOr<Ran> TryRun(const Plan& plan, const RoutedProblem& p, const RunOp
   };
   const OwnedTensor center = parameter(s.D, p.center), variance = parameter(p.variance_dim(), p.variance);
   Inputs inputs{q.view(), k.view(), v.view(), {center.view(), variance.view(), {}}};
-  std::optional<OwnedTensor> amplitude;
+  std::optional<OwnedTensor> amplitude, factor;
+  if (p.factor_rows() > 0) {
+    factor.emplace(s.Hkv, p.splats() * p.factor_rows(), s.D, DType::kF32, Layout::kHeadsFirst).Fill(p.factor);
+    inputs.splats.factor = factor->view();
+  }
   if (s.amplitude) inputs.splats.amplitude = amplitude.emplace(parameter(1, p.amplitude)).view();
   const std::vector<OwnedTensor> factors = FactorsOf(p);
   for (const OwnedTensor& factor : links.empty() ? factors : links) inputs.splats.links.push_back(factor.view());
@@ -176,6 +180,15 @@ const RoutedSpec kFlowCausal = {.H = 3, .Hkv = 1, .D = 64, .Dv = 64, .levels = {
 const RoutedSpec kGateCausal = {
     .H = 2, .Hkv = 1, .D = 36, .Dv = 20, .levels = {50, 20, 1}, .isotropic = true, .link = true, .gate = true, .causal = true};
 
+const RoutedSpec kBands = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9, 1}, .bands = 8};
+const RoutedSpec kLowRank = {.H = 3, .Hkv = 1, .levels = {48, 16}, .weights = {1, 0.5}, .amplitude = true, .rank = 4};
+const RoutedSpec kLowRankCausal = {
+    .H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9}, .link = true, .gate = true, .causal = true, .bands = 3, .rank = 11};
+const RoutedSpec kLowRankIsotropic = {.levels = {48, 16}, .isotropic = true, .causal = true, .rank = 1};
+const RoutedSpec kFull = {.H = 3, .Hkv = 1, .levels = {48, 16}, .weights = {1, 0.5}, .amplitude = true, .full = true};
+const RoutedSpec kFullCausal = {
+    .H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9}, .link = true, .gate = true, .causal = true, .full = true};
+
 RoutedSpec Of(RoutedSpec spec, int64_t N, int64_t M, double width = 1) {
   spec.N = N, spec.M = M, spec.width = width;
   return spec;
@@ -217,6 +230,16 @@ const Case kCases[] = {
     {"causal_wide", Of(kWideCausal, 150, 150)},
     {"narrow", Of(kPlain, 64, 200, 0.1)},  // each token sees a few splats
     {"causal_narrow", Of(kCausal, 200, 200, 0.1)},
+    {"bands", Of(kBands, 65, 257)},
+    {"low_rank_one_key", Of(kLowRank, 1, 1)},
+    {"low_rank_ragged", Of(kLowRank, 33, 150)},
+    {"low_rank_narrow", Of(kLowRank, 64, 130, 0.1)},
+    {"low_rank_causal", Of(kLowRankCausal, 100, 130)},
+    {"low_rank_isotropic", Of(kLowRankIsotropic, 70, 70)},
+    {"full_one_key", Of(kFull, 1, 1)},
+    {"full_ragged", Of(kFull, 33, 150)},
+    {"full_narrow", Of(kFull, 64, 130, 0.1)},
+    {"full_causal", Of(kFullCausal, 100, 130)},
     {"flow_nothing", Of(kFlow, 0, 0)},
     {"flow_one_key", Of(kFlow, 1, 1)},
     {"flow_ragged", Of(kFlow, 70, 1100)},
@@ -460,8 +483,8 @@ double GreatestError(const RoutedProblem& p, const std::vector<float>& o, const 
 
 // What is not sent is told, and so is how much it costs at most; it costs no more.
 TEST(RelevanceTest, OutputsStayWithinTheBound) {
-  for (const RoutedSpec& spec :
-       {Of(kPlain, 40, 2200), Of(kOdd, 40, 1500), Of(kFlow, 30, 1300), Of(kCausal, 40, 1700), Of(kPlain, 40, 2200, 0.2)}) {
+  for (const RoutedSpec& spec : {Of(kPlain, 40, 2200), Of(kOdd, 40, 1500), Of(kFlow, 30, 1300), Of(kCausal, 40, 1700),
+                                 Of(kPlain, 40, 2200, 0.2), Of(kLowRank, 40, 2200)}) {
     const RoutedProblem p = RedundantProblem(spec, 61);
     const std::vector<double> wanted = oracle::AttendRouted(p);
     const int64_t sent_at_once = spec.Hkv * (spec.causal ? spec.M - spec.N : spec.M);
@@ -562,6 +585,26 @@ TEST(RoutedErrorsTest, Parameters) {
 }
 
 // Links and gates, each with what is wrong and where.
+TEST(RoutedErrorsTest, Covariances) {
+  const auto message = [](const RoutedSpec& spec, size_t entry, float value) {
+    RoutedProblem p = oracle::RandomRouted(Of(spec, 5, 5), 31);
+    p.factor[entry] = value;
+    return std::string(TryRun(PlanOf(spec), p).status().message());
+  };
+  EXPECT_THAT(message(kLowRank, (50 * 4 + 3) * 64 + 7, NAN),
+              testing::StartsWith("tensor 'factor': splat 50 of kv_head 0 (level 1) has the entry nan in row 3 beside the variance"));
+  EXPECT_THAT(message(kLowRank, 0, 3e38f), testing::HasSubstr("splat 0 of kv_head 0 (level 0) has the entry 3e+38 in row 0 beside"));
+  EXPECT_EQ(message(kFull, (49 * 64 + 5) * 64 + 5, 0),
+            "tensor 'cholesky': splat 49 of kv_head 0 (level 1) has 0 on the diagonal, row 5, wanted a number > 0: LLᵀ is not positive "
+            "definite");
+  EXPECT_THAT(message(kFull, 0, -2), testing::HasSubstr("splat 0 of kv_head 0 (level 0) has -2 on the diagonal, row 0, wanted"));
+  EXPECT_EQ(message(kFull, 64 + 9, 0.5f),
+            "tensor 'cholesky': splat 0 of kv_head 0 (level 0) has 0.5 in row 1, column 9, wanted 0 above the diagonal");
+  EXPECT_EQ(message(kFull, 64, INFINITY),
+            "tensor 'cholesky': splat 0 of kv_head 0 (level 0) has inf in row 1, column 0, wanted a finite number");
+  EXPECT_THAT(message(kFull, 65, 1e-30f), testing::HasSubstr("wanted at most 1e18: LLᵀ is positive definite in name only"));
+}
+
 TEST(RoutedErrorsTest, Flow) {
   const auto message = [](void (*spoil)(RoutedProblem&)) {
     RoutedProblem p = ProblemOf(Of(kFlow, 5, 5), 31);

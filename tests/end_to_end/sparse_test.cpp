@@ -52,7 +52,11 @@ Ran MustRun(const Plan& plan, const RoutedProblem& p, int threads = 2, DType dty
                     v = owned(s.Hkv, s.M, s.Dv, p.v, dtype, layout), center = parameter(s.D, p.center),
                     variance = parameter(p.variance_dim(), p.variance);
   Inputs inputs{q.view(), k.view(), v.view(), {center.view(), variance.view(), {}}};
-  std::optional<OwnedTensor> amplitude;
+  std::optional<OwnedTensor> amplitude, factor;
+  if (p.factor_rows() > 0) {
+    factor.emplace(s.Hkv, p.splats() * p.factor_rows(), s.D, DType::kF32, Layout::kHeadsFirst).Fill(p.factor);
+    inputs.splats.factor = factor->view();
+  }
   if (s.amplitude) inputs.splats.amplitude = amplitude.emplace(parameter(1, p.amplitude)).view();
   OwnedTensor o(s.H, s.N, s.Dv, DType::kF32, layout);
   absl::StatusOr<RunReport> report =
@@ -75,6 +79,8 @@ const RoutedSpec kCausal = {
     .H = 3, .Hkv = 1, .D = 64, .Dv = 64, .levels = {100, 16}, .weights = {1, 0.5}, .amplitude = true, .causal = true, .top = 8};
 const RoutedSpec kOdd = {.H = 4, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9, 1}, .isotropic = true, .top = 5};
 const RoutedSpec kOddCausal = {.H = 4, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9, 1}, .isotropic = true, .causal = true, .top = 5};
+const RoutedSpec kLowRank = {.H = 4, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9, 1}, .bands = 3, .rank = 3, .top = 5};
+const RoutedSpec kFullCausal = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9}, .causal = true, .full = true, .top = 5};
 const RoutedSpec kWide = {.D = 20, .Dv = 200, .levels = {300}, .causal = true, .top = 33};
 
 RoutedSpec Of(RoutedSpec spec, int64_t N, int64_t M, double width = 1, double threshold = 0) {
@@ -105,6 +111,8 @@ const Case kCases[] = {
     {"narrow", Of(kPlain, 64, 200, 0.1)},
     {"odd_dims", Of(kOdd, 65, 257)},
     {"threshold", Of(kPlain, 100, 300, 0.1, 0.3)},
+    {"low_rank", Of(kLowRank, 65, 257)},
+    {"causal_full", Of(kFullCausal, 100, 130)},
     {"causal_one_key", Of(kCausal, 1, 1)},
     {"causal_ragged", Of(kCausal, 100, 257)},  // 157 tokens before the first query
     {"causal_long", Of(kCausal, 1100, 1200)},
@@ -385,13 +393,15 @@ TEST(AffinityCacheTest, ForgetsWhatWasNotUsedForLongest) {
   EXPECT_EQ(cache.bytes(), 3 * kListBytes);
 }
 
-TEST(SparseTest, SearchOfADenseGraphIsRefused) {
-  RoutedProblem p = oracle::RandomRouted({.levels = {20}}, 73);
-  try {
-    MustSearch(LevelSearch::kHnsw, p);
-    ADD_FAILURE() << "it ran";
-  } catch (const std::runtime_error& refused) {
-    EXPECT_THAT(refused.what(), testing::HasSubstr("--search, --affinity-cache: the graph is not sparse"));
+TEST(SparseTest, SearchThatCannotBeIsRefused) {
+  for (const auto& [spec, message] : {std::pair(RoutedSpec{.levels = {20}}, "--search, --affinity-cache: the graph is not sparse"),
+                                      std::pair(Of(kLowRank, 20, 20), "--search is 'hnsw', but covariances are of low rank")}) {
+    try {
+      MustSearch(LevelSearch::kHnsw, oracle::RandomRouted(spec, 73));
+      ADD_FAILURE() << "it ran, wanted " << message;
+    } catch (const std::runtime_error& refused) {
+      EXPECT_THAT(refused.what(), testing::HasSubstr(message));
+    }
   }
 }
 

@@ -43,8 +43,12 @@ const Refusal kRefusals[] = {
     {"c12_dim", [](Graph& g) { g.mutable_inputs(0)->set_dim(32); }, "graph_c12: query 'q' has dim 32, key 'k' has 64"},
     {"c21_unread", [](Graph& g) { Of(g).clear_amplitude(); }, "graph_c21: no node reads input 'a'"},
     {"c24_center_dim", [](Graph& g) { g.mutable_inputs(8)->set_dim(1); }, "graph_c24: input 'c' is [2, S, 1], wanted [2, 20, 64]: "},
-    {"c24_variance_dim", [](Graph& g) { g.mutable_inputs(9)->set_dim(8); }, "graph_c24: input 's' is [2, S, 8], wanted [2, 20, 64 or 1]: "},
-    {"c24_heads", [](Graph& g) { g.mutable_inputs(9)->set_heads(4); }, "graph_c24: input 's' is [4, S, 64], wanted [2, 20, 64 or 1]: "},
+    {"c24_variance_dim", [](Graph& g) { g.mutable_inputs(9)->set_dim(65); },
+     "graph_c24: input 's' is [2, S, 65], wanted [2, 20, 64, 1 or a number of bands of which none is empty]: "},
+    {"c24_empty_band", [](Graph& g) { g.mutable_inputs(9)->set_dim(30); },
+     "graph_c24: input 's' is [2, S, 30], wanted [2, 20, 64, 1 or a number of bands of which none is empty]: "},
+    {"c24_heads", [](Graph& g) { g.mutable_inputs(9)->set_heads(4); },
+     "graph_c24: input 's' is [4, S, 64], wanted [2, 20, 64, 1 or a number of bands of which none is empty]: "},
     {"c24_tokens", [](Graph& g) { g.mutable_inputs(10)->set_tokens(19); }, "graph_c24: input 'a' is [2, 19, 1], wanted [2, 20, 1]: "},
     {"c25_no_level", [](Graph& g) { Of(g).clear_levels(); }, "graph_c25: routed has 0 levels, wanted 1 to 16"},
     {"c25_no_splat", [](Graph& g) { Of(g).mutable_levels(0)->clear_splats(); },
@@ -102,6 +106,44 @@ TEST(CheckRoutedTest, AcceptsWhatTheContractAllows) {
   graph.mutable_inputs()->DeleteSubrange(3, 5);
   Of(graph).mutable_sparse()->set_threshold(0.01);
   EXPECT_TRUE(CheckGraph(graph).ok()) << CheckGraph(graph);
+}
+
+// An input of `tokens` rows as the splats' factor.
+Tensor& AddFactor(Graph& g, uint64_t tokens) {
+  Of(g).set_factor("f");
+  Tensor& factor = *g.add_inputs();
+  factor.set_name("f"), factor.set_heads(2), factor.set_dim(64), factor.set_tokens(tokens);
+  return factor;
+}
+
+// An input as the factor of full covariances, in place of the variance.
+Tensor& AddCholesky(Graph& g) {
+  Of(g).clear_variance(), Of(g).set_cholesky("s");
+  return *g.mutable_inputs(9);
+}
+
+const Refusal kCovariances[] = {
+    {"c8_unknown_factor", [](Graph& g) { Of(g).set_factor("f"); }, "graph_c8: factor of the attention is 'f', which is no input"},
+    {"c9_factor_twice", [](Graph& g) { Of(g).set_factor("c"); }, "graph_c9: factor of the attention is 'c', which it reads already"},
+    {"c60_no_tokens", [](Graph& g) { AddFactor(g, 40).clear_tokens(); }, "graph_c60: input 'f' is [2, ?, 64], wanted [2, 20·R, 64] with R"},
+    {"c60_rows", [](Graph& g) { AddFactor(g, 41); }, "graph_c60: input 'f' is [2, 41, 64], wanted [2, 20·R, 64] with R from 1 to 16; "},
+    {"c60_many_rows", [](Graph& g) { AddFactor(g, 340); },
+     "graph_c60: input 'f' is [2, 340, 64], wanted [2, 20·R, 64] with R from 1 to 16"},
+    {"c60_dim", [](Graph& g) { AddFactor(g, 40).set_dim(32); }, "graph_c60: input 'f' is [2, 40, 32], wanted [2, 20·R, 64]"},
+    {"c60_heads", [](Graph& g) { AddFactor(g, 40).set_heads(4); }, "graph_c60: input 'f' is [4, 40, 64], wanted [2, 20·R, 64]"},
+    {"c61_rows", [](Graph& g) { AddCholesky(g).set_tokens(20); }, "graph_c61: input 's' is [2, 20, 64], wanted [2, 1280, 64]: 64 rows"},
+    {"c61_dim", [](Graph& g) { AddCholesky(g).set_dim(1); }, "graph_c61: input 's' is [2, ?, 1], wanted [2, 1280, 64]"},
+    {"c61_factor", [](Graph& g) { AddCholesky(g), AddFactor(g, 40); }, "graph_c61: routed has cholesky and factor, wanted cholesky alone"},
+    {"c61_variance", [](Graph& g) { AddFactor(g, 1280), Of(g).clear_factor(), Of(g).set_cholesky("f"); },
+     "graph_c61: routed has cholesky and variance, wanted cholesky alone"},
+};
+INSTANTIATE_TEST_SUITE_P(Covariances, CheckRoutedTest, testing::ValuesIn(kCovariances), [](const auto& info) { return info.param.name; });
+
+TEST(CheckRoutedTest, AcceptsCovariances) {
+  Graph bands = ValidGraph(), low_rank = ValidGraph(), full = ValidGraph();
+  bands.mutable_inputs(9)->set_dim(8);
+  AddFactor(low_rank, 320), AddCholesky(full);
+  for (const Graph& graph : {bands, low_rank, full}) EXPECT_TRUE(CheckGraph(graph).ok()) << CheckGraph(graph);
 }
 
 // Two spellings of one graph share a cache entry.

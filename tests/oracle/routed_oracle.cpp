@@ -39,14 +39,63 @@ double LogSum(const std::vector<double>& logs) {
   return max + std::log(sum);
 }
 
+// Σ of splat s, row-major.
+std::vector<double> Covariance(const RoutedProblem& p, int64_t g, int64_t s) {
+  const int64_t S = p.splats(), D = p.spec.D, rows = p.factor_rows();
+  std::vector<double> sigma(D * D, 0.0);
+  for (int64_t d = 0; d < D && !p.spec.full; ++d) {
+    const int64_t entries = p.variance_dim(), width = (D + entries - 1) / entries;
+    sigma[d * D + d] = p.variance[(g * S + s) * entries + d / width];
+  }
+  const auto f = [&](int64_t row, int64_t column) { return static_cast<double>(p.factor[((g * S + s) * rows + row) * D + column]); };
+  for (int64_t d = 0; d < D; ++d)
+    for (int64_t e = 0; e < D; ++e)
+      for (int64_t r = 0; r < rows; ++r) sigma[d * D + e] += p.spec.full ? f(d, r) * f(e, r) : f(r, d) * f(r, e);
+  return sigma;
+}
+
+// Σ⁻¹ by Gauss and Jordan's elimination, the greatest entry of a column first.
+std::vector<double> InverseOf(std::vector<double> a, int64_t D) {
+  std::vector<double> inverse(D * D, 0.0);
+  for (int64_t d = 0; d < D; ++d) inverse[d * D + d] = 1;
+  for (int64_t column = 0; column < D; ++column) {
+    int64_t pivot = column;
+    for (int64_t row = column; row < D; ++row)
+      if (std::abs(a[row * D + column]) > std::abs(a[pivot * D + column])) pivot = row;
+    for (auto* m : {&a, &inverse}) std::swap_ranges(&(*m)[column * D], &(*m)[column * D] + D, &(*m)[pivot * D]);
+    const double lead = a[column * D + column];
+    for (auto* m : {&a, &inverse})
+      for (int64_t e = 0; e < D; ++e) (*m)[column * D + e] /= lead;
+    for (int64_t row = 0; row < D; ++row) {
+      const double times = row == column ? 0 : a[row * D + column];
+      for (auto* m : {&a, &inverse})
+        for (int64_t e = 0; times != 0 && e < D; ++e) (*m)[row * D + e] -= times * (*m)[column * D + e];
+    }
+  }
+  return inverse;
+}
+
+// The inverses of all covariances that are not diagonal: [Hkv·S, D, D].
+std::vector<double> Precisions(const RoutedProblem& p) {
+  std::vector<double> all;
+  for (int64_t i = 0; p.factor_rows() > 0 && i < p.spec.Hkv * p.splats(); ++i)
+    for (double x : InverseOf(Covariance(p, i / p.splats(), i % p.splats()), p.spec.D)) all.push_back(x);
+  return all;
+}
+
 // log φ_s of one token.
-double LogAffinity(const RoutedProblem& p, int64_t g, int64_t s, const float* x) {
+double LogAffinity(const RoutedProblem& p, const std::vector<double>& precisions, int64_t g, int64_t s, const float* x) {
   const int64_t S = p.splats(), D = p.spec.D;
   double sum = 0;
-  for (int64_t d = 0; d < D; ++d) {
-    const double apart = static_cast<double>(x[d]) - p.center[(g * S + s) * D + d];
-    sum += apart * apart / (p.spec.isotropic ? p.variance[g * S + s] : p.variance[(g * S + s) * D + d]);
+  const auto apart = [&](int64_t d) { return static_cast<double>(x[d]) - p.center[(g * S + s) * D + d]; };
+  if (!precisions.empty()) {
+    const double* precision = &precisions[(g * S + s) * D * D];
+    for (int64_t d = 0; d < D; ++d)
+      for (int64_t e = 0; e < D; ++e) sum += apart(d) * precision[d * D + e] * apart(e);
+    return -0.5 * sum;
   }
+  const int64_t entries = p.variance_dim(), width = (D + entries - 1) / entries;
+  for (int64_t d = 0; d < D; ++d) sum += apart(d) * apart(d) / p.variance[(g * S + s) * entries + d / width];
   return -0.5 * sum;
 }
 
@@ -65,18 +114,19 @@ bool Keeps(const RoutedProblem& p, int64_t g, int64_t s, const std::vector<doubl
 }
 
 // log φ of one token to all splats that it keeps, −∞ to the others.
-std::vector<double> LogAffinities(const RoutedProblem& p, int64_t g, const float* token, int64_t length) {
+std::vector<double> LogAffinities(const RoutedProblem& p, const std::vector<double>& precisions, int64_t g, const float* token,
+                                  int64_t length) {
   std::vector<double> all(p.splats()), kept;
-  for (int64_t s = 0; s < p.splats(); ++s) all[s] = LogAffinity(p, g, s, token);
+  for (int64_t s = 0; s < p.splats(); ++s) all[s] = LogAffinity(p, precisions, g, s, token);
   if (p.spec.top == 0) return all;
   for (int64_t s = 0; s < p.splats(); ++s) kept.push_back(Keeps(p, g, s, all, length) ? all[s] : -kInfinity);
   return kept;
 }
 
 // log ψ of one key: its affinities, passed on along the links.
-std::vector<double> LogSent(const RoutedProblem& p, int64_t g, const float* key, int64_t length) {
+std::vector<double> LogSent(const RoutedProblem& p, const std::vector<double>& precisions, int64_t g, const float* key, int64_t length) {
   const int64_t S = p.splats();
-  const std::vector<double> own = LogAffinities(p, g, key, length);
+  const std::vector<double> own = LogAffinities(p, precisions, g, key, length);
   std::vector<double> sent;
   if (!p.spec.link) return own;
   for (int64_t s = 0; s < S; ++s) {
@@ -89,9 +139,10 @@ std::vector<double> LogSent(const RoutedProblem& p, int64_t g, const float* key,
 }
 
 // log w a φ of one query.
-std::vector<double> LogReceived(const RoutedProblem& p, int64_t g, const float* query, int64_t length) {
+std::vector<double> LogReceived(const RoutedProblem& p, const std::vector<double>& precisions, int64_t g, const float* query,
+                                int64_t length) {
   const int64_t S = p.splats(), L = static_cast<int64_t>(p.spec.levels.size()), D = p.spec.D;
-  std::vector<double> gates(L, 0), received = LogAffinities(p, g, query, length);
+  std::vector<double> gates(L, 0), received = LogAffinities(p, precisions, g, query, length);
   if (p.spec.gate) {
     for (int64_t l = 0; l < L; ++l) {
       gates[l] = p.gate_bias[g * L + l];
@@ -133,7 +184,8 @@ RoutedProblem RandomRouted(const RoutedSpec& spec, uint64_t seed) {
                   .amplitude = {},
                   .link = {},
                   .gate_weight = {},
-                  .gate_bias = {}};
+                  .gate_bias = {},
+                  .factor = {}};
   Random random(seed);
   const int64_t S = p.splats(), L = static_cast<int64_t>(spec.levels.size());
   p.q = random.Normals(spec.H * spec.N * spec.D);
@@ -150,6 +202,16 @@ RoutedProblem RandomRouted(const RoutedSpec& spec, uint64_t seed) {
       const int64_t apart = p.level_of(i / S % S) - p.level_of(i % S);
       p.link.push_back(std::abs(apart) == 1 && random.Uniform() < 0.5 ? static_cast<float>(random.Uniform()) : 0.0f);
     }
+  // Low rank: rows as long as three to five widths. Full: a diagonal as a variance's root, and as much beside it.
+  for (int64_t i = 0; i < spec.Hkv * S * p.factor_rows() * spec.D; ++i) {
+    const int64_t splat = i / spec.D / p.factor_rows() % S, row = i / spec.D % p.factor_rows(), d = i % spec.D;
+    const double width = std::sqrt(spec.width * static_cast<double>(spec.D) * std::exp2(p.level_of(splat)));
+    const double beside = random.Normal() / std::sqrt(static_cast<double>(spec.D));
+    if (!spec.full)
+      p.factor.push_back(static_cast<float>(4 * width * beside));
+    else
+      p.factor.push_back(static_cast<float>(d > row ? 0 : width * (d == row ? 0.75 + 0.5 * random.Uniform() : beside)));
+  }
   if (spec.gate) p.gate_weight = random.Normals(spec.Hkv * L * spec.D), p.gate_bias = random.Normals(spec.Hkv * L);
   return p;
 }
@@ -157,6 +219,7 @@ RoutedProblem RandomRouted(const RoutedSpec& spec, uint64_t seed) {
 std::vector<double> AttendRouted(const RoutedProblem& p) {
   const RoutedSpec& spec = p.spec;
   const int64_t S = p.splats();
+  const std::vector<double> precisions = Precisions(p);
   std::vector<double> output;
   for (int64_t h = 0; h < spec.H; ++h) {
     const int64_t g = h * spec.Hkv / spec.H;
@@ -164,13 +227,13 @@ std::vector<double> AttendRouted(const RoutedProblem& p) {
     for (int64_t j = 0; j < spec.M; ++j) {
       const float* key = &p.k[(g * spec.M + j) * spec.D];
       if (Finite(key, spec.D) && Finite(&p.v[(g * spec.M + j) * spec.Dv], spec.Dv))
-        sent[j] = LogSent(p, g, key, spec.causal ? j + 1 : spec.M);
+        sent[j] = LogSent(p, precisions, g, key, spec.causal ? j + 1 : spec.M);
     }
     for (int64_t i = 0; i < spec.N; ++i) {
       const float* query = &p.q[(h * spec.N + i) * spec.D];
       const int64_t end = spec.causal ? spec.M - spec.N + i + 1 : spec.M;
       const bool finite = Finite(query, spec.D);
-      const std::vector<double> received = finite ? LogReceived(p, g, query, end) : std::vector<double>();
+      const std::vector<double> received = finite ? LogReceived(p, precisions, g, query, end) : std::vector<double>();
       std::vector<double> log_kernel;
       std::vector<int64_t> seen;
       for (int64_t j = 0; j < end && finite; ++j) {

@@ -11,6 +11,9 @@ struct RoutedSpec {
   std::vector<int64_t> levels = {8};  // splats of each, fine to coarse
   std::vector<double> weights = {};   // of levels; empty: 1
   bool isotropic = false, amplitude = false, link = false, gate = false, causal = false;
+  int64_t bands = 0;     // entries of a variance; 0: one, or D
+  int64_t rank = 0;      // rows of the factor of each splat: Σ = diag(variance) + Σ_r f_r f_rᵀ
+  bool full = false;     // Σ = L Lᵀ, and no variance
   int64_t top = 0;       // splats of a level that a token keeps; 0: all
   double threshold = 0;  // and of those the ones above this share of the greatest, where a token counts no more than 8,192 tokens
   double width = 1;  // of splats: variances are about width · D · 2^level, so that tokens see many of them; small: tokens see hardly any
@@ -21,10 +24,12 @@ struct RoutedSpec {
 struct RoutedProblem {
   RoutedSpec spec;
   std::vector<float> q, k, v, center, variance, amplitude, link, gate_weight, gate_bias;
+  std::vector<float> factor;  // [Hkv,S·rank,D], or, full, [Hkv,S·D,D]: L, row by row
 
   int64_t splats() const;
   int64_t level_of(int64_t splat) const;
-  int64_t variance_dim() const { return spec.isotropic ? 1 : spec.D; }
+  int64_t variance_dim() const { return spec.full ? 0 : spec.isotropic ? 1 : spec.bands > 0 ? spec.bands : spec.D; }
+  int64_t factor_rows() const { return spec.full ? spec.D : spec.rank; }
 };
 
 // Tokens and centers are standard normal, the same on every machine for a seed. Links lead between neighbouring levels, half of them 0.
