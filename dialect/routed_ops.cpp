@@ -44,7 +44,7 @@ LogicalResult checkVariance(Operation* op, StringRef constraint, RankedTensorTyp
   const auto type = cast<RankedTensorType>(variance.getType());
   const int64_t bands = type.getDimSize(2), dims = center.getDimSize(2);
   if (ShapedType::isDynamic(bands) || ShapedType::isDynamic(dims)) return success();
-  const bool empty = bands < 1 || bands > dims || (bands - 1) * llvm::divideCeil(dims, bands) >= dims;
+  const bool empty = bands < 1 || bands > dims || (bands - 1) * llvm::divideCeilSigned(dims, bands) >= dims;
   if (empty)
     return op->emitOpError() << constraint << ": variance has " << bands << " entries, wanted 1, " << dims
                              << " or a number of bands of which none of the " << dims << " dimensions leaves one empty";

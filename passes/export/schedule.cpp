@@ -58,7 +58,7 @@ void fillRouted(ScheduleOp schedule, format::Routed& routed) {
   routed.set_amplitude(name(2));
   routed.set_isotropic(*schedule.getVarianceDim() == 1);
   const int64_t entries = *schedule.getVarianceDim();
-  if (entries > 1 && entries < schedule.getHeadDim()) routed.set_bands(static_cast<uint32_t>(entries));
+  if (entries > 1 && entries < static_cast<int64_t>(schedule.getHeadDim())) routed.set_bands(static_cast<uint32_t>(entries));
   if (schedule.getFactorName() && entries == 0) routed.set_cholesky(schedule.getFactorName()->str());
   if (schedule.getFactorName() && entries > 0) {
     routed.set_factor(schedule.getFactorName()->str());
