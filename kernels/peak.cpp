@@ -82,7 +82,12 @@ double RunSse2(int64_t rounds) {
   } shapes;
   for (int tile = 0; tile < 6; ++tile) shapes.row_bytes[tile] = 64, shapes.rows[tile] = 16;
   _tile_loadconfig(&shapes);
-  _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3), _tile_zero(4), _tile_zero(5);
+  _tile_zero(0);  // statements in GCC, not expressions
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  _tile_zero(4);
+  _tile_zero(5);
   for (int64_t i = 0; i < rounds; ++i) {
     _tile_dpbf16ps(0, 4, 5);
     _tile_dpbf16ps(1, 4, 5);

@@ -1,7 +1,7 @@
 #include "runtime/required_stages.h"
 
 #include <algorithm>
-#include <initializer_list>
+#include <array>
 #include <string_view>
 #include <vector>
 
@@ -11,11 +11,10 @@ namespace hsa {
 
 namespace {
 
-using Names = std::initializer_list<std::string_view>;
-
-constexpr Names kBoth = {"widen_rows", "pack_panels", "load_query", "finish", "store_rows"};
-constexpr Names kSoftmax = {"gram",          "metric_rows", "principal_axis", "pack_leaves", "add_rows", "leaf_moments", "merge_moments",
-                            "attend_panels", "query_bands", "start_mass",     "root_mass",   "log_mass", "score_level",  "attend_leaves"};
+constexpr auto kBoth = std::to_array<std::string_view>({"widen_rows", "pack_panels", "load_query", "finish", "store_rows"});
+constexpr auto kSoftmax = std::to_array<std::string_view>({"gram", "metric_rows", "principal_axis", "pack_leaves", "add_rows",
+                                                           "leaf_moments", "merge_moments", "attend_panels", "query_bands", "start_mass",
+                                                           "root_mass", "log_mass", "score_level", "attend_leaves"});
 
 std::vector<std::string_view> RoutedStages(const format::Graph& graph) {
   const bool causal = graph.mask().causal(), flow = !graph.routed().links().empty();
@@ -39,8 +38,9 @@ std::vector<std::string_view> SparseStages(const format::Graph& graph) {
 
 std::vector<std::string_view> RequiredOf(const format::Graph& graph) {
   if (graph.routed().has_sparse()) return SparseStages(graph);
-  std::vector<std::string_view> names = graph.has_routed() ? RoutedStages(graph) : std::vector<std::string_view>(kSoftmax);
-  names.insert(names.begin(), kBoth);
+  std::vector<std::string_view> names =
+      graph.has_routed() ? RoutedStages(graph) : std::vector<std::string_view>(kSoftmax.begin(), kSoftmax.end());
+  names.insert(names.begin(), kBoth.begin(), kBoth.end());
   return names;
 }
 
