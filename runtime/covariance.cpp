@@ -103,6 +103,8 @@ int64_t VarianceEntry(const format::Graph& graph, int64_t d) {
   return d / width;
 }
 
+bool IsIsotropic(const format::Routed& routed) { return routed.isotropic() && routed.factor().empty(); }
+
 std::string FactorName(const format::Routed& routed) { return routed.cholesky().empty() ? routed.factor() : routed.cholesky(); }
 
 int64_t StoredRows(const format::Graph& graph) { return graph.routed().cholesky().empty() ? graph.routed().rank() : graph.head_dim(); }

@@ -16,6 +16,9 @@ int64_t VarianceDim(const format::Graph& graph);
 // The variance of dimension d is this entry of it.
 int64_t VarianceEntry(const format::Graph& graph, int64_t d);
 
+// One variance for all dimensions and no factor: affinities may be products about a common center.
+bool IsIsotropic(const format::Routed& routed);
+
 // The tensor behind SplatTensors::factor, "" for none, and how many rows of it a splat has.
 std::string FactorName(const format::Routed& routed);
 int64_t StoredRows(const format::Graph& graph);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/covariance.h"
 
 namespace hsa {
 
@@ -20,7 +21,7 @@ std::vector<std::string_view> RoutedStages(const format::Graph& graph) {
   const bool causal = graph.mask().causal(), flow = !graph.routed().links().empty();
   std::vector<std::string_view> names = {"send", "settle_state", causal ? "receive_chunk" : "receive"};
   if (!graph.routed().gate_weight().empty()) names.push_back("gate");
-  if (graph.routed().isotropic() && graph.routed().factor().empty()) names.insert(names.end(), {"center_panels", "center_query"});
+  if (IsIsotropic(graph.routed())) names.insert(names.end(), {"center_panels", "center_query"});
   if (flow) names.push_back("flow_state");
   if (causal) names.push_back("extend_state");
   if (causal && flow) names.push_back("flow_chunk");
@@ -32,7 +33,7 @@ std::vector<std::string_view> SparseStages(const format::Graph& graph) {
   std::vector<std::string_view> names = {"widen_rows", "principal_axis", "nearest_splats",
                                          "count_near", "send_sparse",    graph.mask().causal() ? "receive_prefix" : "receive_sparse",
                                          "store_rows"};
-  if (graph.routed().isotropic() && graph.routed().factor().empty()) names.push_back("center_tokens");
+  if (IsIsotropic(graph.routed())) names.push_back("center_tokens");
   return names;
 }
 

@@ -30,7 +30,7 @@ int LevelOf(const format::Routed& routed, int64_t splat) {
 constexpr double kMostLogAmplitude = 1e4;
 
 // Whether affinities are products, tokens and centers being relative to the mean center.
-bool TakesProducts(const format::Routed& routed) { return routed.isotropic() && !routed.has_sparse() && routed.factor().empty(); }
+bool TakesProducts(const format::Routed& routed) { return IsIsotropic(routed) && !routed.has_sparse(); }
 
 // Fills the tables of one kv_head, splat by splat.
 class TableBuilder {
@@ -117,10 +117,9 @@ class TableBuilder {
   RoutedTables tables_;
 };
 
-// Where row r, column c of a table with `columns` columns stands among its panels of 16 rows.
-int64_t PanelPlace(int64_t r, int64_t c, int64_t columns) { return (r / kPanelKeys * columns + c) * kPanelKeys + r % kPanelKeys; }
-
 }  // namespace
+
+int64_t PanelPlace(int64_t r, int64_t c, int64_t columns) { return (r / kPanelKeys * columns + c) * kPanelKeys + r % kPanelKeys; }
 
 void IsotropicTables::Start(std::vector<float> around, int64_t splats) {
   center = std::move(around);

@@ -34,6 +34,9 @@ struct IsotropicTables {
   std::vector<double> squares, reach;  // [splats]: r² and |μ - c|
 };
 
+// Where row r, column c of a table with `columns` columns stands among its panels of 16 rows.
+int64_t PanelPlace(int64_t r, int64_t c, int64_t columns);
+
 // log2 φ_s(x) = -Σ_d (scale_sd x_d + shift_sd)², scale = (½ log2 e / Σ)^½, shift = -scale μ. Splats are padded to whole tiles, dimensions to 16: what fills
 // up has scale and shift 0, and a splat that fills up the weight kNoSplat.
 struct RoutedTables {

@@ -130,7 +130,7 @@ class SparseRun {
     int64_t first = 0;
     for (const format::SplatLevel& level : routed_.levels()) {
       const int64_t splats = level.splats(), width = g_.padded_head_dim + g_.padded_value_dim;
-      const LevelSplats of{table, first, splats, routed_.isotropic() && table.factor_rows == 0};
+      const LevelSplats of{table, first, splats, IsIsotropic(routed_)};
       switch (looking == Looking::kAsAsked ? SearchOf(splats) : LevelSearch::kBrute) {
         case LevelSearch::kBrute:
           levels.push_back(LevelTree::Flat(of));

@@ -27,14 +27,14 @@ namespace {
 void TakeProducts(const RoutedTables& tables, std::span<const int32_t> which, std::span<const float> center, SplatPanels& panels) {
   panels.isotropic.Start({center.begin(), center.end()}, panels.slots());
   std::vector<double> apart(panels.depth);
-  for (size_t slot = 0; slot < which.size(); ++slot) {
-    const int64_t splat = which[slot], panel = static_cast<int64_t>(slot) / kPanelKeys, lane = static_cast<int64_t>(slot) % kPanelKeys;
+  for (int64_t slot = 0; slot < panels.splats; ++slot) {
+    const int64_t splat = which[slot];
     const double scale = tables.scale[splat * panels.depth];
     for (int64_t d = 0; d < panels.depth; ++d) {
       apart[d] = static_cast<double>(tables.Center(splat, d)) - center[d];
-      panels.shift[(panel * panels.depth + d) * kPanelKeys + lane] = static_cast<float>(-tables.scale[splat * panels.depth + d] * apart[d]);
+      panels.shift[PanelPlace(slot, d, panels.depth)] = static_cast<float>(-tables.scale[splat * panels.depth + d] * apart[d]);
     }
-    panels.isotropic.Put(static_cast<int64_t>(slot), apart, 0.5 * std::numbers::log2e / (scale * scale));
+    panels.isotropic.Put(slot, apart, 0.5 * std::numbers::log2e / (scale * scale));
   }
   panels.isotropic.SetLimits();
 }
@@ -44,7 +44,7 @@ void TakeProducts(const RoutedTables& tables, std::span<const int32_t> which, st
 SplatPanels PanelsOf(const RoutedTables& tables, std::span<const int32_t> which, std::span<const float> center) {
   SplatPanels panels;
   panels.depth = tables.depth, panels.splats = static_cast<int64_t>(which.size());
-  const int64_t slots = (static_cast<int64_t>(which.size()) + kSplatTile - 1) / kSplatTile * kSplatTile;
+  const int64_t slots = (panels.splats + kSplatTile - 1) / kSplatTile * kSplatTile;
   panels.scale.resize(slots * panels.depth);
   panels.shift.resize(slots * panels.depth);
   panels.factor_rows = tables.factor_rows;
@@ -52,14 +52,14 @@ SplatPanels PanelsOf(const RoutedTables& tables, std::span<const int32_t> which,
   panels.factor.resize(slots * factors);
   panels.bias.assign(slots, static_cast<float>(kNoSplat));
   panels.ids.assign(slots, 0);
-  for (size_t slot = 0; slot < which.size(); ++slot) {
-    const int64_t splat = which[slot], panel = static_cast<int64_t>(slot) / kPanelKeys, lane = static_cast<int64_t>(slot) % kPanelKeys;
+  for (int64_t slot = 0; slot < panels.splats; ++slot) {
+    const int64_t splat = which[slot];
     panels.bias[slot] = tables.amplitude[splat];
     panels.ids[slot] = which[slot];
-    for (int64_t i = 0; i < factors; ++i) panels.factor[(panel * factors + i) * kPanelKeys + lane] = tables.factor[splat * factors + i];
+    for (int64_t i = 0; i < factors; ++i) panels.factor[PanelPlace(slot, i, factors)] = tables.factor[splat * factors + i];
     for (int64_t d = 0; d < panels.depth; ++d) {
-      panels.scale[(panel * panels.depth + d) * kPanelKeys + lane] = tables.scale[splat * panels.depth + d];
-      panels.shift[(panel * panels.depth + d) * kPanelKeys + lane] = tables.shift[splat * panels.depth + d];
+      panels.scale[PanelPlace(slot, d, panels.depth)] = tables.scale[splat * panels.depth + d];
+      panels.shift[PanelPlace(slot, d, panels.depth)] = tables.shift[splat * panels.depth + d];
     }
   }
   if (!center.empty()) TakeProducts(tables, which, center, panels);

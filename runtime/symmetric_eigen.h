@@ -12,6 +12,7 @@ struct SymmetricEigen {
 };
 
 // Of `matrix` [n, n], by Jacobi's rotations until what is left beside the diagonal is nothing to f64. n³ operations a sweep, a handful of them.
+// Not a QR solver, as Eigen's: its error is a rounding of the largest value, and rows of a factor may be 1e18 times as long as others.
 SymmetricEigen EigenOf(std::vector<double> matrix, int64_t n);
 
 }  // namespace hsa

@@ -26,18 +26,16 @@ llvm::Error RoutedAttentionOp::evaluate(reference::Frame& frame) {
   using reference::Tensor;
   const Tensor &query = frame.tensor(getQuery()), &key = frame.tensor(getKey()), &value = frame.tensor(getValue());
   const Tensor& center = frame.tensor(getCenter());
-  const auto given = [&](mlir::Value tensor) { return tensor ? &frame.tensor(tensor) : nullptr; };
-  const reference::Covariances covariances{given(getVariance()), given(getFactor()), given(getCholesky())};
+  const reference::Covariances covariances{frame.tensorIfAny(getVariance()), frame.tensorIfAny(getFactor()),
+                                           frame.tensorIfAny(getCholesky())};
   Tensor received = reference::affinity(query, center, covariances), sent = reference::affinity(key, center, covariances), gate;
   if (getSparse()) {
-    const reference::Keep keep(*getSparse(), getLevels(), getAmplitude() ? &frame.tensor(getAmplitude()) : nullptr, key.shape[1],
-                               getCausal());
+    const reference::Keep keep(*getSparse(), getLevels(), frame.tensorIfAny(getAmplitude()), key.shape[1], getCausal());
     received = reference::sparsify(received, keep), sent = reference::sparsify(sent, keep);
   }
   if (getLink()) sent = reference::flow(sent, frame.tensor(getLink()));
   if (getGateWeight()) gate = reference::gate(query, frame.tensor(getGateWeight()), frame.tensor(getGateBias()));
-  const reference::Weights weights{getLevels(), getWeights(), getAmplitude() ? &frame.tensor(getAmplitude()) : nullptr,
-                                   getGateWeight() ? &gate : nullptr};
+  const reference::Weights weights{getLevels(), getWeights(), frame.tensorIfAny(getAmplitude()), getGateWeight() ? &gate : nullptr};
   const int64_t heads = query.shape[0], queries = query.shape[1], tokens = key.shape[1];
   auto state = reference::Partial::empty(key.shape[0], center.shape[1], value.shape[2]);
   auto rows = reference::Partial::empty(heads, queries, value.shape[2]);

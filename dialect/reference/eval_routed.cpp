@@ -11,9 +11,9 @@ using reference::Partial;
 using reference::Tensor;
 
 llvm::Error AffinityOp::evaluate(Frame& frame) {
-  const auto given = [&](mlir::Value tensor) { return tensor ? &frame.tensor(tensor) : nullptr; };
-  frame.set(getResult(), reference::affinity(frame.tensor(getTokens()), frame.tensor(getCenter()),
-                                             {given(getVariance()), given(getFactor()), given(getCholesky())}));
+  frame.set(getResult(),
+            reference::affinity(frame.tensor(getTokens()), frame.tensor(getCenter()),
+                                {frame.tensorIfAny(getVariance()), frame.tensorIfAny(getFactor()), frame.tensorIfAny(getCholesky())}));
   return llvm::Error::success();
 }
 
@@ -25,8 +25,7 @@ llvm::Error LinksOp::evaluate(Frame& frame) {
 }
 
 llvm::Error SparsifyOp::evaluate(Frame& frame) {
-  const reference::Keep keep(getKeep(), getLevels(), getAmplitude() ? &frame.tensor(getAmplitude()) : nullptr,
-                             frame.tensor(getKey()).shape[1], getCausal());
+  const reference::Keep keep(getKeep(), getLevels(), frame.tensorIfAny(getAmplitude()), frame.tensor(getKey()).shape[1], getCausal());
   frame.set(getKept(), reference::sparsify(frame.tensor(getAffinity()), keep));
   return llvm::Error::success();
 }

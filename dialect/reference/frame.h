@@ -20,6 +20,7 @@ class Frame {
   Frame(const GivenIndex* given, std::vector<Candidate>* candidates) : given(given), candidates(candidates) {}
 
   const Tensor& tensor(mlir::Value value) const { return *std::get<std::shared_ptr<const Tensor>>(data.at(value)); }
+  const Tensor* tensorIfAny(mlir::Value value) const { return value ? &tensor(value) : nullptr; }
   std::shared_ptr<const Tensor> share(mlir::Value value) const { return std::get<std::shared_ptr<const Tensor>>(data.at(value)); }
   const Partial& partial(mlir::Value value) const { return *std::get<std::shared_ptr<const Partial>>(data.at(value)); }
   const SplatIndex& index(mlir::Value value) const { return *std::get<std::shared_ptr<const SplatIndex>>(data.at(value)); }
