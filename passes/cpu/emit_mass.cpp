@@ -27,25 +27,24 @@ void emitStartMass(KernelEmitter& e, ValueRange arguments) {
 static void addRootMass(KernelEmitter& e, NodeProducts& products, ValueRange arguments) {
   Value bands = arguments[1];
   LevelNodes level{arguments[2], arguments[3], arguments[4], arguments[5]};
-  Value work = arguments[6], counts = arguments[7];
+  Value counts = arguments[7];
   TileState mass{arguments[8], arguments[9], arguments[10]};  // acc: 16 columns that nobody reads
   Value scores = arguments[11];
-  NodeBatch batch{arguments[12], arguments[13], arguments[14]};
+  NodeBatch batch{arguments[12], arguments[13]};
   Value count = e.toIndex(e.get(counts, {e.index(0)}));
   e.forEach(e.index(0), count, kBatchGroups, [&](Value first) {
-    gatherNodes(e, level, work, first, count, batch);
-    callNodeScores(e, products, bands, batch, scores);
+    callNodeScores(e, products, level, {arguments[6], first, count}, bands, batch, scores);
     callSoftmaxBatch(e, scores, mass);
   });
 }
 
 void emitRootMass(KernelEmitter& e, ValueRange arguments) {
-  VectorProducts products(e, arguments[0], {});
+  VectorProducts products(e, arguments[0], {}, {.means = arguments[14], .weights = {}, .values = {}});
   addRootMass(e, products, arguments);
 }
 
 void emitRootMassPairs(KernelEmitter& e, ValueRange arguments) {
-  PairProducts products(e, arguments[0], {}, {.high = arguments[15], .low = arguments[16], .apart = {}, .weights = {}, .values = {}});
+  PairProducts products(e, arguments[0], {}, {.high = arguments[14], .low = arguments[15], .apart = {}, .weights = {}, .values = {}});
   addRootMass(e, products, arguments);
 }
 

@@ -95,7 +95,8 @@ class KernelEmitter {
   Value spread(Value scalar);     // to all lanes
   Value reduceMax(Value vector);  // one scalar
   Value reduceAdd(Value vector);
-  Value any(Value condition);  // of a vector of conditions
+  Value any(Value condition);     // of a vector of conditions
+  Value bitsOf(Value condition);  // of a vector of conditions as an i64, that of lane 0 the lowest
   Value select(Value condition, Value yes, Value no);
 
   // Memory. Vector loads and stores are of lanes() elements along the last dimension.
