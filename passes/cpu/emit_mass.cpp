@@ -6,6 +6,7 @@
 #include "passes/cpu/attend_batch.h"
 #include "passes/cpu/emitters.h"
 #include "passes/cpu/node_batch.h"
+#include "passes/cpu/pair_products.h"
 
 namespace hsa::ir {
 
@@ -44,8 +45,10 @@ void emitRootMass(KernelEmitter& e, ValueRange arguments) {
 }
 
 void emitRootMassPairs(KernelEmitter& e, ValueRange arguments) {
-  PairProducts products(e, arguments[0], {}, {.high = arguments[14], .low = arguments[15], .apart = {}, .weights = {}, .values = {}});
-  addRootMass(e, products, arguments);
+  callPairs(e, "root_mass_of_pairs", arguments, [](KernelEmitter& in, ValueRange a) {
+    PairProducts products(in, a[0], {}, {.high = a[14], .low = a[15], .apart = {}, .weights = {}, .values = {}});
+    addRootMass(in, products, a);
+  });
 }
 
 // log_z = max + log2 Σ. From here on the state is measured from Z: what a node weighs is then

@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "passes/cpu/emitters.h"
 #include "passes/cpu/node_batch.h"
+#include "passes/cpu/pair_products.h"
 
 namespace hsa::ir {
 
@@ -181,9 +182,11 @@ void emitScoreLevel(KernelEmitter& e, ValueRange a) {
   scoreLevel(e, products, argumentsOf(a));
 }
 
-void emitScoreLevelPairs(KernelEmitter& e, ValueRange a) {
-  PairProducts products(e, a[0], a[10], {.high = a[23], .low = a[24], .apart = a[25], .weights = a[26], .values = a[27]});
-  scoreLevel(e, products, argumentsOf(a));
+void emitScoreLevelPairs(KernelEmitter& e, ValueRange arguments) {
+  callPairs(e, "score_nodes_pairs", arguments, [](KernelEmitter& in, ValueRange a) {
+    PairProducts products(in, a[0], a[10], {.high = a[23], .low = a[24], .apart = a[25], .weights = a[26], .values = a[27]});
+    scoreLevel(in, products, argumentsOf(a));
+  });
 }
 
 }  // namespace hsa::ir

@@ -122,8 +122,8 @@ void callNodeScores(KernelEmitter& e, NodeProducts& products, const LevelNodes& 
   gatherNodes(e, level, groups, batch);
   products.scores(groups, level.mean, scores);
   GainTypes t = gainTypes(e);
-  e.call("node_gain", {t.bands, t.var, t.scalars, t.scores}, {queryBands, batch.var, batch.scalars, scores},
-         [&](KernelEmitter& in, ValueRange a) { emitGain(in, products, a[0], {a[1], a[2]}, a[3], {}, nullptr); });
+  products.call("node_gain", {t.bands, t.var, t.scalars, t.scores}, {queryBands, batch.var, batch.scalars, scores},
+                [&](KernelEmitter& in, ValueRange a) { emitGain(in, products, a[0], {a[1], a[2]}, a[3], {}, nullptr); });
 }
 
 void callNodeShares(KernelEmitter& e, NodeProducts& products, const LevelNodes& level, const BatchGroups& groups, Value queryBands,
@@ -131,11 +131,11 @@ void callNodeShares(KernelEmitter& e, NodeProducts& products, const LevelNodes& 
   gatherNodes(e, level, groups, batch);
   products.scores(groups, level.mean, shares);
   GainTypes t = gainTypes(e);
-  e.call("node_shares" + products.suffix().str(), {t.bands, t.var, t.scalars, t.scores, t.rows, t.nodes, t.scores},
-         {queryBands, batch.var, batch.scalars, shares, logZ, residuals.sum, residuals.each}, [&](KernelEmitter& in, ValueRange a) {
-           const Residuals out{a[5], a[6]};
-           emitGain(in, products, a[0], {a[1], a[2]}, a[3], a[4], &out);
-         });
+  products.call("node_shares", {t.bands, t.var, t.scalars, t.scores, t.rows, t.nodes, t.scores},
+                {queryBands, batch.var, batch.scalars, shares, logZ, residuals.sum, residuals.each}, [&](KernelEmitter& in, ValueRange a) {
+                  const Residuals out{a[5], a[6]};
+                  emitGain(in, products, a[0], {a[1], a[2]}, a[3], a[4], &out);
+                });
 }
 
 }  // namespace hsa::ir

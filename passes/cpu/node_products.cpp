@@ -110,31 +110,18 @@ void VectorProducts::values(const BatchGroups& groups, Value values, Value acc) 
 
 void PairProducts::scores(const BatchGroups& groups, Value means, Value scores) {
   gatherMeansInPairs(e_, groups, means, scratch_.high, scratch_.low);
-  multiply("node_scores_pairs", query_, {scratch_.high, scratch_.low}, scores);
+  multiply(query_, {scratch_.high, scratch_.low}, scores);
 }
 
 void PairProducts::tilt(Value columns, Value out) {
   emitPairQuery(e_, {apart_, scratch_.apart});
   roundColumns(e_, columns, scratch_.high);
-  multiply("tilt_pairs", scratch_.apart, {scratch_.high}, out);
+  multiply(scratch_.apart, {scratch_.high}, out);
 }
 
-void PairProducts::multiply(StringRef name, Value rows, ArrayRef<Value> parts, Value out) {
-  Type bf16 = e_.b.getBF16Type();
-  const int64_t tile = e_.params.tileQueries, depth = e_.params.pairDim();
-  SmallVector<MemRefType> types = {e_.blockType({tile, depth}, bf16)};
-  types.append(parts.size(), e_.blockType({kBatchPanels, depth / 2, kPairPanelKeys}, bf16));
-  types.push_back(e_.blockType({tile, kBatchKeys}, e_.b.getF32Type()));
-  SmallVector<Value> arguments = {rows};
-  llvm::append_range(arguments, parts);
-  arguments.push_back(out);
-  func::FuncOp product = e_.call(name, types, arguments, [](KernelEmitter& in, ValueRange a) {
-    ValueRange keys = a.drop_front().drop_back();
-    in.forEach(in.index(0), in.liveRows(), in.params.pairRows(), [&](Value first) {
-      emitPairScores(in, {a.front(), first, SmallVector<Value, 2>(keys), in.index(0), kBatchKeys, a.back(), first});
-    });
-  });
-  markPairs(e_, product);
+void PairProducts::multiply(Value rows, ArrayRef<Value> parts, Value out) {
+  e_.forEach(e_.index(0), e_.liveRows(), e_.params.pairRows(),
+             [&](Value first) { emitPairScores(e_, {rows, first, SmallVector<Value, 2>(parts), e_.index(0), kBatchKeys, out, first}); });
 }
 
 void PairProducts::keepWeights(Value row, int64_t node, ArrayRef<Value> weights) {
@@ -143,17 +130,8 @@ void PairProducts::keepWeights(Value row, int64_t node, ArrayRef<Value> weights)
 
 void PairProducts::values(const BatchGroups& groups, Value values, Value acc) {
   gatherValuesInPairs(e_, groups, values, scratch_.values);
-  Type bf16 = e_.b.getBF16Type();
-  const int64_t tile = e_.params.tileQueries, columns = e_.params.paddedValueDim;
-  func::FuncOp product = e_.call("node_values_pairs",
-                                 {e_.blockType({tile, kBatchKeys}, bf16), e_.blockType({kBatchPanels / 2, columns, kPairPanelKeys}, bf16),
-                                  e_.blockType({tile, columns}, e_.b.getF32Type())},
-                                 {scratch_.weights, scratch_.values, acc}, [](KernelEmitter& in, ValueRange a) {
-                                   in.forEach(in.index(0), in.liveRows(), in.params.pairRows(), [&](Value first) {
-                                     emitPairValues(in, {a[0], first, a[1], in.index(0), kBatchKeys, a[2], first});
-                                   });
-                                 });
-  markPairs(e_, product);
+  e_.forEach(e_.index(0), e_.liveRows(), e_.params.pairRows(),
+             [&](Value first) { emitPairValues(e_, {scratch_.weights, first, scratch_.values, e_.index(0), kBatchKeys, acc, first}); });
 }
 
 Value PairProducts::exp2(KernelEmitter& e, Value x) const {

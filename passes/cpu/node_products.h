@@ -18,8 +18,9 @@ class NodeProducts {
   virtual void values(const BatchGroups& groups, Value values, Value acc) = 0;
   // 2^x for x ≤ 126, to the precision of the products: 0 or next to it below -120.
   virtual Value exp2(KernelEmitter& e, Value x) const = 0;
-  // What the names of functions end in that hold such products.
-  virtual llvm::StringRef suffix() const = 0;
+  // KernelEmitter::call of a function between the products, or its body in their midst.
+  virtual void call(llvm::StringRef name, llvm::ArrayRef<MemRefType> types, ValueRange arguments,
+                    llvm::function_ref<void(KernelEmitter&, ValueRange)> body) = 0;
 };
 
 class VectorProducts : public NodeProducts {
@@ -36,7 +37,10 @@ class VectorProducts : public NodeProducts {
   void keepWeights(Value row, int64_t node, llvm::ArrayRef<Value> weights) override;
   void values(const BatchGroups& groups, Value values, Value acc) override;
   Value exp2(KernelEmitter& e, Value x) const override { return e.exp2(x); }
-  llvm::StringRef suffix() const override { return ""; }
+  void call(llvm::StringRef name, llvm::ArrayRef<MemRefType> types, ValueRange arguments,
+            llvm::function_ref<void(KernelEmitter&, ValueRange)> body) override {
+    e_.call(name, types, arguments, body);
+  }
 
  private:
   KernelEmitter& e_;
@@ -60,11 +64,15 @@ class PairProducts : public NodeProducts {
   void keepWeights(Value row, int64_t node, llvm::ArrayRef<Value> weights) override;
   void values(const BatchGroups& groups, Value values, Value acc) override;
   Value exp2(KernelEmitter& e, Value x) const override;
-  llvm::StringRef suffix() const override { return "_pairs"; }
+  // No calls: behind each, tiles would be configured anew.
+  void call(llvm::StringRef, llvm::ArrayRef<MemRefType>, ValueRange arguments,
+            llvm::function_ref<void(KernelEmitter&, ValueRange)> body) override {
+    body(e_, arguments);
+  }
 
  private:
   // out = rows · the sum of the parts [4,D32/2,32]
-  void multiply(llvm::StringRef name, Value rows, llvm::ArrayRef<Value> parts, Value out);
+  void multiply(Value rows, llvm::ArrayRef<Value> parts, Value out);
 
   KernelEmitter& e_;
   Value query_;  // [TQ,D32] in pairs

@@ -165,17 +165,13 @@ void callAttendPairBatches(KernelEmitter& e, const PairBatch& batch) {
   SmallVector<Value> arguments = {batch.query,     batch.keys,       batch.values,     batch.positions, batch.bad,
                                   batch.range,     batch.visible.lo, batch.visible.hi, batch.state.max, batch.state.sum,
                                   batch.state.acc, batch.scores,     batch.weights};
-  SmallVector<MemRefType> types;
-  for (Value argument : arguments) types.push_back(cast<MemRefType>(argument.getType()));
-  for (MemRefType& type : MutableArrayRef(types).slice(1, 4)) {  // as many panels as a caller has
-    SmallVector<int64_t> shape(type.getShape());
-    shape.front() = ShapedType::kDynamic;
-    type = MemRefType::get(shape, type.getElementType(), type.getLayout());
-  }
-  func::FuncOp function = e.call("attend_pair_batches", types, arguments, [](KernelEmitter& in, ValueRange a) {
-    emitAttendPairBatches(in, {a[0], a[1], a[2], a[3], a[4], a[5], {a[6], a[7]}, {a[8], a[9], a[10]}, a[11], a[12]});
-  });
-  markPairs(e, function);
+  // As many panels as a caller has.
+  callPairs(
+      e, "attend_pair_batches", arguments,
+      [](KernelEmitter& in, ValueRange a) {
+        emitAttendPairBatches(in, {a[0], a[1], a[2], a[3], a[4], a[5], {a[6], a[7]}, {a[8], a[9], a[10]}, a[11], a[12]});
+      },
+      1, 5);
 }
 
 }  // namespace hsa::ir
