@@ -50,13 +50,13 @@ def Hsa_TileAttendLeavesOp : Hsa_TileOp<"attend_leaves", 9, 7> {
   let description = "ins query, leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], work_in, counts [2], visible_lo, visible_hi, tile_rows; outs max, sum, acc and scratch: scores, key_batch, value_batch, pos_batch. Source: docs/spec.md, Opening.";
 }
 
-def Hsa_TileAttendPairsOp : Hsa_TileOp<"attend_pairs", 10, 8> {
+def Hsa_TileAttendPairsOp : Hsa_TileOp<"attend_pairs", 10, 9> {
   let summary = "the same on keys and values in pairs of bf16: products of bf16 with sums in f32";
-  let description = "ins query, pair_query [TQ,D32], pair_k [P,D32/2,32], pair_v [P/2,Dv,32], panel_pos [P,16], panel_bad [P], panel_range [2], visible_lo, visible_hi, tile_rows; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,W], key_batch, value_batch, scores. Weights are rounded to bf16. Source: docs/spec.md, Exact.";
+  let description = "ins query, pair_query [TQ,D32], pair_k [P,D32/2,32], pair_v [P/2,Dv,32], panel_pos [P,16], panel_bad [P], panel_range [2], visible_lo, visible_hi, tile_rows; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,W], key_batch, value_batch, scores, pair_coming [2+2L]. Weights are rounded to bf16. Source: docs/spec.md, Exact.";
 }
-def Hsa_TileAttendLeafPairsOp : Hsa_TileOp<"attend_leaf_pairs", 9, 10> {
+def Hsa_TileAttendLeafPairsOp : Hsa_TileOp<"attend_leaf_pairs", 9, 11> {
   let summary = "leaves work_in[0 .. counts[0]) as attend_pairs reads panels: rounded to bf16 and put in pairs as they are met";
-  let description = "ins pair_query [TQ,D32], leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], work_in, counts [2], visible_lo, visible_hi, tile_rows; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,W], pair_keys [L,D32/2,32], pair_values [L/2,Dv,32], pair_pos [L,16], pair_bad [L] (zeros: the keys of the index are finite), pair_range [2]. Source: docs/spec.md, Precision.";
+  let description = "ins pair_query [TQ,D32], leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], work_in, counts [2], visible_lo, visible_hi, tile_rows; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,W], pair_keys [L,D32/2,32], pair_values [L/2,Dv,32], pair_pos [L,16], pair_bad [L] (zeros: the keys of the index are finite), pair_range [2], pair_coming [2+2L]: what is asked for while the leaves before are met. Source: docs/spec.md, Precision.";
 }
 
 def Hsa_TileByteQueryOp : Hsa_TileOp<"byte_query", 2, 2> {

@@ -83,7 +83,7 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       // nodes on their way there
       {"node_high", buffer, bf16, {batch, p.pairDim() / 2, 32}}, {"node_low", buffer, bf16, {batch, p.pairDim() / 2, 32}},
       {"pair_apart", buffer, bf16, {tq, p.pairDim()}}, {"node_weights", buffer, bf16, {tq, kBatchKeys}}, {"node_values", buffer, bf16, {batch / 2, dv, 32}},
-      {"pair_pos", buffer, i32, {p.pairLeaves(), panel}}, {"pair_bad", buffer, i32, {p.pairLeaves()}}, {"pair_range", buffer, i32, {2}},
+      {"pair_pos", buffer, i32, {p.pairLeaves(), panel}}, {"pair_bad", buffer, i32, {p.pairLeaves()}}, {"pair_range", buffer, i32, {2}}, {"pair_coming", buffer, i32, {2 + 2 * p.pairLeaves()}},
   };
   // clang-format on
 }
@@ -112,7 +112,7 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
        {"max", "sum", "acc", "scores"}},
       {"pair_query", "tile", false, {"query", "tile_rows"}, {"pair_query"}, kTileFeatures},
       {"attend_pairs", "tile", false, {"query", "pair_query", "pair_k", "pair_v", "panel_pos", "panel_bad", "panel_range", "visible_lo", "visible_hi", "tile_rows"},
-       {"max", "sum", "acc", "pair_scores", "weights", "key_batch", "value_batch", "scores"}, kTileFeatures},
+       {"max", "sum", "acc", "pair_scores", "weights", "key_batch", "value_batch", "scores", "pair_coming"}, kTileFeatures},
       {"byte_query", "tile", false, {"query", "tile_rows"}, {"byte_query", "query_scale"}, kByteFeatures},
       {"attend_bytes", "tile", false,
        {"query", "panel_k", "byte_query", "query_scale", "byte_k", "byte_scale", "byte_sum", "center_panel", "panel_v", "panel_pos", "panel_bad", "panel_range", "visible_lo", "visible_hi", "tile_rows"},
@@ -134,7 +134,7 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
       {"attend_leaves", "tile", true, {"query", "leaf_k", "leaf_v", "leaf_pos", "work_in", "counts", "visible_lo", "visible_hi", "tile_rows"},
        {"max", "sum", "acc", "scores", "key_batch", "value_batch", "pos_batch"}},
       {"attend_leaf_pairs", "tile", true, {"pair_query", "leaf_k", "leaf_v", "leaf_pos", "work_in", "counts", "visible_lo", "visible_hi", "tile_rows"},
-       {"max", "sum", "acc", "pair_scores", "weights", "pair_keys", "pair_values", "pair_pos", "pair_bad", "pair_range"}, kTileFeatures},
+       {"max", "sum", "acc", "pair_scores", "weights", "pair_keys", "pair_values", "pair_pos", "pair_bad", "pair_range", "pair_coming"}, kTileFeatures},
       {"finish", "tile", false, {"max", "sum", "acc", "tile_rows"}, {"o_rows", "lse_row"}},
       {"store_rows", "rows", true, {"o_rows"}, {"rows_out"}},
   };

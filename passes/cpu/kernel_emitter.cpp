@@ -97,6 +97,14 @@ Value KernelEmitter::reshape(Value block, ArrayRef<int64_t> shape) {
   return view(metadata.getBaseBuffer(), metadata.getOffset(), shape);
 }
 
+Value KernelEmitter::bytes(Value memref) {
+  constexpr int64_t kLine = 64;
+  return UnrealizedConversionCastOp::create(b, blockType({ShapedType::kDynamic, kLine}, b.getI8Type()), memref).getResult(0);
+}
+void KernelEmitter::prefetch(Value memref, ValueRange at) {
+  constexpr int kSecondLevel = 2;  // of 3, the nearest
+  memref::PrefetchOp::create(b, memref, at, /*isWrite=*/false, kSecondLevel, /*isDataCache=*/true);
+}
 Value KernelEmitter::bits(Value memref) {
   auto type = cast<MemRefType>(memref.getType());
   Type element = b.getIntegerType(type.getElementTypeBitWidth());
