@@ -13,8 +13,6 @@ using namespace mlir;  // NOLINT
 namespace {
 
 constexpr int64_t kScalars = 4;
-// log2 of a share: 2^x knows nothing above it, and its square is infinite, so that the node opens.
-constexpr double kMostLogShare = 126;
 // Of s²: a node that outweighs Z by 1e13 opens even if its keys are all the same, before its weight overflows.
 constexpr double kLeastSpread = 1e-30;
 
@@ -50,25 +48,24 @@ void emitGain(KernelEmitter& e, const NodeProducts& products, Value queryBands, 
   e.forEach(kBatchKeys, e.lanes(), [&](Value node) {
     auto scalar = [&](int64_t which) { return e.load(batch.scalars, {e.index(which), node}); };
     Value panel = arith::DivUIOp::create(e.b, node, e.index(kPanelKeys)), place = arith::RemUIOp::create(e.b, node, e.index(kPanelKeys));
-    Value constant = scalar(0), c = scalar(1), halfC2 = scalar(2);
+    Value constant = scalar(0), twoC = scalar(1), c2 = scalar(2);
     SmallVector<Value> variances;
     for (int64_t band = 0; band < e.params.bands; ++band) variances.push_back(e.load(batch.var, {panel, e.index(band), place}));
     SmallVector<Value> sum = e.fold(e.index(0), e.liveRows(), 1, {e.f32s(0)}, [&](Value row, ValueRange carried) {
       Value s2 = squaredSpread(e, queryBands, row, variances);
       Value mass = e.add(e.load(scores, {row, node}), constant);
       if (e.params.order == 2) {
-        // A root is as dear as the whole product of a node with a query, and few nodes are that wide.
-        Value half = e.mul(s2, e.f32s(0.5));
-        Value wide = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, half, halfC2);
-        Value gain = e.rarely(e.any(wide), half, [&] { return e.select(wide, e.sub(e.mul(e.sqrt(s2), c), halfC2), half); });
-        mass = e.multiplyAdd(gain, e.f32s(M_LOG2E / e.params.logScale()), mass);
+        // 2h. A root is as dear as the whole product of a node with a query, and few nodes are that wide.
+        Value wide = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, s2, c2);
+        Value gain = e.rarely(e.any(wide), s2, [&] { return e.select(wide, e.sub(e.mul(e.sqrt(s2), twoC), c2), s2); });
+        mass = e.multiplyAdd(gain, e.f32s(0.5 * M_LOG2E / e.params.logScale()), mass);
       }
       if (!logZ) {
         e.store(mass, scores, {row, node});
         return SmallVector<Value>{carried[0]};
       }
       Value minusZ = arith::NegFOp::create(e.b, e.spread(e.get(logZ, {row})));
-      Value share = products.exp2(e, e.min(e.f32s(kMostLogShare), e.multiplyAdd(mass, e.f32s(e.params.logScale()), minusZ)));
+      Value share = products.exp2(e, e.multiplyAdd(mass, e.f32s(e.params.logScale()), minusZ));
       e.store(share, scores, {row, node});
       // What is not a number, as of a query that is none, is no reason to open.
       Value r2 = e.max(e.mul(e.mul(share, share), e.multiplyAdd(s2, s2, s2)), e.f32s(0));
@@ -106,8 +103,8 @@ void gatherNodes(KernelEmitter& e, const LevelNodes& level, const BatchGroups& g
       e.forEach(e.params.bands, 1,
                 [&](Value band) { e.store(loadNodes(e, level.var, slots, place, band), batch.var, {panel, band, lane}); });
       Value c2 = loadNodes(e, level.scalar, slots, place, e.index(kNodeGainBound));
-      e.store(e.sqrt(c2), batch.scalars, {e.index(1), node});
-      e.store(e.mul(c2, e.f32s(0.5)), batch.scalars, {e.index(2), node});
+      e.store(e.mul(e.sqrt(c2), e.f32s(2)), batch.scalars, {e.index(1), node});
+      e.store(c2, batch.scalars, {e.index(2), node});
       e.store(loadNodes(e, level.scalar, slots, place, e.index(kNodeTrace)), batch.scalars, {e.index(3), node});
     }
   });

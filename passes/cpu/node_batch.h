@@ -26,7 +26,7 @@ struct LevelNodes {
 // Scratch that a batch is gathered into.
 struct NodeBatch {
   Value var;      // [4,bands,16]
-  Value scalars;  // [4,64]: the constant in units of σ log2 e, as products are (-inf where there is no node), c, ½c², the trace
+  Value scalars;  // [4,64]: the constant in units of σ log2 e, as products are (-inf where there is no node), 2c, c², the trace
 };
 
 // What the second-order terms of a batch take from its nodes.

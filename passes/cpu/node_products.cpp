@@ -108,6 +108,9 @@ void VectorProducts::values(const BatchGroups& groups, Value values, Value acc) 
   callValueBatch(e_, scratch_.weights, scratch_.values, acc);
 }
 
+// 2^x knows nothing above 126.
+Value VectorProducts::exp2(KernelEmitter& e, Value x) const { return e.exp2(e.min(e.f32s(126), x)); }
+
 void PairProducts::scores(const BatchGroups& groups, Value means, Value scores) {
   gatherMeansInPairs(e_, groups, means, scratch_.high, scratch_.low);
   multiply(query_, {scratch_.high, scratch_.low}, scores);
@@ -132,11 +135,6 @@ void PairProducts::values(const BatchGroups& groups, Value values, Value acc) {
   gatherValuesInPairs(e_, groups, values, scratch_.values);
   e_.forEach(e_.index(0), e_.liveRows(), e_.params.pairRows(),
              [&](Value first) { emitPairValues(e_, {scratch_.weights, first, scratch_.values, e_.index(0), kBatchKeys, acc, first}); });
-}
-
-Value PairProducts::exp2(KernelEmitter& e, Value x) const {
-  constexpr double kLeast = -120;  // a share of 2^-120 is none
-  return e.exp2Coarse(e.max(e.f32s(kLeast), x), 1);
 }
 
 }  // namespace hsa::ir

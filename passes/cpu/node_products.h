@@ -16,7 +16,7 @@ class NodeProducts {
   virtual void keepWeights(Value row, int64_t node, llvm::ArrayRef<Value> weights) = 0;
   // acc [TQ,Dv] += the weights that were kept · the values of the nodes;  values [?,4,Dv] of all groups
   virtual void values(const BatchGroups& groups, Value values, Value acc) = 0;
-  // 2^x for x ≤ 126, to the precision of the products: 0 or next to it below -120.
+  // 2^x to the precision of the products. Above 2^64 its square is infinite, so that a node opens.
   virtual Value exp2(KernelEmitter& e, Value x) const = 0;
   // KernelEmitter::call of a function between the products, or its body in their midst.
   virtual void call(llvm::StringRef name, llvm::ArrayRef<MemRefType> types, ValueRange arguments,
@@ -36,7 +36,7 @@ class VectorProducts : public NodeProducts {
   void tilt(Value columns, Value out) override;
   void keepWeights(Value row, int64_t node, llvm::ArrayRef<Value> weights) override;
   void values(const BatchGroups& groups, Value values, Value acc) override;
-  Value exp2(KernelEmitter& e, Value x) const override { return e.exp2(x); }
+  Value exp2(KernelEmitter& e, Value x) const override;
   void call(llvm::StringRef name, llvm::ArrayRef<MemRefType> types, ValueRange arguments,
             llvm::function_ref<void(KernelEmitter&, ValueRange)> body) override {
     e_.call(name, types, arguments, body);
@@ -63,7 +63,7 @@ class PairProducts : public NodeProducts {
   void tilt(Value columns, Value out) override;
   void keepWeights(Value row, int64_t node, llvm::ArrayRef<Value> weights) override;
   void values(const BatchGroups& groups, Value values, Value acc) override;
-  Value exp2(KernelEmitter& e, Value x) const override;
+  Value exp2(KernelEmitter& e, Value x) const override { return e.exp2Coarse(x, 1); }
   // No calls: behind each, tiles would be configured anew.
   void call(llvm::StringRef, llvm::ArrayRef<MemRefType>, ValueRange arguments,
             llvm::function_ref<void(KernelEmitter&, ValueRange)> body) override {
