@@ -18,6 +18,9 @@ struct Routed {
   DenseI64ArrayAttr levels = {};
   DenseF64ArrayAttr weights = {};
   SparseAttr keep = {};
+  ArrayAttr names = {};
+  DenseI64ArrayAttr valueDims = {};
+  AdaptAttr adapt = {};
   bool causal = false;
 };
 
@@ -37,11 +40,13 @@ FailureOr<Routed> routedOf(Operation* op) {
     received = receive.getAffinity(), sent = send.getSent(), routed.value = send.getValue();
     routed.amplitude = receive.getAmplitude(), routed.gate = receive.getGate();
     routed.levels = receive.getLevelsAttr(), routed.weights = receive.getWeightsAttr();
+    routed.names = receive.getNamesAttr(), routed.valueDims = receive.getValueDimsAttr();
   } else {
     auto prefix = cast<ReceiveCausalOp>(op);
     received = prefix.getAffinity(), sent = prefix.getSent(), routed.value = prefix.getValue();
     routed.amplitude = prefix.getAmplitude(), routed.gate = prefix.getGate();
     routed.levels = prefix.getLevelsAttr(), routed.weights = prefix.getWeightsAttr();
+    routed.names = prefix.getNamesAttr(), routed.valueDims = prefix.getValueDimsAttr(), routed.adapt = prefix.getAdaptAttr();
     routed.causal = true;
   }
   if (auto flow = sent.getDefiningOp<FlowOp>()) {
@@ -58,6 +63,8 @@ FailureOr<Routed> routedOf(Operation* op) {
   if (routed.keep && (routed.gate || routed.links))
     return op->emitOpError("is sparse and comes with ")
            << (routed.gate ? "hsa.gate" : "hsa.flow") << ", which this version interprets and does not compile; leave one of them out";
+  if (routed.valueDims)
+    return op->emitOpError("keeps fewer value dims on some levels, which this version interprets and does not compile");
   if (!routed.received || !routed.sent || routed.received.getCenter() != routed.sent.getCenter() ||
       routed.received.getVariance() != routed.sent.getVariance() || routed.received.getFactor() != routed.sent.getFactor() ||
       routed.received.getCholesky() != routed.sent.getCholesky())
@@ -121,7 +128,7 @@ LogicalResult tileRouted(func::FuncOp function, Operation* receive, TensorNamer 
       factor.tensor ? name(factor.tensor, factor.role) : StringAttr(), factor.tensor ? i64(factor.rows) : IntegerAttr(),
       gate ? names({gate.getWeight(), gate.getBias()}) : ArrayAttr(), links ? names(links.getFactors()) : ArrayAttr(),
       links ? links.getFromAttr() : DenseI64ArrayAttr(), links ? links.getToAttr() : DenseI64ArrayAttr(),
-      links ? links.getRanksAttr() : DenseI64ArrayAttr(), routed.keep);
+      links ? links.getRanksAttr() : DenseI64ArrayAttr(), routed.keep, routed.names, routed.valueDims, routed.adapt);
   function.erase();
   buildStages(schedule);
   return success();

@@ -9,6 +9,7 @@
 #include "kernels/affinity.h"
 #include "kernels/tile_shape.h"
 #include "runtime/covariance.h"
+#include "runtime/format/level_name.h"
 #include "runtime/splat_parameter.h"
 
 namespace hsa {
@@ -103,8 +104,10 @@ class TableBuilder {
     return mapped->variance;
   }
 
-  // "splat 50 of kv_head 0 (level 1)"
-  std::string NameOf(int64_t s) const { return absl::StrCat("splat ", s, " of kv_head ", head_, " (level ", LevelOf(routed_, s), ")"); }
+  // "splat 50 of kv_head 0 (level 1 'phrase')"
+  std::string NameOf(int64_t s) const {
+    return absl::StrCat("splat ", s, " of kv_head ", head_, " (", format::LevelText(routed_.levels(), LevelOf(routed_, s)), ")");
+  }
 
   absl::Status Refuse(const std::string& tensor, int64_t s, const char* has, double value, const char* wanted) const {
     return absl::InvalidArgumentError(absl::StrCat("tensor '", tensor, "': ", NameOf(s), " ", has, " ", value, ", wanted ", wanted));

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "runtime/adapt_limits.h"
 #include "runtime/adapt_log.h"
+#include "runtime/format/adapt_limits.h"
 #include "runtime/splat_pool.h"
 
 namespace hsa {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/substitute.h"
 #include "gtest/gtest.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -68,25 +69,26 @@ std::string TextOf(const RoutedProblem& p, const std::vector<Operand>& operands)
 
 enum class Form { kDeclared, kDecomposed };
 
-std::vector<double> Interpreted(const RoutedProblem& p, Form form) {
+llvm::Expected<std::vector<double>> InterpretText(const std::string& text, const std::vector<Operand>& operands, Form form) {
   mlir::MLIRContext context;
   context.loadDialect<mlir::func::FuncDialect, mlir::tensor::TensorDialect, HsaDialect>();
-  const std::vector<Operand> operands = OperandsOf(p);
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(TextOf(p, operands), &context);
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
   mlir::PassManager passes(&context);
   if (form == Form::kDecomposed) passes.addPass(createDecomposePass());
-  if (!module || mlir::failed(passes.run(*module))) {
-    ADD_FAILURE() << TextOf(p, operands);
-    return {};
-  }
+  if (!module || mlir::failed(passes.run(*module))) return llvm::createStringError("not accepted: " + text);
   std::vector<reference::Tensor> inputs;
   for (const Operand& operand : operands) inputs.push_back(operand.tensor);
   auto results = reference::Interpret(module->lookupSymbol<mlir::func::FuncOp>("f"), inputs);
-  if (!results) {
-    ADD_FAILURE() << llvm::toString(results.takeError());
-    return {};
-  }
+  if (!results) return results.takeError();
   return (*results)[0].values;
+}
+
+std::vector<double> Interpreted(const RoutedProblem& p, Form form) {
+  const std::vector<Operand> operands = OperandsOf(p);
+  auto values = InterpretText(TextOf(p, operands), operands, form);
+  if (values) return *values;
+  ADD_FAILURE() << llvm::toString(values.takeError());
+  return {};
 }
 
 void ExpectOracle(const RoutedProblem& p) {
@@ -158,6 +160,24 @@ TEST(ReferenceRoutedTest, Links) {
                                       {{{1, 1, 2}, {3, 5}}, {{1, 2, 2}, {1, 2, 0, 4}}, {{1, 2, 1}, {10, 7}}});
   ASSERT_TRUE(bool(results)) << llvm::toString(results.takeError());
   EXPECT_EQ((*results)[0].values, (std::vector<double>{0, 0, 24, 0, 0, 28, 6, 10, 0}));
+}
+
+// Splats that adapt are a run's; what only observes is evaluated.
+TEST(ReferenceRoutedTest, Adapt) {
+  const RoutedProblem p = oracle::RandomRouted({.N = 9, .M = 9, .D = 8, .Dv = 4, .levels = {5, 2}, .causal = true}, 3);
+  const std::vector<Operand> operands = OperandsOf(p);
+  const std::string plain = TextOf(p, operands);
+  for (Form form : {Form::kDeclared, Form::kDecomposed}) {
+    const auto with = [&](const char* adapt) {
+      return InterpretText(absl::StrReplaceAll(plain, {{"{causal", absl::StrCat("{adapt = #hsa.adapt<", adapt, ">, causal")}}), operands,
+                           form);
+    };
+    auto adapting = with(""), observing = with("what = observe");
+    ASSERT_FALSE(adapting);
+    EXPECT_NE(llvm::toString(adapting.takeError()).find("splats that adapt between segments are not evaluated"), std::string::npos);
+    ASSERT_TRUE(bool(observing)) << llvm::toString(observing.takeError());
+    EXPECT_EQ(*observing, Interpreted(p, form));
+  }
 }
 
 // Tokens that are not finite send nothing; a query that is not finite spoils its own row.
