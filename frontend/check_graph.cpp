@@ -227,6 +227,7 @@ absl::Status CheckRouted(const Graph& graph, const Routed& routed) {
     parameters.push_back(*input);
   }
   if (absl::Status splats = CheckSplatParameters(routed, *key, parameters); !splats.ok()) return splats;
+  if (absl::Status dims = CheckValueDims(routed, (*FindInput(graph, "value", routed.value()))->dim()); !dims.ok()) return dims;
   std::vector<std::pair<std::string, std::string>> more = CovarianceTensors(routed);
   for (auto& tensor : FlowTensors(routed)) more.push_back(std::move(tensor));
   for (const auto& [role, name] : more) {

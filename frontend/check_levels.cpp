@@ -63,4 +63,34 @@ absl::Status CheckLevels(const Routed& routed, uint64_t& splats) {
   return absl::OkStatus();
 }
 
+bool HasValueDims(const Routed& routed) {
+  return std::ranges::any_of(routed.levels(), [](const Routed::Level& level) { return level.has_value_dim(); });
+}
+
+std::vector<int64_t> ValueDims(const Routed& routed, int64_t value_dim) {
+  std::vector<int64_t> dims;
+  for (const Routed::Level& level : routed.levels())
+    dims.push_back(level.has_value_dim() ? level.value_dim() : dims.empty() ? value_dim : dims.back());
+  return dims;
+}
+
+absl::Status CheckValueDims(const Routed& routed, int64_t value_dim) {
+  constexpr int64_t kColumns = 16, kTile = 64;  // of a kernel
+  if (!HasValueDims(routed)) return absl::OkStatus();
+  if (!routed.links().empty() || routed.has_sparse())
+    return Refuse("graph_c64", "levels have a value_dim and routed ", routed.has_sparse() ? "is sparse" : "has links",
+                  ", which no kernel of this version does together; leave one of them out");
+  const std::vector<int64_t> dims = ValueDims(routed, value_dim);
+  int64_t first = 0, before = value_dim;
+  for (int level = 0; level < routed.levels_size(); first += routed.levels(level).splats(), before = dims[level++]) {
+    if (dims[level] < 1 || dims[level] > before || (dims[level] < before && dims[level] % kColumns != 0))
+      return Refuse("graph_c63", LevelText(routed, level), " has value_dim ", dims[level], ", wanted ", before, ", or a multiple of ",
+                    kColumns, " below it: a level keeps no more than a finer one");
+    if (dims[level] < before && first % kTile != 0)
+      return Refuse("graph_c63", LevelText(routed, level), " keeps fewer value dims and begins at splat ", first, ", wanted a multiple of ",
+                    kTile, "; give the finer levels as many together");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace hsa::frontend

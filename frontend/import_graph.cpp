@@ -6,6 +6,7 @@
 
 #include "dialect/hsa_ops.h"
 #include "frontend/check_graph.h"
+#include "frontend/check_levels.h"
 #include "llvm/ADT/SmallVector.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -152,12 +153,13 @@ void importRouted(ImplicitLocOpBuilder& b, Graph graph) {
   const Value amplitude = given(routed.amplitude());
   const Value link = routed.links().empty() ? Value() : importLinks(b, routed, levels, values);
   const Value gateWeight = given(routed.gate_weight()), gateBias = given(routed.gate_bias());
-  auto op = ir::RoutedAttentionOp::create(b, shapes.output, values[routed.query()], values[routed.key()], values[routed.value()],
-                                          values[routed.center()], given(routed.variance()), given(routed.factor()),
-                                          given(routed.cholesky()), amplitude, link, gateWeight, gateBias, b.getDenseI64ArrayAttr(levels),
-                                          b.getDenseF64ArrayAttr(weights), routed.causal() ? b.getUnitAttr() : UnitAttr(),
-                                          routed.has_sparse() ? sparseOf(b, routed.sparse()) : ir::SparseAttr(), b.getStrArrayAttr(names),
-                                          DenseI64ArrayAttr(), routed.has_adapt() ? adaptOf(b, routed.adapt()) : ir::AdaptAttr());
+  auto op = ir::RoutedAttentionOp::create(
+      b, shapes.output, values[routed.query()], values[routed.key()], values[routed.value()], values[routed.center()],
+      given(routed.variance()), given(routed.factor()), given(routed.cholesky()), amplitude, link, gateWeight, gateBias,
+      b.getDenseI64ArrayAttr(levels), b.getDenseF64ArrayAttr(weights), routed.causal() ? b.getUnitAttr() : UnitAttr(),
+      routed.has_sparse() ? sparseOf(b, routed.sparse()) : ir::SparseAttr(), b.getStrArrayAttr(names),
+      HasValueDims(routed) ? b.getDenseI64ArrayAttr(ValueDims(routed, shapes.value->dim())) : DenseI64ArrayAttr(),
+      routed.has_adapt() ? adaptOf(b, routed.adapt()) : ir::AdaptAttr());
   func::ReturnOp::create(b, op->getResults());
 }
 

@@ -1,6 +1,8 @@
 #include "passes/tile_routed.h"
 
 #include "dialect/shape_check.h"
+#include "kernels/affinity.h"
+#include "kernels/tile_shape.h"
 #include "passes/build_schedule.h"
 
 namespace hsa::ir {
@@ -29,6 +31,22 @@ std::pair<AffinityOp, SparseAttr> affinityOf(Value affinity) {
   auto sparsify = affinity.getDefiningOp<SparsifyOp>();
   if (!sparsify) return {affinity.getDefiningOp<AffinityOp>(), SparseAttr()};
   return {sparsify.getAffinity().getDefiningOp<AffinityOp>(), sparsify.getKeep()};
+}
+
+// Splats whose levels keep fewer value dims than those before are whole tiles of a kernel, and so are their columns.
+LogicalResult checkValueRanges(const Routed& routed) {
+  if (!routed.valueDims) return success();
+  if (routed.links || routed.keep)
+    return routed.receive->emitOpError("has value_dims and ")
+           << (routed.keep ? "hsa.sparsify" : "hsa.flow") << ", which this version interprets and does not compile; leave one of them out";
+  int64_t first = 0, before = routed.value ? cast<RankedTensorType>(routed.value.getType()).getDimSize(2) : 0;
+  for (auto [level, splats, dims] : llvm::enumerate(routed.levels.asArrayRef(), routed.valueDims.asArrayRef())) {
+    if (dims != before && (dims % kPanelKeys != 0 || first % kSplatTile != 0))
+      return routed.receive->emitOpError("keeps ") << dims << " value dims on level " << level << ", which begins at splat " << first
+                                                   << "; a plan wants multiples of " << kPanelKeys << " and of " << kSplatTile;
+    first += splats, before = dims;
+  }
+  return success();
 }
 
 FailureOr<Routed> routedOf(Operation* op) {
@@ -63,8 +81,7 @@ FailureOr<Routed> routedOf(Operation* op) {
   if (routed.keep && (routed.gate || routed.links))
     return op->emitOpError("is sparse and comes with ")
            << (routed.gate ? "hsa.gate" : "hsa.flow") << ", which this version interprets and does not compile; leave one of them out";
-  if (routed.valueDims)
-    return op->emitOpError("keeps fewer value dims on some levels, which this version interprets and does not compile");
+  if (failed(checkValueRanges(routed))) return failure();
   if (!routed.received || !routed.sent || routed.received.getCenter() != routed.sent.getCenter() ||
       routed.received.getVariance() != routed.sent.getVariance() || routed.received.getFactor() != routed.sent.getFactor() ||
       routed.received.getCholesky() != routed.sent.getCholesky())

@@ -84,7 +84,8 @@ std::string Describe(const format::Routed& r) {
   for (int i = 0; i < r.levels_size(); ++i) {
     const format::SplatLevel& level = r.levels(i);
     absl::StrAppend(&levels, i == 0 ? "" : " + ", level.splats(), " ", format::LevelName(r.levels(), i),
-                    level.weight() == 1 ? "" : absl::StrCat(" (weight ", level.weight(), ")"));
+                    level.weight() == 1 ? "" : absl::StrCat(" (weight ", level.weight(), ")"),
+                    level.value_dim() == 0 ? "" : absl::StrCat(" (values of ", level.value_dim(), ")"));
   }
   return absl::StrCat(
       levels, " ", DescribeCovariance(r), " splats of '", r.center(), "', '", r.cholesky().empty() ? r.variance() : r.cholesky(), "'",

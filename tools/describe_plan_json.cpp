@@ -30,8 +30,10 @@ Json AdaptJson(const AdaptLimits& l) {
 Json RoutedJson(const format::Routed& r) {
   Json levels = Json::array();
   for (int level = 0; level < r.levels_size(); ++level)
-    levels.push_back(
-        {{"name", format::LevelName(r.levels(), level)}, {"splats", r.levels(level).splats()}, {"weight", r.levels(level).weight()}});
+    levels.push_back({{"name", format::LevelName(r.levels(), level)},
+                      {"splats", r.levels(level).splats()},
+                      {"weight", r.levels(level).weight()},
+                      {"value_dim", r.levels(level).value_dim()}});
   Json links = Json::array();
   for (const format::Link& link : r.links())
     links.push_back({{"from", link.from()},

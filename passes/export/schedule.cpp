@@ -89,6 +89,8 @@ void fillRouted(ScheduleOp schedule, format::Routed& routed) {
   if (ArrayAttr names = schedule.getLevelNamesAttr())
     for (auto [level, name] : llvm::enumerate(names.getAsRange<StringAttr>()))
       routed.mutable_levels(static_cast<int>(level))->set_name(name.getValue().str());
+  for (auto [level, dims] : llvm::enumerate(schedule.getLevelValueDims().value_or(ArrayRef<int64_t>())))
+    routed.mutable_levels(static_cast<int>(level))->set_value_dim(static_cast<uint32_t>(dims));
   if (AdaptAttr adapt = schedule.getAdaptAttr()) fillAdapt(adapt, *routed.mutable_adapt());
   fillFlow(schedule, routed);
   const std::optional<SparseAttr> keep = schedule.getSparse();

@@ -59,11 +59,13 @@ std::string TextOf(const RoutedProblem& p, const std::vector<Operand>& operands)
   const std::string weight_text = absl::StrJoin(weights, ", ", [](std::string* out, double w) { absl::StrAppend(out, std::to_string(w)); });
   const std::string threshold = p.spec.threshold > 0 ? absl::StrCat(", threshold = ", std::to_string(p.spec.threshold)) : "";
   const std::string sparse = p.spec.top > 0 ? absl::StrCat("sparse = #hsa.sparse<top = ", p.spec.top, threshold, ">, ") : "";
+  const std::string value_dims =
+      p.spec.value_dims.empty() ? "" : absl::StrCat("value_dims = array<i64: ", absl::StrJoin(p.spec.value_dims, ", "), ">, ");
   return absl::Substitute(R"(func.func @f($0) -> tensor<$1x$2x$3xf32> {
     %o = hsa.routed_attention$4 {$5levels = array<i64: $6>, weights = array<f64: $7>} : ($8) -> tensor<$1x$2x$3xf32>
     return %o : tensor<$1x$2x$3xf32>
   })",
-                          arguments, p.spec.H, p.spec.N, p.spec.Dv, uses, absl::StrCat(p.spec.causal ? "causal, " : "", sparse),
+                          arguments, p.spec.H, p.spec.N, p.spec.Dv, uses, absl::StrCat(p.spec.causal ? "causal, " : "", sparse, value_dims),
                           absl::StrJoin(p.spec.levels, ", "), weight_text, types);
 }
 
@@ -111,6 +113,10 @@ const Case kCases[] = {
     {"causal", {.H = 2, .Hkv = 1, .N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .causal = true}},
     {"links", {.H = 2, .Hkv = 2, .N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .link = true}},
     {"links_causal", {.H = 2, .Hkv = 2, .N = 30, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3, 2}, .link = true, .causal = true}},
+    {"fewer_values", {.H = 2, .Hkv = 2, .N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3, 2}, .value_dims = {8, 3, 1}, .link = true}},
+    {"fewer_values_causal",
+     {.H = 2, .Hkv = 1, .N = 30, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .value_dims = {5, 5}, .gate = true, .causal = true}},
+    {"fewer_values_sparse", {.N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .value_dims = {8, 2}, .top = 2}},
     {"gate", {.H = 2, .Hkv = 1, .N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .gate = true}},
     {"gate_causal", {.H = 2, .Hkv = 1, .N = 30, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .gate = true, .causal = true}},
     {"sparse", {.H = 2, .Hkv = 1, .N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {12, 5}, .amplitude = true, .top = 3}},

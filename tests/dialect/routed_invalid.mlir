@@ -628,3 +628,30 @@ func.func @routed_attention_c65_bands(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf3
       : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x4xf32>) -> tensor<4x?x6xf32>
   return
 }
+
+// -----
+
+// one entry per level.
+func.func @receive_c64(%a: tensor<4x?x5xf32>, %s: !hsa.partial<2x5x6>) {
+  // expected-error @below {{receive_c64: 2 levels but 1 value_dims}}
+  %o = hsa.receive %a, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>, value_dims = array<i64: 6>} : (tensor<4x?x5xf32>, !hsa.partial<2x5x6>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+// a coarser level keeps no more than a finer one.
+func.func @receive_c64_grows(%a: tensor<4x?x5xf32>, %s: !hsa.partial<2x5x6>) {
+  // expected-error @below {{receive_c64: level 1 keeps 4 value dims, wanted 1 to 3}}
+  %o = hsa.receive %a, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>, value_dims = array<i64: 3, 4>} : (tensor<4x?x5xf32>, !hsa.partial<2x5x6>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+func.func @receive_causal_c64(%a: tensor<4x?x5xf32>, %n: tensor<2x?x5xf32>, %v: tensor<2x?x6xf32>) {
+  // expected-error @below {{receive_causal_c64: level 0 keeps 7 value dims, wanted 1 to 6}}
+  %o = hsa.receive_causal %a, %n, %v {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>, value_dims = array<i64: 7, 1>}
+      : (tensor<4x?x5xf32>, tensor<2x?x5xf32>, tensor<2x?x6xf32>) -> tensor<4x?x6xf32>
+  return
+}

@@ -180,6 +180,20 @@ const RoutedSpec kFlowCausal = {.H = 3, .Hkv = 1, .D = 64, .Dv = 64, .levels = {
 const RoutedSpec kGateCausal = {
     .H = 2, .Hkv = 1, .D = 36, .Dv = 20, .levels = {50, 20, 1}, .isotropic = true, .link = true, .gate = true, .causal = true};
 
+// Coarser levels keep fewer dimensions of the values.
+const RoutedSpec kFewerValues = {.H = 2,
+                                 .Hkv = 2,
+                                 .D = 36,
+                                 .Dv = 64,
+                                 .levels = {64, 100, 28, 9},
+                                 .weights = {1, 0.5, 2, 1},
+                                 .value_dims = {64, 32, 32, 16},
+                                 .amplitude = true};
+const RoutedSpec kFewerValuesCausal = {
+    .H = 3, .Hkv = 1, .D = 64, .Dv = 80, .levels = {128, 64, 16}, .value_dims = {64, 48, 16}, .gate = true, .causal = true};
+const RoutedSpec kFewerOddValues = {
+    .H = 2, .Hkv = 1, .D = 36, .Dv = 20, .levels = {64, 9}, .value_dims = {20, 16}, .isotropic = true, .causal = true};
+
 const RoutedSpec kBands = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9, 1}, .bands = 8};
 const RoutedSpec kLowRank = {.H = 3, .Hkv = 1, .levels = {48, 16}, .weights = {1, 0.5}, .amplitude = true, .rank = 4};
 const RoutedSpec kLowRankCausal = {
@@ -240,6 +254,12 @@ const Case kCases[] = {
     {"full_ragged", Of(kFull, 33, 150)},
     {"full_narrow", Of(kFull, 64, 130, 0.1)},
     {"full_causal", Of(kFullCausal, 100, 130)},
+    {"fewer_values", Of(kFewerValues, 70, 1100)},
+    {"fewer_values_one_key", Of(kFewerValues, 1, 1)},
+    {"fewer_values_narrow", Of(kFewerValues, 64, 200, 0.1)},
+    {"fewer_values_causal", Of(kFewerValuesCausal, 150, 257)},
+    {"fewer_values_causal_narrow", Of(kFewerValuesCausal, 130, 130, 0.1)},
+    {"fewer_values_odd", Of(kFewerOddValues, 100, 170)},
     {"flow_nothing", Of(kFlow, 0, 0)},
     {"flow_one_key", Of(kFlow, 1, 1)},
     {"flow_ragged", Of(kFlow, 70, 1100)},
@@ -324,7 +344,7 @@ TEST(RoutedTest, ChunksEndWhereTokensComeNear) {
 }
 
 TEST(RoutedTest, EveryIsa) {
-  for (const RoutedSpec& spec : {kPlain, kCausal, kFlow, kGateCausal}) {
+  for (const RoutedSpec& spec : {kPlain, kCausal, kFlow, kGateCausal, kFewerValuesCausal}) {
     const RoutedProblem p = ProblemOf(Of(spec, 130, 200), 11);
     const std::vector<double> wanted = oracle::AttendRouted(p);
     absl::StatusOr<frontend::CompileResult> compiled = frontend::Compile(GraphOf(spec), {.cpus = kAllIsas, .cache_dir = HSA_PLAN_CACHE});

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "frontend/check_graph.h"
+#include "frontend/check_levels.h"
 #include "frontend/graph_text.h"
 
 namespace hsa::frontend {
@@ -93,6 +94,15 @@ Routed::Adapt& Adapting(Graph& g) {
   return *Of(g).mutable_adapt();
 }
 
+// The coarse level of a graph without links and gate, whose fine one has 64 splats.
+Routed::Level& Fewer(Graph& g) {
+  Of(g).clear_links(), Of(g).clear_gate_weight(), Of(g).clear_gate_bias();
+  g.mutable_inputs()->DeleteSubrange(3, 5);
+  g.mutable_inputs(5)->clear_tokens();
+  Of(g).mutable_levels(0)->set_splats(64);
+  return *Of(g).mutable_levels(1);
+}
+
 const Refusal kLevels[] = {
     {"c62_empty", [](Graph& g) { Of(g).mutable_levels(1)->set_name(" \t "); },
      "graph_c62: level 1 has the name ' \\x09 ', wanted 1 to 64 printable ASCII characters without a quote; leave it out for 'phrase'"},
@@ -103,6 +113,18 @@ const Refusal kLevels[] = {
      "graph_c62: two levels have the name 'token'; give them different ones"},
     {"c62_default", [](Graph& g) { Of(g).mutable_levels(0)->set_name("phrase"); },
      "graph_c62: two levels have the name 'phrase', one because it was given none; give them different ones"},
+    {"c63_zero", [](Graph& g) { Fewer(g).set_value_dim(0); },
+     "graph_c63: level 1 'phrase' has value_dim 0, wanted 96, or a multiple of 16 below it: a level keeps no more than a finer one"},
+    {"c63_more", [](Graph& g) { Fewer(g).set_value_dim(112); }, "graph_c63: level 1 'phrase' has value_dim 112, wanted 96, or a multiple"},
+    {"c63_odd", [](Graph& g) { Fewer(g).set_value_dim(20); }, "graph_c63: level 1 'phrase' has value_dim 20, wanted 96, or a multiple"},
+    {"c63_finer", [](Graph& g) { Fewer(g).set_value_dim(64), Of(g).mutable_levels(0)->set_value_dim(32); },
+     "graph_c63: level 1 'phrase' has value_dim 64, wanted 32, or a multiple of 16 below it"},
+    {"c63_place", [](Graph& g) { Fewer(g).set_value_dim(32), Of(g).mutable_levels(0)->set_splats(16); },
+     "graph_c63: level 1 'phrase' keeps fewer value dims and begins at splat 16, wanted a multiple of 64; "},
+    {"c64_links", [](Graph& g) { Of(g).mutable_levels(1)->set_value_dim(32); },
+     "graph_c64: levels have a value_dim and routed has links, which no kernel"},
+    {"c64_sparse", [](Graph& g) { Fewer(g).set_value_dim(32), Of(g).mutable_sparse(); },
+     "graph_c64: levels have a value_dim and routed is sparse, which no kernel"},
     {"c65_causal", [](Graph& g) { Of(g).mutable_adapt(); }, "graph_c65: adapt: the graph is not causal, whose tokens all send before any"},
     {"c65_bands", [](Graph& g) { Adapting(g), g.mutable_inputs(9)->set_dim(8); },
      "graph_c65: adapt: the covariances of the graph are bands, of low rank or full, which do not adapt"},
@@ -149,6 +171,15 @@ TEST(CheckRoutedTest, LevelsAreCalledByTheirPlace) {
   for (const Routed::Level& level : full.nodes(0).routed().levels()) names.push_back(level.name());
   EXPECT_EQ(names, (std::vector<std::string>{"word", "phrase", "section", "document", "chapter", "book", "level 6", "level 7", "level 8",
                                              "level 9", "level 10", "level 11", "level 12", "level 13", "level 14", "level 15"}));
+}
+
+TEST(CheckRoutedTest, LevelsKeepFewerValueDims) {
+  Graph graph = ValidGraph();
+  Fewer(graph).set_value_dim(32);
+  EXPECT_TRUE(CheckGraph(graph).ok()) << CheckGraph(graph);
+  Of(graph).add_levels()->set_splats(1);  // as many as the level before
+  EXPECT_TRUE(CheckGraph(graph).ok()) << CheckGraph(graph);
+  EXPECT_EQ(ValueDims(Of(graph), 96), (std::vector<int64_t>{96, 32, 32}));
 }
 
 TEST(CheckRoutedTest, AdaptIsWrittenOut) {
