@@ -189,6 +189,12 @@ void RoutedTables::Put(int64_t s, int64_t d, float scale_sd, float shift_sd) {
   shift[s * depth + d] = panel_shift[PanelPlace(s, d, depth)] = shift_sd;
 }
 
+void RoutedTables::CopyToPanels(int64_t s) {
+  const float *row_scale = &scale[s * depth], *row_shift = &shift[s * depth];
+  float *to_scale = &panel_scale[PanelPlace(s, 0, depth)], *to_shift = &panel_shift[PanelPlace(s, 0, depth)];
+  for (int64_t d = 0; d < depth; ++d) to_scale[d * kPanelKeys] = row_scale[d], to_shift[d * kPanelKeys] = row_shift[d];
+}
+
 void RoutedTables::PutFactor(int64_t s, int64_t r, int64_t d, float entry) {
   const int64_t place = r * depth + d, entries = factor_rows * depth;
   factor[s * entries + place] = panel_factor[PanelPlace(s, place, entries)] = entry;
