@@ -218,6 +218,8 @@ refuses flag_out_dtype 2 'out-dtype' 'f64' -- "${run[@]}" --in good.safetensors 
 sed 's/levels { name: "phrase"/sparse { top: 8 } &/' "$examples/routed_flow.textproto" >sparse_flow.textproto
 sed 's/levels { name: "phrase"/levels { name: " token "/' "$examples/routed_flow.textproto" >two_tokens.textproto
 refuses graph_level_names 1 two_tokens.textproto 'graph_c62' "'token'" 'different' -- "$compile" two_tokens.textproto -o out/x.hsaplan
+sed 's/levels { name: "section" splats: 16/& value_dim: 20/' "$examples/routed.textproto" >odd_values.textproto
+refuses graph_value_dim 1 odd_values.textproto 'graph_c63' "level 1 'section' has value_dim 20" 'multiple of 16' -- "$compile" odd_values.textproto -o out/x.hsaplan
 sed 's/levels { name: "phrase"/adapt { least_splats: 500 } &/' "$examples/routed_flow.textproto" >adapt_few.textproto
 refuses graph_adapt 1 adapt_few.textproto 'graph_c65' 'least_splats is 500' 'room for' -- "$compile" adapt_few.textproto -o out/x.hsaplan
 refuses graph_sparse_with_links 1 sparse_flow.textproto 'sparse' 'links' 'leave one' -- "$compile" sparse_flow.textproto -o out/x.hsaplan
