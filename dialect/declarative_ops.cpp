@@ -45,7 +45,18 @@ LogicalResult RoutedAttentionOp::verify() {
     return failure();
   if (bool(getGateWeight()) != bool(getGateBias()))
     return emitOpError("routed_attention_c11: a gate has a weight and a bias, one is missing");
-  return checkLevels(*this, "routed_attention_c12", "routed_attention_c13", getLevels(), getWeights(), splats);
+  const int64_t valueDim = getValue().getType().getDimSize(2);
+  if (failed(checkLevels(*this, "routed_attention_c12", "routed_attention_c13", getLevels(), getWeights(), splats)) ||
+      failed(checkLevelNames(*this, "routed_attention_c63", getNamesAttr(), getLevels().size())) ||
+      failed(checkValueDims(*this, "routed_attention_c64", getValueDims(), getLevels().size(), valueDim)) ||
+      failed(checkAdaptLevels(*this, "routed_attention_c65", getAdaptAttr(), getLevels())))
+    return failure();
+  if (!getAdapt()) return success();
+  if (!getCausal()) return emitOpError("routed_attention_c65: adapts and is not causal, whose tokens all send before any receives");
+  const int64_t widths = getVariance() ? getVariance().getType().getDimSize(2) : 0;
+  if (getFactor() || getCholesky() || !(widths == 1 || mayEqual(widths, headDim)))
+    return emitOpError("routed_attention_c65: adapts and has covariances in bands, of low rank or full, which do not");
+  return success();
 }
 
 }  // namespace hsa::ir

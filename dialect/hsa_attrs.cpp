@@ -70,6 +70,25 @@ LogicalResult SparseAttr::verify(function_ref<InFlightDiagnostic()> emitError, i
   return success();
 }
 
+LogicalResult AdaptAttr::verify(function_ref<InFlightDiagnostic()> emitError, AdaptKind, int64_t segmentTokens, int64_t mostEvents,
+                                int64_t leastSplats, int64_t history, FloatAttr memory, FloatAttr cover, FloatAttr uncoveredShare,
+                                FloatAttr idle, FloatAttr gain) {
+  if (segmentTokens < 256 || segmentTokens > 1 << 20 || segmentTokens % 256 != 0)
+    return emitError() << "adapt_c1: segmentTokens is " << segmentTokens << ", wanted a multiple of 256, at most 1048576";
+  if (history < 1 || history > 1024) return emitError() << "adapt_c2: history is " << history << ", wanted 1 to 1024 segments";
+  if (mostEvents < 0 || mostEvents > 4096) return emitError() << "adapt_c3: mostEvents is " << mostEvents << ", wanted 0 to 4096";
+  if (leastSplats < 1) return emitError() << "adapt_c4: leastSplats is " << leastSplats << ", wanted 1 or more";
+  for (auto [name, share] : {std::pair{"memory", memory}, {"uncoveredShare", uncoveredShare}, {"idle", idle}})
+    if (share && !(share.getValueAsDouble() >= 0 && share.getValueAsDouble() < 1))
+      return emitError() << "adapt_c5: " << name << " is " << share.getValueAsDouble() << ", wanted 0 or more, less than 1";
+  if (cover && !(cover.getValueAsDouble() > 0 && cover.getValueAsDouble() < 1e4))
+    return emitError() << "adapt_c6: cover is " << cover.getValueAsDouble() << ", wanted more than 0, less than 10000";
+  if (gain && !(gain.getValueAsDouble() >= 1 && gain.getValueAsDouble() < 1e6))
+    return emitError() << "adapt_c7: gain is " << gain.getValueAsDouble()
+                       << ", wanted 1 or more: below it a split and the merge that makes room undo each other";
+  return success();
+}
+
 ConfigAttr ConfigAttr::getDefault(MLIRContext* context) {
   return get(context, /*order=*/2, /*theta=*/FloatAttr(), /*nearSinkTokens=*/4, /*windowTokens=*/1024, /*tileQueries=*/64,
              /*leafTokens=*/16, /*miniSegmentTokens=*/1024, /*segmentTokens=*/8192, /*bands=*/8, /*tolerance=*/FloatAttr(),

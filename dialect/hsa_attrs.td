@@ -99,6 +99,44 @@ def Hsa_SparseAttr : Hsa_Attr<"Sparse", "sparse"> {
   let genVerifyDecl = 1;
 }
 
+def Hsa_AdaptKind : I32EnumAttr<"AdaptKind", "what adaptation does", [
+    I32EnumAttrCase<"Splats", 0, "splats">,
+    I32EnumAttrCase<"Observe", 1, "observe">]> {
+  let cppNamespace = "::hsa::ir";
+  let genSpecializedAttr = 0;
+}
+
+def Hsa_AdaptAttr : Hsa_Attr<"Adapt", "adapt"> {
+  let summary = "splats of a causal stream that adapt between its segments";
+  let description = [{
+    what            `splats`: they come, go and move;  `observe`: they stay as they are, their residual is measured
+    segmentTokens   between two adaptations
+    mostEvents      of a level and kv_head in a segment
+    leastSplats     that stay on a level
+    history         segments whose activations are remembered
+    memory          share of its mass that a splat keeps from one segment to the next; left out: 0.9
+    cover           a token is uncovered where −log φ is above this; left out: 8
+    uncoveredShare  of the observed tokens, from which on a splat is born; left out: 0.01
+    idle            share of the mean activation below which a splat dies; left out: 0.02
+    gain            a split has to save this many times what the merge costs that makes room for it; left out: 2
+    Constraints: adapt_c1 segmentTokens is a multiple of 256, at most 2^20;  adapt_c2 history is 1 to 1024;  adapt_c3 mostEvents is 0 to 4096;
+    adapt_c4 leastSplats ≥ 1;  adapt_c5 memory, uncoveredShare and idle are in [0, 1);  adapt_c6 cover is in (0, 10000);  adapt_c7 gain is in [1, 10^6).
+    Source: docs/spec.md "Adaptation". Tests: tests/dialect/attrs.mlir
+  }];
+  let parameters = (ins DefaultValuedParameter<"::hsa::ir::AdaptKind", "::hsa::ir::AdaptKind::Splats">:$what,
+                        DefaultValuedParameter<"int64_t", "4096">:$segmentTokens,
+                        DefaultValuedParameter<"int64_t", "8">:$mostEvents,
+                        DefaultValuedParameter<"int64_t", "1">:$leastSplats,
+                        DefaultValuedParameter<"int64_t", "16">:$history,
+                        OptionalParameter<"::mlir::FloatAttr">:$memory,
+                        OptionalParameter<"::mlir::FloatAttr">:$cover,
+                        OptionalParameter<"::mlir::FloatAttr">:$uncoveredShare,
+                        OptionalParameter<"::mlir::FloatAttr">:$idle,
+                        OptionalParameter<"::mlir::FloatAttr">:$gain);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 def Hsa_AffinityLayout : I32EnumAttr<"AffinityLayout", "how the affinities that are kept lie in memory", [
     I32EnumAttrCase<"Ell", 0, "ell">,
     I32EnumAttrCase<"Csr", 1, "csr">]> {

@@ -12,6 +12,16 @@ mlir::LogicalResult checkLevelSizes(mlir::Operation* op, llvm::StringRef constra
 mlir::LogicalResult checkLevels(mlir::Operation* op, llvm::StringRef levelsConstraint, llvm::StringRef weightsConstraint,
                                 llvm::ArrayRef<int64_t> levels, llvm::ArrayRef<double> weights, int64_t splats);
 
+// Of levels that have names: one each, none empty, all different.
+mlir::LogicalResult checkLevelNames(mlir::Operation* op, llvm::StringRef constraint, mlir::ArrayAttr names, size_t levels);
+
+// Of levels that say how many value dimensions they keep: one entry each, from 1 to `valueDim`, none above that of a finer level.
+mlir::LogicalResult checkValueDims(mlir::Operation* op, llvm::StringRef constraint, std::optional<llvm::ArrayRef<int64_t>> valueDims,
+                                   size_t levels, int64_t valueDim);
+
+// Of splats that adapt: no level has fewer than `adapt` keeps.
+mlir::LogicalResult checkAdaptLevels(mlir::Operation* op, llvm::StringRef constraint, AdaptAttr adapt, llvm::ArrayRef<int64_t> levels);
+
 // Rows of a factor of low rank that a splat has, at most.
 inline constexpr int64_t kMostFactorRows = 16;
 

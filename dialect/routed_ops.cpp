@@ -1,9 +1,11 @@
 // Verifiers and shapes of the scheme routed, layer 1; those of hsa.routed_attention ask the same questions.
 #include <cmath>
+#include <limits>
 
 #include "dialect/hsa_ops.h"
 #include "dialect/routed_check.h"
 #include "dialect/shape_check.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
@@ -36,6 +38,41 @@ LogicalResult checkLevels(Operation* op, StringRef levelsConstraint, StringRef w
   for (auto [number, weight] : llvm::enumerate(weights))
     if (!std::isfinite(weight) || weight <= 0)
       return op->emitOpError() << weightsConstraint << ": weight of level " << number << " is " << weight << ", wanted a finite number > 0";
+  return success();
+}
+
+LogicalResult checkLevelNames(Operation* op, StringRef constraint, ArrayAttr names, size_t levels) {
+  if (!names) return success();
+  if (names.size() != levels) return op->emitOpError() << constraint << ": " << levels << " levels but " << names.size() << " names";
+  llvm::StringSet<> taken;
+  for (StringAttr name : names.getAsRange<StringAttr>()) {
+    if (name.getValue().trim().empty()) return op->emitOpError() << constraint << ": a level has an empty name";
+    if (!taken.insert(name.getValue()).second)
+      return op->emitOpError() << constraint << ": two levels are named '" << name.getValue() << "'";
+  }
+  return success();
+}
+
+LogicalResult checkValueDims(Operation* op, StringRef constraint, std::optional<ArrayRef<int64_t>> valueDims, size_t levels,
+                             int64_t valueDim) {
+  if (!valueDims) return success();
+  if (valueDims->size() != levels)
+    return op->emitOpError() << constraint << ": " << levels << " levels but " << valueDims->size() << " value_dims";
+  int64_t most = ShapedType::isDynamic(valueDim) ? std::numeric_limits<int64_t>::max() : valueDim;
+  for (auto [level, dims] : llvm::enumerate(*valueDims)) {
+    if (dims < 1 || dims > most)
+      return op->emitOpError() << constraint << ": level " << level << " keeps " << dims << " value dims, wanted 1 to " << most;
+    most = dims;
+  }
+  return success();
+}
+
+LogicalResult checkAdaptLevels(Operation* op, StringRef constraint, AdaptAttr adapt, ArrayRef<int64_t> levels) {
+  if (!adapt) return success();
+  for (auto [level, splats] : llvm::enumerate(levels))
+    if (splats < adapt.getLeastSplats())
+      return op->emitOpError() << constraint << ": adapt keeps " << adapt.getLeastSplats() << " splats, level " << level << " has "
+                               << splats;
   return success();
 }
 
@@ -200,6 +237,10 @@ static LogicalResult checkReceive(Op op, int64_t kvHeads, int64_t splats) {
   if (failed(checkPerSplat(op, name + "_c6", "gate", op.getGate(), affinity.getDimSize(0), affinity.getDimSize(1),
                            static_cast<int64_t>(op.getLevels().size()))))
     return failure();
+  const int64_t valueDim = cast<RankedTensorType>(op.getImpliedTypes()[0]).getDimSize(2);
+  if (failed(checkLevelNames(op, name + "_c63", op.getNamesAttr(), op.getLevels().size())) ||
+      failed(checkValueDims(op, name + "_c64", op.getValueDims(), op.getLevels().size(), valueDim)))
+    return failure();
   return checkType(op, name + "_c7", "output", op.getOutput().getType(), op.getImpliedTypes()[0]);
 }
 
@@ -228,6 +269,7 @@ LogicalResult ReceiveCausalOp::verify() {
     return emitOpError("receive_causal_c3: affinity has ") << splats << " splats but sent has " << sent.getDimSize(2);
   if (!mayEqual(sent.getDimSize(0), value.getDimSize(0)) || !mayEqual(sent.getDimSize(1), value.getDimSize(1)))
     return emitOpError("receive_causal_c8: sent is ") << sent << " but value is " << value;
+  if (failed(checkAdaptLevels(*this, "receive_causal_c65", getAdaptAttr(), getLevels()))) return failure();
   return checkReceive(*this, known(sent.getDimSize(0), value.getDimSize(0)), known(splats, sent.getDimSize(2)));
 }
 

@@ -114,11 +114,14 @@ def Hsa_ReceiveOp : Hsa_StageOp<"receive", [Pure, AttrSizedOperandSegments]> {
     Shapes: affinity [H,N,S], state of Hkv × S × Dv, amplitude [Hkv,S,1], gate [H,N,L], output [H,N,Dv].
     Constraints: receive_c1 levels have at least one splat each, S together;  receive_c2 one weight per level, finite and > 0;
     receive_c3 affinity and state agree on S;  receive_c4 Hkv divides H;  receive_c5 amplitude is [Hkv,S,1];  receive_c6 gate is [H,N,L];
-    receive_c7 output is [H,N,Dv].
+    receive_c7 output is [H,N,Dv];  receive_c63 one name per level, none empty, all different;
+    receive_c64 one entry of `value_dims` per level, 1 to Dv, none above that of a finer level.
+    `names` are for people. With `value_dims` only the first value_dims[ℓ(s)] dimensions of S[g,s] count, the others are 0 here.
     Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir
   }];
   let arguments = (ins Hsa_F32Tensor3:$affinity, Hsa_PartialType:$state, Optional<Hsa_F32Tensor3>:$amplitude, Optional<Hsa_F32Tensor3>:$gate,
-                       DenseI64ArrayAttr:$levels, DenseF64ArrayAttr:$weights);
+                       DenseI64ArrayAttr:$levels, DenseF64ArrayAttr:$weights, OptionalAttr<StrArrayAttr>:$names,
+                       OptionalAttr<DenseI64ArrayAttr>:$value_dims);
   let results = (outs Hsa_F32Tensor3:$output);
   let assemblyFormat = [{
     $affinity `,` $state (`amplitude` $amplitude^)? (`gate` $gate^)? attr-dict `:` functional-type(operands, results)
@@ -133,11 +136,14 @@ def Hsa_ReceiveCausalOp : Hsa_StageOp<"receive_causal", [Pure, AttrSizedOperandS
     Shapes: affinity [H,N,S] of the queries, sent [Hkv,M,S], value [Hkv,M,Dv], amplitude [Hkv,S,1], gate [H,N,L], output [H,N,Dv].
     Constraints: receive_causal_c1 levels have at least one splat each, S together;  receive_causal_c2 one weight per level, finite and > 0;
     receive_causal_c3 affinity and sent agree on S;  receive_causal_c4 Hkv divides H;  receive_causal_c5 amplitude is [Hkv,S,1];
-    receive_causal_c6 gate is [H,N,L];  receive_causal_c7 output is [H,N,Dv];  receive_causal_c8 sent and value agree on Hkv and M.
+    receive_causal_c6 gate is [H,N,L];  receive_causal_c7 output is [H,N,Dv];  receive_causal_c8 sent and value agree on Hkv and M;
+    receive_causal_c63 and _c64 as hsa.receive;  receive_causal_c65 no level has fewer splats than `adapt` keeps.
+    With `adapt` a run lets the splats of its affinities adapt between segments; the reference evaluates what is not adapted alone.
     Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir
   }];
   let arguments = (ins Hsa_F32Tensor3:$affinity, Hsa_F32Tensor3:$sent, Hsa_InputTensor:$value, Optional<Hsa_F32Tensor3>:$amplitude,
-                       Optional<Hsa_F32Tensor3>:$gate, DenseI64ArrayAttr:$levels, DenseF64ArrayAttr:$weights);
+                       Optional<Hsa_F32Tensor3>:$gate, DenseI64ArrayAttr:$levels, DenseF64ArrayAttr:$weights,
+                       OptionalAttr<StrArrayAttr>:$names, OptionalAttr<DenseI64ArrayAttr>:$value_dims, OptionalAttr<Hsa_AdaptAttr>:$adapt);
   let results = (outs Hsa_F32Tensor3:$output);
   let assemblyFormat = [{
     $affinity `,` $sent `,` $value (`amplitude` $amplitude^)? (`gate` $gate^)? attr-dict `:` functional-type(operands, results)

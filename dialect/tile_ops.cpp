@@ -33,6 +33,9 @@ LogicalResult ScheduleOp::verify() {
   const bool names = getSplatNames() && getSplatNames()->size() == 3;
   if (routed != getLevelWeights().has_value() || routed != names || routed != getVarianceDim().has_value())
     return emitOpError("schedule_c2: splat_levels, level_weights, splat_names (three) and variance_dim come together, some are missing");
+  const size_t levels = routed ? getSplatLevels()->size() : 0;
+  if ((getLevelNames() && getLevelNames()->size() != levels) || (getLevelValueDims() && getLevelValueDims()->size() != levels))
+    return emitOpError("schedule_c62: level_names and level_value_dims are of ") << levels << " levels, wanted one entry for each";
   if (getFactorName().has_value() != getFactorRows().has_value() || (routed && *getVarianceDim() == 0 && !getFactorName()))
     return emitOpError("schedule_c60: factor_name and factor_rows come together, one of them at least where variance_dim is 0");
   if (getGateNames() && getGateNames()->size() != 2)

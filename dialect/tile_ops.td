@@ -249,11 +249,12 @@ def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, Isol
     Becomes the header of a plan: graph signature and stages. The entries that the stages name are functions beside it.
     `query_tokens` and `key_tokens` are N and M where the graph fixes them, for the run to compare with. `precision` is the element type of
     the products of exact attention where hsa-quantize has narrowed them. Of the scheme routed, `splat_levels` are the splats of each level, `level_weights`
-    their weights, `splat_names` the tensors center, variance and amplitude ("" for none), and `variance_dim` is 1 (isotropic), D or the number of bands, 0 where there is no variance; `factor_name` is the tensor factor or cholesky and `factor_rows` how many rows of it a splat has; scale and config then mean nothing; `sparse` is what a token keeps.
+    their weights, `splat_names` the tensors center, variance and amplitude ("" for none), and `variance_dim` is 1 (isotropic), D or the number of bands, 0 where there is no variance; `factor_name` is the tensor factor or cholesky and `factor_rows` how many rows of it a splat has; scale and config then mean nothing; `sparse` is what a token keeps,
+    `level_names`, `level_value_dims` and `adapt` as in hsa.receive_causal.
     `gate_names` are the tensors of the gate, weight and bias; `link_names` the factors of the links as in hsa.links, `link_from`, `link_to` and `link_ranks` what it says of them.
     Constraints: schedule_c1 kv_heads divides query_heads;  schedule_c2 splat_levels, level_weights, splat_names (three) and variance_dim come together;
     schedule_c3 gate_names are two;  schedule_c4 link_names, link_from, link_to and link_ranks come together, one name for a rank of 0 and two for another;
-    schedule_c60 factor_name and factor_rows come together, and there is a variance or a factor.
+    schedule_c62 level_names and level_value_dims have one entry per level;  schedule_c60 factor_name and factor_rows come together, and there is a variance or a factor.
     Example: tests/passes/tile.mlir
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$query_name, StrAttr:$key_name, StrAttr:$value_name, StrAttr:$output_name,
@@ -263,7 +264,8 @@ def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, Isol
                        OptionalAttr<DenseF64ArrayAttr>:$level_weights, OptionalAttr<StrArrayAttr>:$splat_names,
                        OptionalAttr<I64Attr>:$variance_dim, OptionalAttr<StrAttr>:$factor_name, OptionalAttr<I64Attr>:$factor_rows, OptionalAttr<StrArrayAttr>:$gate_names, OptionalAttr<StrArrayAttr>:$link_names,
                        OptionalAttr<DenseI64ArrayAttr>:$link_from, OptionalAttr<DenseI64ArrayAttr>:$link_to,
-                       OptionalAttr<DenseI64ArrayAttr>:$link_ranks, OptionalAttr<Hsa_SparseAttr>:$sparse);
+                       OptionalAttr<DenseI64ArrayAttr>:$link_ranks, OptionalAttr<Hsa_SparseAttr>:$sparse,
+                       OptionalAttr<StrArrayAttr>:$level_names, OptionalAttr<DenseI64ArrayAttr>:$level_value_dims, OptionalAttr<Hsa_AdaptAttr>:$adapt);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasVerifier = 1;

@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "frontend/check_covariance.h"
 #include "frontend/check_flow.h"
+#include "frontend/check_levels.h"
 #include "frontend/check_routed.h"
 #include "frontend/spelling.h"
 
@@ -226,6 +227,7 @@ absl::Status CheckRouted(const Graph& graph, const Routed& routed) {
     parameters.push_back(*input);
   }
   if (absl::Status splats = CheckSplatParameters(routed, *key, parameters); !splats.ok()) return splats;
+  if (absl::Status dims = CheckValueDims(routed, (*FindInput(graph, "value", routed.value()))->dim()); !dims.ok()) return dims;
   std::vector<std::pair<std::string, std::string>> more = CovarianceTensors(routed);
   for (auto& tensor : FlowTensors(routed)) more.push_back(std::move(tensor));
   for (const auto& [role, name] : more) {
@@ -285,10 +287,27 @@ struct NamedNode {
   std::vector<std::string> made;
 };
 
+void WriteDefaults(Routed::Adapt& adapt) {
+  adapt.set_what(adapt.what());
+  adapt.set_segment_tokens(adapt.segment_tokens());
+  adapt.set_most_events(adapt.most_events());
+  adapt.set_least_splats(adapt.least_splats());
+  adapt.set_history(adapt.history());
+  adapt.set_memory(adapt.memory());
+  adapt.set_cover(adapt.cover());
+  adapt.set_uncovered_share(adapt.uncovered_share());
+  adapt.set_idle(adapt.idle());
+  adapt.set_gain(adapt.gain());
+}
+
 // Defaults of scheme routed, written out.
 void WriteDefaults(Routed& routed) {
   routed.set_causal(routed.causal());
-  for (Routed::Level& level : *routed.mutable_levels()) level.set_weight(level.weight());
+  for (int level = 0; level < routed.levels_size(); ++level) {
+    routed.mutable_levels(level)->set_weight(routed.levels(level).weight());
+    routed.mutable_levels(level)->set_name(LevelName(routed, level));
+  }
+  if (routed.has_adapt()) WriteDefaults(*routed.mutable_adapt());
   if (routed.has_sparse()) routed.mutable_sparse()->set_top(routed.sparse().top());
 }
 

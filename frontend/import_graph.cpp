@@ -6,6 +6,7 @@
 
 #include "dialect/hsa_ops.h"
 #include "frontend/check_graph.h"
+#include "frontend/check_levels.h"
 #include "llvm/ADT/SmallVector.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -120,13 +121,22 @@ ir::SparseAttr sparseOf(Builder& b, const Routed::Sparse& sparse) {
   return ir::SparseAttr::get(b.getContext(), sparse.top(), sparse.has_threshold() ? b.getF64FloatAttr(sparse.threshold()) : FloatAttr());
 }
 
+ir::AdaptAttr adaptOf(Builder& b, const Routed::Adapt& adapt) {
+  const auto number = [&](double x) { return b.getF64FloatAttr(x); };
+  return ir::AdaptAttr::get(b.getContext(), adapt.what() == Routed::Adapt::OBSERVE ? ir::AdaptKind::Observe : ir::AdaptKind::Splats,
+                            adapt.segment_tokens(), adapt.most_events(), adapt.least_splats(), adapt.history(), number(adapt.memory()),
+                            number(adapt.cover()), number(adapt.uncovered_share()), number(adapt.idle()), number(adapt.gain()));
+}
+
 void importRouted(ImplicitLocOpBuilder& b, Graph graph) {
   const Routed& routed = graph.nodes(0).routed();
   SmallVector<int64_t> levels;
   SmallVector<double> weights;
+  SmallVector<StringRef> names;
   int64_t splats = 0;
   for (const Routed::Level& level : routed.levels()) {
     levels.push_back(level.splats()), weights.push_back(level.weight());
+    names.push_back(level.name());
     splats += level.splats();
   }
   for (Tensor& input : *graph.mutable_inputs())  // their tokens are splats, whose number is known
@@ -143,11 +153,13 @@ void importRouted(ImplicitLocOpBuilder& b, Graph graph) {
   const Value amplitude = given(routed.amplitude());
   const Value link = routed.links().empty() ? Value() : importLinks(b, routed, levels, values);
   const Value gateWeight = given(routed.gate_weight()), gateBias = given(routed.gate_bias());
-  auto op = ir::RoutedAttentionOp::create(b, shapes.output, values[routed.query()], values[routed.key()], values[routed.value()],
-                                          values[routed.center()], given(routed.variance()), given(routed.factor()),
-                                          given(routed.cholesky()), amplitude, link, gateWeight, gateBias, b.getDenseI64ArrayAttr(levels),
-                                          b.getDenseF64ArrayAttr(weights), routed.causal() ? b.getUnitAttr() : UnitAttr(),
-                                          routed.has_sparse() ? sparseOf(b, routed.sparse()) : ir::SparseAttr());
+  auto op = ir::RoutedAttentionOp::create(
+      b, shapes.output, values[routed.query()], values[routed.key()], values[routed.value()], values[routed.center()],
+      given(routed.variance()), given(routed.factor()), given(routed.cholesky()), amplitude, link, gateWeight, gateBias,
+      b.getDenseI64ArrayAttr(levels), b.getDenseF64ArrayAttr(weights), routed.causal() ? b.getUnitAttr() : UnitAttr(),
+      routed.has_sparse() ? sparseOf(b, routed.sparse()) : ir::SparseAttr(), b.getStrArrayAttr(names),
+      HasValueDims(routed) ? b.getDenseI64ArrayAttr(ValueDims(routed, shapes.value->dim())) : DenseI64ArrayAttr(),
+      routed.has_adapt() ? adaptOf(b, routed.adapt()) : ir::AdaptAttr());
   func::ReturnOp::create(b, op->getResults());
 }
 

@@ -135,13 +135,15 @@ struct DecomposeRouted : OpRewritePattern<RoutedAttentionOp> {
     }
     if (routed.getCausal()) {
       rewriter.replaceOpWithNewOp<ReceiveCausalOp>(routed, routed.getOutput().getType(), received, sent, routed.getValue(),
-                                                   routed.getAmplitude(), gate, routed.getLevelsAttr(), routed.getWeightsAttr());
+                                                   routed.getAmplitude(), gate, routed.getLevelsAttr(), routed.getWeightsAttr(),
+                                                   routed.getNamesAttr(), routed.getValueDimsAttr(), routed.getAdaptAttr());
       return success();
     }
     Value state =
         SendOp::create(b, PartialType::get(b.getContext(), key.getDimSize(0), splats, value.getDimSize(2)), sent, routed.getValue());
     rewriter.replaceOpWithNewOp<ReceiveOp>(routed, routed.getOutput().getType(), received, state, routed.getAmplitude(), gate,
-                                           routed.getLevelsAttr(), routed.getWeightsAttr());
+                                           routed.getLevelsAttr(), routed.getWeightsAttr(), routed.getNamesAttr(),
+                                           routed.getValueDimsAttr());
     return success();
   }
 };

@@ -6,8 +6,23 @@
 
 namespace hsa::ir {
 
+static int64_t padded(int64_t dim) { return (dim + kPanelKeys - 1) / kPanelKeys * kPanelKeys; }
+
+// Neighbouring levels that keep as many value dims are one range; the last one ends where whole tiles do.
+static llvm::SmallVector<KernelParams::SplatRange, 1> splatRanges(llvm::ArrayRef<int64_t> levels, llvm::ArrayRef<int64_t> valueDims,
+                                                                  const KernelParams& params) {
+  llvm::SmallVector<KernelParams::SplatRange, 1> ranges;
+  int64_t end = 0;
+  for (size_t level = 0; level < levels.size(); ++level) {
+    const int64_t columns = valueDims.empty() ? params.paddedValueDim : padded(valueDims[level]);
+    if (ranges.empty() || ranges.back().columns != columns) ranges.push_back({0, columns});
+    ranges.back().end = end += levels[level];
+  }
+  ranges.back().end = params.splats;
+  return ranges;
+}
+
 KernelParams kernelParams(ScheduleOp schedule) {
-  const auto padded = [](int64_t dim) { return (dim + kPanelKeys - 1) / kPanelKeys * kPanelKeys; };
   KernelParams params;
   params.headDim = schedule.getHeadDim();
   params.valueDim = schedule.getValueDim();
@@ -26,6 +41,7 @@ KernelParams kernelParams(ScheduleOp schedule) {
     params.factorRows = params.triangular ? params.paddedHeadDim : factorRows(schedule.getFactorRows().value_or(0));
     params.levels = static_cast<int64_t>(levels->size());
     params.splats = (splats + kSplatTile - 1) / kSplatTile * kSplatTile;
+    params.ranges = splatRanges(*levels, schedule.getLevelValueDims().value_or(llvm::ArrayRef<int64_t>()), params);
     if (auto keep = schedule.getSparse()) params.nearTop = keep->getTop();
     params.scale = std::numbers::ln2;  // affinities are in log2 units already
   }

@@ -1,6 +1,8 @@
 #include "passes/tile_routed.h"
 
 #include "dialect/shape_check.h"
+#include "kernels/affinity.h"
+#include "kernels/tile_shape.h"
 #include "passes/build_schedule.h"
 
 namespace hsa::ir {
@@ -18,6 +20,9 @@ struct Routed {
   DenseI64ArrayAttr levels = {};
   DenseF64ArrayAttr weights = {};
   SparseAttr keep = {};
+  ArrayAttr names = {};
+  DenseI64ArrayAttr valueDims = {};
+  AdaptAttr adapt = {};
   bool causal = false;
 };
 
@@ -26,6 +31,22 @@ std::pair<AffinityOp, SparseAttr> affinityOf(Value affinity) {
   auto sparsify = affinity.getDefiningOp<SparsifyOp>();
   if (!sparsify) return {affinity.getDefiningOp<AffinityOp>(), SparseAttr()};
   return {sparsify.getAffinity().getDefiningOp<AffinityOp>(), sparsify.getKeep()};
+}
+
+// Splats whose levels keep fewer value dims than those before are whole tiles of a kernel, and so are their columns.
+LogicalResult checkValueRanges(const Routed& routed) {
+  if (!routed.valueDims) return success();
+  if (routed.links || routed.keep)
+    return routed.receive->emitOpError("has value_dims and ")
+           << (routed.keep ? "hsa.sparsify" : "hsa.flow") << ", which this version interprets and does not compile; leave one of them out";
+  int64_t first = 0, before = routed.value ? cast<RankedTensorType>(routed.value.getType()).getDimSize(2) : 0;
+  for (auto [level, splats, dims] : llvm::enumerate(routed.levels.asArrayRef(), routed.valueDims.asArrayRef())) {
+    if (dims != before && (dims % kPanelKeys != 0 || first % kSplatTile != 0))
+      return routed.receive->emitOpError("keeps ") << dims << " value dims on level " << level << ", which begins at splat " << first
+                                                   << "; a plan wants multiples of " << kPanelKeys << " and of " << kSplatTile;
+    first += splats, before = dims;
+  }
+  return success();
 }
 
 FailureOr<Routed> routedOf(Operation* op) {
@@ -37,11 +58,13 @@ FailureOr<Routed> routedOf(Operation* op) {
     received = receive.getAffinity(), sent = send.getSent(), routed.value = send.getValue();
     routed.amplitude = receive.getAmplitude(), routed.gate = receive.getGate();
     routed.levels = receive.getLevelsAttr(), routed.weights = receive.getWeightsAttr();
+    routed.names = receive.getNamesAttr(), routed.valueDims = receive.getValueDimsAttr();
   } else {
     auto prefix = cast<ReceiveCausalOp>(op);
     received = prefix.getAffinity(), sent = prefix.getSent(), routed.value = prefix.getValue();
     routed.amplitude = prefix.getAmplitude(), routed.gate = prefix.getGate();
     routed.levels = prefix.getLevelsAttr(), routed.weights = prefix.getWeightsAttr();
+    routed.names = prefix.getNamesAttr(), routed.valueDims = prefix.getValueDimsAttr(), routed.adapt = prefix.getAdaptAttr();
     routed.causal = true;
   }
   if (auto flow = sent.getDefiningOp<FlowOp>()) {
@@ -58,6 +81,7 @@ FailureOr<Routed> routedOf(Operation* op) {
   if (routed.keep && (routed.gate || routed.links))
     return op->emitOpError("is sparse and comes with ")
            << (routed.gate ? "hsa.gate" : "hsa.flow") << ", which this version interprets and does not compile; leave one of them out";
+  if (failed(checkValueRanges(routed))) return failure();
   if (!routed.received || !routed.sent || routed.received.getCenter() != routed.sent.getCenter() ||
       routed.received.getVariance() != routed.sent.getVariance() || routed.received.getFactor() != routed.sent.getFactor() ||
       routed.received.getCholesky() != routed.sent.getCholesky())
@@ -121,7 +145,7 @@ LogicalResult tileRouted(func::FuncOp function, Operation* receive, TensorNamer 
       factor.tensor ? name(factor.tensor, factor.role) : StringAttr(), factor.tensor ? i64(factor.rows) : IntegerAttr(),
       gate ? names({gate.getWeight(), gate.getBias()}) : ArrayAttr(), links ? names(links.getFactors()) : ArrayAttr(),
       links ? links.getFromAttr() : DenseI64ArrayAttr(), links ? links.getToAttr() : DenseI64ArrayAttr(),
-      links ? links.getRanksAttr() : DenseI64ArrayAttr(), routed.keep);
+      links ? links.getRanksAttr() : DenseI64ArrayAttr(), routed.keep, routed.names, routed.valueDims, routed.adapt);
   function.erase();
   buildStages(schedule);
   return success();

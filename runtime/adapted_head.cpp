@@ -146,7 +146,7 @@ bool AdaptedHead::TakeLinks(std::span<const double> numbers) {
   if (!std::ranges::all_of(maxima, [](double max) { return std::abs(max) <= -kNothingSent * 1.001; })) return false;
   if (!std::ranges::all_of(links, [](double weight) { return weight >= 0 && weight < 1e30; })) return false;
   for (int64_t s = 0; s < slots; ++s) state_.PutOwnMax(s, static_cast<float>(maxima[s]));
-  std::ranges::copy(links, links_->numbers().begin());
+  links_->Take(links);
   return true;
 }
 
@@ -192,10 +192,11 @@ void AdaptedHead::ClearEmpty() {
 
 void AdaptedHead::WriteTables() {
   const SplatPool& pool = adapter_.pool();
+  const bool isotropic = !tables_.isotropic.center.empty();  // all are relative to their mean center, which moves
   for (int level = 0; level < graph_.routed().levels_size(); ++level)
     for (int64_t s = pool.LevelBegin(level); s < pool.LevelEnd(level); ++s)
-      pool.live(s) ? WriteRow(s, std::log2(graph_.routed().levels(level).weight())) : EmptyRow(s);
-  if (!tables_.isotropic.center.empty()) WriteProducts();
+      if (isotropic || adapter_.changed(s)) pool.live(s) ? WriteRow(s, std::log2(graph_.routed().levels(level).weight())) : EmptyRow(s);
+  if (isotropic) WriteProducts();
   if (links_) links_->Write([&](int64_t s) { return s < pool.shape().slots() && pool.live(s); });
 }
 
@@ -207,7 +208,7 @@ void AdaptedHead::WriteRow(int64_t s, double log2_weight) {
   tables_.amplitude[s] = static_cast<float>(log2_amplitude);
   float *scale = &tables_.scale[s * tables_.depth], *shift = &tables_.shift[s * tables_.depth];
   ScaleAndShift(dim, ExtentWidth(dim), pool.row(s, SplatPool::kExtent).data(), pool.row(s, SplatPool::kCenter).data(), scale, shift);
-  for (int64_t d = 0; d < dim; ++d) tables_.Put(s, d, scale[d], shift[d]);
+  tables_.CopyToPanels(s);
 }
 
 // As what fills up a tile.

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "runtime/adapt_limits.h"
 #include "runtime/adapted_links.h"
+#include "runtime/format/adapt_limits.h"
 #include "runtime/format/plan.pb.h"
 #include "runtime/format/state.pb.h"
 #include "runtime/near_lists.h"

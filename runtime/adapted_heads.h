@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/adapted_head.h"
+#include "runtime/format/level_name.h"
 #include "runtime/routed_snapshot.h"
 #include "runtime/run_state.h"
 
@@ -60,6 +61,7 @@ class AdaptedHeads {
   }
 
   std::vector<std::unique_ptr<AdaptedHead>> heads_;
+  format::SplatLevels levels_;
   int64_t before_ = 0;  // tokens of the states that the run began with
   Stopwatch watch_;
 };

@@ -36,7 +36,8 @@ AdaptedLinks::AdaptedLinks(const format::Routed& routed, FlowTables& tables) : t
         tiles.emplace(row, column);
   tables_.index.clear();
   for (const auto& [row, column] : tiles) AddTile(row, column);
-  tables_.tiles.resize(tables_.count() * kSplatTile * kSplatTile);
+  tables_.tiles.assign(tables_.count() * kSplatTile * kSplatTile, static_cast<float>(kNoLink));
+  changed_.assign(splats_, 1);
   Write([&](int64_t s) { return s < first.back(); });
 }
 
@@ -53,17 +54,22 @@ double AdaptedLinks::WeightOf(int64_t to, int64_t from) const {
 
 void AdaptedLinks::Set(int64_t to, int64_t from, double weight) {
   const int64_t tile = place_[to / kSplatTile * side_ + from / kSplatTile];
-  tables_.tiles[(tile * kSplatTile + to % kSplatTile) * kSplatTile + from % kSplatTile] = static_cast<float>(std::log2(weight));
+  tables_.tiles[(tile * kSplatTile + to % kSplatTile) * kSplatTile + from % kSplatTile] =
+      static_cast<float>(weight > 0 ? std::log2(weight) : kNoLink);
 }
 
 void AdaptedLinks::Write(const std::function<bool(int64_t splat)>& live) {
-  std::ranges::fill(tables_.tiles, static_cast<float>(kNoLink));
-  for (int64_t s = 0; s < splats_; ++s)
-    if (live(s)) Set(s, s, 1);
+  for (int64_t s = 0; s < splats_; ++s) Set(s, s, live(s) ? 1 : 0);
   for (const Block& block : blocks_)
     for (int64_t s = block.to; s < block.to + block.rows; ++s)
       for (int64_t t = block.from; t < block.from + block.columns; ++t)
-        if (const double weight = At(block, s, t); weight > 0) Set(s, t, weight);
+        if (changed_[s] || changed_[t]) Set(s, t, At(block, s, t));
+  std::ranges::fill(changed_, 0);
+}
+
+void AdaptedLinks::Take(std::span<const double> numbers) {
+  std::ranges::copy(numbers, numbers_.begin());
+  std::ranges::fill(changed_, 1);
 }
 
 // row(block, t): what `splat` gets from t; column(block, s): what it passes on to s.
@@ -78,12 +84,14 @@ void AdaptedLinks::ForEach(int64_t splat, const Row& row, const Column& column) 
 }
 
 void AdaptedLinks::Halve(int64_t splat, int64_t child) {
+  changed_[splat] = changed_[child] = 1;
   ForEach(
       splat, [&](const Block& block, int64_t t) { At(block, child, t) = At(block, splat, t) /= 2; },
       [&](const Block& block, int64_t s) { At(block, s, child) = At(block, s, splat); });
 }
 
 void AdaptedLinks::Join(int64_t splat, int64_t other, double share) {
+  changed_[splat] = 1;
   ForEach(
       splat, [&](const Block& block, int64_t t) { At(block, splat, t) += At(block, other, t); },
       [&](const Block& block, int64_t s) { At(block, s, splat) = share * At(block, s, splat) + (1 - share) * At(block, s, other); });
@@ -91,6 +99,7 @@ void AdaptedLinks::Join(int64_t splat, int64_t other, double share) {
 }
 
 void AdaptedLinks::Remove(int64_t splat) {
+  changed_[splat] = 1;
   ForEach(
       splat, [&](const Block& block, int64_t t) { At(block, splat, t) = 0; },
       [&](const Block& block, int64_t s) { At(block, s, splat) = 0; });

@@ -22,11 +22,11 @@ class AdaptedLinks {
   // `splat` gets what both got, and passes on the mean of what both did, `share` of it its own; `other` is empty.
   void Join(int64_t splat, int64_t other, double share);
   void Remove(int64_t splat);
-  // Into the tables: log2 F, whose diagonal is that of the splats that are there.
+  // Into the tables: log2 F of the splats that have changed since the last time, and the diagonal of those that are there.
   void Write(const std::function<bool(int64_t splat)>& live);
 
   // Of linked levels in the order of (to, from): F [splats of to, splats of from].
-  std::span<double> numbers() { return numbers_; }
+  void Take(std::span<const double> numbers);  // those of another stream
   std::span<const double> numbers() const { return numbers_; }
 
  private:
@@ -47,7 +47,8 @@ class AdaptedLinks {
   int64_t splats_, side_;  // padded, and in tiles
   std::vector<Block> blocks_;
   std::vector<double> numbers_;
-  std::vector<int32_t> place_;  // [side, side]: number of a tile, −1 where there is none
+  std::vector<uint8_t> changed_;  // [splats]
+  std::vector<int32_t> place_;    // [side, side]: number of a tile, −1 where there is none
 };
 
 }  // namespace hsa

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "absl/status/status.h"
-#include "runtime/adapt_limits.h"
+#include "runtime/format/adapt_limits.h"
 #include "runtime/format/plan.pb.h"
 
 namespace hsa {

@@ -90,6 +90,8 @@ bool TurnsOnCrossover(const Plan& plan, const Inputs& inputs, const RunOptions& 
 
 RunOptions WithDefaults(const Plan& plan, RunOptions options) {
   if (plan.graph().has_routed() && !options.mode) options.mode = Mode::kExact;
+  if (!options.adapt && plan.graph().routed().has_adapt()) options.adapt = AdaptLimitsOf(plan.graph().routed().adapt());
+  if (options.adapt && options.adapt->what == Adapt::kOff) options.adapt.reset();
   const format::Splats& splats = plan.graph().splats();
   if (options.mode) return options;
   options.mode = splats.tolerance() > 0 && !options.theta ? Mode::kTolerance : Mode::kTheta;

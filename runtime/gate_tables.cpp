@@ -6,14 +6,15 @@
 #include "absl/strings/str_cat.h"
 #include "kernels/affinity.h"
 #include "kernels/tile_shape.h"
+#include "runtime/format/level_name.h"
 #include "runtime/splat_parameter.h"
 
 namespace hsa {
 namespace {
 
-absl::Status Refuse(const std::string& tensor, int64_t head, int64_t level, double entry, const char* wanted) {
+absl::Status Refuse(const std::string& tensor, int64_t head, const std::string& level, double entry, const char* wanted) {
   return absl::InvalidArgumentError(
-      absl::StrCat("tensor '", tensor, "': level ", level, " of kv_head ", head, " has the entry ", entry, ", wanted ", wanted));
+      absl::StrCat("tensor '", tensor, "': ", level, " of kv_head ", head, " has the entry ", entry, ", wanted ", wanted));
 }
 
 }  // namespace
@@ -41,11 +42,13 @@ absl::StatusOr<GateTables> BuildGateTables(const format::Graph& graph, const Spl
   tables.level_panel.resize(tables.splats * kMostLevels);
   for (int64_t level = 0, splat = 0; level < levels; ++level) {
     const double bias = EntryOf(tensors.gate_bias, head, level, 0);
-    if (!(std::abs(bias) <= 1e4)) return Refuse(routed.gate_bias(), head, level, bias, "a number between -10000 and 10000");
+    if (!(std::abs(bias) <= 1e4))
+      return Refuse(routed.gate_bias(), head, format::LevelText(routed.levels(), level), bias, "a number between -10000 and 10000");
     tables.bias[level] = static_cast<float>(bias * std::numbers::log2e);
     for (int64_t d = 0; d < dim; ++d) {
       const double entry = EntryOf(tensors.gate_weight, head, level, d);
-      if (!std::isfinite(entry)) return Refuse(routed.gate_weight(), head, level, entry, "a finite number");
+      if (!std::isfinite(entry))
+        return Refuse(routed.gate_weight(), head, format::LevelText(routed.levels(), level), entry, "a finite number");
       tables.weight[d * kMostLevels + level] = static_cast<float>(entry * std::numbers::log2e);
     }
     for (const int64_t end = splat + routed.levels(static_cast<int>(level)).splats(); splat < end; ++splat)

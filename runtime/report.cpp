@@ -41,10 +41,24 @@ Json Levels(const std::vector<LevelReport>& levels) {
 Json Search(const RunReport& report) {
   const bool sparse = !report.search.levels.empty();
   return {{"levels", report.search.levels},
+          {"names", report.search.names},
           {"recall", sparse ? Number(report.search.recall) : Json()},
           {"mass", sparse ? Number(report.search.mass) : Json()},
           {"segments", report.search.segments},
           {"reused", report.search.reused}};
+}
+
+Json Limits(const AdaptLimits& l) {
+  if (l.what == Adapt::kOff) return nullptr;
+  return {{"segment_tokens", l.segment_tokens},
+          {"most_events", l.most_events},
+          {"least_splats", l.least_splats},
+          {"history", l.history},
+          {"memory", l.memory},
+          {"cover", l.cover},
+          {"uncovered_share", l.uncovered_share},
+          {"idle", l.idle},
+          {"gain", l.gain}};
 }
 
 Json Adapted(const RunReport& report) {
@@ -52,6 +66,7 @@ Json Adapted(const RunReport& report) {
   for (const AdaptReport& level : report.adapted)
     list.push_back({{"kv_head", level.kv_head},
                     {"level", level.level},
+                    {"name", level.name},
                     {"live", level.live},
                     {"born", level.born},
                     {"split", level.split},
@@ -59,7 +74,13 @@ Json Adapted(const RunReport& report) {
                     {"died", level.died},
                     {"residual", Number(level.residual)},
                     {"spread", Number(level.spread)}});
-  return {{"seconds", Number(report.adapt_seconds)}, {"levels", std::move(list)}};
+  return {{"what", AdaptName(report.adapt.what)},
+          {"asked_by", report.adapt_asked                 ? Json("run")
+                       : report.adapt.what == Adapt::kOff ? Json(nullptr)
+                                                          : Json("plan")},
+          {"limits", Limits(report.adapt)},
+          {"seconds", Number(report.adapt_seconds)},
+          {"levels", std::move(list)}};
 }
 
 std::string Bytes(double bytes) {
@@ -191,10 +212,10 @@ std::ostream& operator<<(std::ostream& out, const RunReport& report) {
   if (!report.levels.empty()) Line(out, "opened", Opened(report.levels));
   for (const AdaptReport& level : report.adapted)
     Line(out, "adapted",
-         "kv_head " + std::to_string(level.kv_head) + " level " + std::to_string(level.level) + ": " + std::to_string(level.live) +
-             " splats, " + std::to_string(level.born) + " born, " + std::to_string(level.split) + " split, " +
-             std::to_string(level.merged) + " merged, " + std::to_string(level.died) + " died; residual " + Short(level.residual) + " of " +
-             Short(level.spread));
+         "kv_head " + std::to_string(level.kv_head) + " level " + std::to_string(level.level) + " '" + level.name +
+             "': " + std::to_string(level.live) + " splats, " + std::to_string(level.born) + " born, " + std::to_string(level.split) +
+             " split, " + std::to_string(level.merged) + " merged, " + std::to_string(level.died) + " died; residual " +
+             Short(level.residual) + " of " + Short(level.spread));
   if (report.tolerance.asked > 0)
     Line(out, "tolerance",
          Short(report.tolerance.asked) + " at " + Percent(report.tolerance.confidence) +

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/format/adapt_limits.h"
+
 namespace hsa {
 
 // Key-equivalents over visible keys. A key that is read exactly counts 1, a splat that is scored counts 1.
@@ -31,7 +33,8 @@ struct HeadReport {
 // A level of a kv_head whose splats adapt, over the segments of the run.
 struct AdaptReport {
   int64_t kv_head = 0, level = 0;
-  int64_t live = 0;  // splats at the end
+  std::string name = {};  // of the level
+  int64_t live = 0;       // splats at the end
   int64_t born = 0, split = 0, merged = 0, died = 0;
   double residual = 0, spread = 0;  // mean squared distance of tokens to the nearest center, and to their segment's mean
 };
@@ -70,14 +73,17 @@ struct RunReport {
   } verified;                                                      // --verify: relative L2 against float64
   struct {
     std::vector<std::string> levels;   // how tokens looked for the splats of each, as --search has it
+    std::vector<std::string> names;    // what each is called
     double recall = 0, mass = 0;       // share of the nearest splats that they found, and of their affinities, of some keys
     int64_t segments = 0, reused = 0;  // that looked for splats, of keys and of queries, and how many of them had been seen before
   } search;                            // of a sparse run of scheme routed
   int64_t dense_blocks = 0;
   std::vector<LevelReport> levels;  // coarsest first; none in exact mode
   std::vector<HeadReport> heads;
-  std::vector<AdaptReport> adapted;  // none unless splats adapt
-  double adapt_seconds = 0;          // summed over threads
+  std::vector<AdaptReport> adapted;           // none unless splats adapt
+  double adapt_seconds = 0;                   // summed over threads
+  AdaptLimits adapt = {.what = Adapt::kOff};  // what ran
+  bool adapt_asked = false;                   // by the run; what ran without it is the plan's
   std::vector<std::string> warnings;
 };
 

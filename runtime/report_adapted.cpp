@@ -2,11 +2,13 @@
 
 namespace hsa {
 
-void ReportAdapted(const SplatAdapter& adapter, int64_t kv_head, RunReport& report) {
+void ReportAdapted(const SplatAdapter& adapter, const format::SplatLevels& names, int64_t kv_head, RunReport& report) {
   const size_t first = report.adapted.size(), levels = adapter.pool().shape().levels.size();
   for (size_t level = 0; level < levels; ++level)
-    report.adapted.push_back(
-        {.kv_head = kv_head, .level = static_cast<int64_t>(level), .live = adapter.pool().Live(static_cast<int64_t>(level))});
+    report.adapted.push_back({.kv_head = kv_head,
+                              .level = static_cast<int64_t>(level),
+                              .name = format::LevelName(names, static_cast<int64_t>(level)),
+                              .live = adapter.pool().Live(static_cast<int64_t>(level))});
   const Ring<AdaptSegment>& segments = adapter.log().segments;
   const double count = static_cast<double>(segments.added() - segments.first()) / static_cast<double>(levels);
   for (int64_t i = segments.first(); i < segments.added(); ++i) {

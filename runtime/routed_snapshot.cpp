@@ -21,7 +21,11 @@ std::string ShapeText(const Header& header, const Routed& routed, int64_t varian
   return absl::StrCat(header.kv_heads(), " kv_heads of ", header.head_dim(), " and ", header.value_dim(), " dims, ",
                       variance_dim == header.head_dim() ? "diagonal" : "isotropic", " splats ",
                       absl::StrJoin(routed.levels(), " + ",
-                                    [](std::string* out, const format::SplatLevel& level) { absl::StrAppend(out, level.splats()); }),
+                                    [&](std::string* out, const format::SplatLevel& level) {
+                                      const bool fewer = level.value_dim() > 0 && level.value_dim() < header.value_dim();
+                                      absl::StrAppend(out, level.splats(),
+                                                      fewer ? absl::StrCat(" (values of ", level.value_dim(), ")") : "");
+                                    }),
                       routed.has_sparse() ? absl::StrCat(", top ", routed.sparse().top()) : "",
                       routed.sparse().threshold() > 0 ? absl::StrCat(" above ", routed.sparse().threshold()) : "");
 }

@@ -9,6 +9,7 @@
 #include "kernels/affinity.h"
 #include "kernels/tile_shape.h"
 #include "runtime/covariance.h"
+#include "runtime/format/level_name.h"
 #include "runtime/splat_parameter.h"
 
 namespace hsa {
@@ -103,8 +104,10 @@ class TableBuilder {
     return mapped->variance;
   }
 
-  // "splat 50 of kv_head 0 (level 1)"
-  std::string NameOf(int64_t s) const { return absl::StrCat("splat ", s, " of kv_head ", head_, " (level ", LevelOf(routed_, s), ")"); }
+  // "splat 50 of kv_head 0 (level 1 'phrase')"
+  std::string NameOf(int64_t s) const {
+    return absl::StrCat("splat ", s, " of kv_head ", head_, " (", format::LevelText(routed_.levels(), LevelOf(routed_, s)), ")");
+  }
 
   absl::Status Refuse(const std::string& tensor, int64_t s, const char* has, double value, const char* wanted) const {
     return absl::InvalidArgumentError(absl::StrCat("tensor '", tensor, "': ", NameOf(s), " ", has, " ", value, ", wanted ", wanted));
@@ -184,6 +187,12 @@ int64_t RoutedTables::CountSplats() const {
 void RoutedTables::Put(int64_t s, int64_t d, float scale_sd, float shift_sd) {
   scale[s * depth + d] = panel_scale[PanelPlace(s, d, depth)] = scale_sd;
   shift[s * depth + d] = panel_shift[PanelPlace(s, d, depth)] = shift_sd;
+}
+
+void RoutedTables::CopyToPanels(int64_t s) {
+  const float *row_scale = &scale[s * depth], *row_shift = &shift[s * depth];
+  float *to_scale = &panel_scale[PanelPlace(s, 0, depth)], *to_shift = &panel_shift[PanelPlace(s, 0, depth)];
+  for (int64_t d = 0; d < depth; ++d) to_scale[d * kPanelKeys] = row_scale[d], to_shift[d * kPanelKeys] = row_shift[d];
 }
 
 void RoutedTables::PutFactor(int64_t s, int64_t r, int64_t d, float entry) {

@@ -58,6 +58,7 @@ struct RoutedTables {
   int64_t CountSplats() const;
   // Dimension d of splat s, in rows and panels.
   void Put(int64_t s, int64_t d, float scale_sd, float shift_sd);
+  void CopyToPanels(int64_t s);  // the row of splat s
   // Entry d of row r of B of splat s, in rows and panels.
   void PutFactor(int64_t s, int64_t r, int64_t d, float entry);
 

@@ -71,13 +71,21 @@ absl::Status CheckTensors(const format::Graph& graph, const Inputs& inputs, cons
   return absl::OkStatus();
 }
 
+// ", adapts every 4096 tokens"
+std::string AdaptText(const RunOptions& options) {
+  if (!options.adapt) return "";
+  return absl::StrCat(options.adapt->what == Adapt::kObserve ? ", observed every " : ", adapts every ", options.adapt->segment_tokens,
+                      " tokens");
+}
+
 std::string ModeText(const Job& job) {
   const int64_t order = job.geometry.order;
   if (job.plan.graph().has_routed())
     return absl::StrCat(job.geometry.causal ? "causal, " : "", "splats ",
                         absl::StrJoin(job.plan.graph().routed().levels(), " + ",
                                       [](std::string* out, const format::SplatLevel& level) { absl::StrAppend(out, level.splats()); }),
-                        job.plan.graph().routed().has_sparse() ? absl::StrCat(", top ", job.plan.graph().routed().sparse().top()) : "");
+                        job.plan.graph().routed().has_sparse() ? absl::StrCat(", top ", job.plan.graph().routed().sparse().top()) : "",
+                        AdaptText(job.options));
   if (job.options.mode == Mode::kExact) return "exact";
   if (job.options.mode == Mode::kTolerance)
     return absl::StrCat("tolerance ", job.options.tolerance.error, " at ", job.options.tolerance.confidence, ", order ", order);
@@ -176,6 +184,8 @@ absl::StatusOr<RunReport> Run(const Plan& plan, const Inputs& inputs, const Outp
   if (const std::string reason = Foregone(job); !reason.empty()) report.warnings.push_back(absl::StrCat("attention runs in f32, ", reason));
   if (routed) report.scheme = "routed";
   report.mode = ModeText(job);
+  report.adapt = options.adapt.value_or(AdaptLimits{.what = Adapt::kOff});
+  report.adapt_asked = asked.adapt.has_value();
   if (exact) {
     if (outputs.error.data != nullptr)
       for (int64_t head = 0; head < g.heads; ++head)

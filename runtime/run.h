@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "runtime/adapt_limits.h"
+#include "runtime/format/adapt_limits.h"
 #include "runtime/level_search.h"
 #include "runtime/plan.h"
 #include "runtime/report.h"
@@ -62,7 +62,7 @@ struct RunOptions {
   // Scheme routed: begin with what the tokens of these state files sent (docs/state_format.md), which must be of the plan's graph and of one set of splats.
   std::vector<std::string> load_states = {};
   std::string save_state = {};  // of scheme routed: write the states at the end of the run here
-  // Of a causal plan of scheme routed: splats come, go and move while the tokens stream by (docs/spec.md, "Adaptation"); when not set, they are as given.
+  // Of a causal plan of scheme routed: splats come, go and move while the tokens stream by (docs/spec.md, "Adaptation"); what the plan says when not set.
   std::optional<AdaptLimits> adapt = {};
   // Scheme routed: tokens that are sent together may be sent as one or left out while that changes an output by at most this share of the largest ‖v‖
   // (docs/spec.md, "Relevance"); when not set, every token is sent.

@@ -69,7 +69,8 @@ class RoutedRun {
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
     const auto splats = static_cast<double>(tables_[0].CountSplats());
     const double dims = static_cast<double>(g_.head_dim + g_.value_dim);
-    report.flop = 2 * splats * dims * static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries);
+    report.flop = 2 * splats * (static_cast<double>(g_.head_dim) + MeanValueDim(job_.plan.graph())) *
+                  static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries);
     report.bytes_read = static_cast<int64_t>(dims) * g_.kv_heads * g_.keys * DTypeBytes(job_.inputs.key.dtype) +
                         g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
     if (bad_tokens_ > 0)
@@ -92,6 +93,15 @@ class RoutedRun {
   struct Chunk;
   class ChunkPool;
 
+  // Of the values, what a splat keeps.
+  static double MeanValueDim(const format::Graph& graph) {
+    double dims = 0, splats = 0;
+    for (const format::SplatLevel& level : graph.routed().levels()) {
+      splats += level.splats();
+      dims += static_cast<double>(level.splats()) * (level.value_dim() == 0 ? graph.value_dim() : level.value_dim());
+    }
+    return dims / splats;
+  }
   static int64_t PartsOf(const Geometry& g) {
     return g.causal ? 1 : std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts);
   }

@@ -16,6 +16,7 @@
 #include "runtime/adapted_heads.h"
 #include "runtime/affinity_cache.h"
 #include "runtime/covariance.h"
+#include "runtime/format/level_name.h"
 #include "runtime/level_search.h"
 #include "runtime/level_tree.h"
 #include "runtime/near_lists.h"
@@ -88,7 +89,10 @@ class SparseRun {
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
     report.flop = 2 * static_cast<double>(looked_at_ * g_.head_dim + kept_ * g_.value_dim);
     report.mode += absl::StrCat(", kept ", PerToken(kept_), " and looked at ", PerToken(looked_at_), SearchText());
-    for (const format::SplatLevel& level : routed_.levels()) report.search.levels.emplace_back(LevelSearchName(SearchOf(level.splats())));
+    for (int level = 0; level < routed_.levels_size(); ++level) {
+      report.search.levels.emplace_back(LevelSearchName(SearchOf(routed_.levels(level).splats())));
+      report.search.names.push_back(format::LevelName(routed_.levels(), level));
+    }
     report.search.recall = report.search.mass = 1;
     report.search.segments = segments_, report.search.reused = reused_;
     if (reused_ > 0) absl::StrAppend(&report.mode, ", ", reused_.load(), " of ", segments_.load(), " segments reused");
@@ -161,14 +165,14 @@ class SparseRun {
     return absl::StrCat(std::round(10 * static_cast<double>(splats) / tokens) / 10);
   }
 
-  // " (every splat)", or " (8 of 64 nodes of level 0)", or " (up to 8 of 64 nodes of level 0 by hnsw)".
+  // " (every splat)", or " (8 of 64 nodes of level 0 'token')", or " (up to 8 of 64 nodes of level 0 'token' by hnsw)".
   std::string SearchText() const {
     std::string text;
     for (size_t level = 0; level < levels_[0].size(); ++level)
       if (const LevelTree& tree = levels_[0][level]; tree.nodes)
         absl::StrAppend(&text, text.empty() ? " (" : ", ", tree.graph ? "up to " : "",
-                        std::min<int64_t>(routed_.sparse().top(), tree.nodes->splats), " of ", tree.nodes->splats, " nodes of level ",
-                        level, tree.graph ? " by hnsw" : "");
+                        std::min<int64_t>(routed_.sparse().top(), tree.nodes->splats), " of ", tree.nodes->splats, " nodes of ",
+                        format::LevelText(routed_.levels(), static_cast<int64_t>(level)), tree.graph ? " by hnsw" : "");
     return text.empty() ? " (every splat)" : text + ")";
   }
 

@@ -1,13 +1,14 @@
 #include "runtime/splat_adapter.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "kernels/wide_clone.h"
 #include "runtime/extent.h"
 #include "runtime/observe_chunk.h"
+#include "runtime/wide_loops.h"
 
 namespace hsa {
 namespace {
@@ -19,14 +20,6 @@ constexpr double kLongRange = 0.5;   // score above which a splat is neither mer
 constexpr double kLeastUncovered = 4;
 constexpr double kMostGain = 1e300;
 
-double Sum(std::span<const double> numbers) { return std::accumulate(numbers.begin(), numbers.end(), 0.0); }
-
-double Distance2(std::span<const double> a, std::span<const double> b) {
-  double sum = 0;
-  for (size_t d = 0; d < a.size(); ++d) sum += (a[d] - b[d]) * (a[d] - b[d]);
-  return sum;
-}
-
 }  // namespace
 
 SplatAdapter::SplatAdapter(const AdaptLimits& limits, const PoolShape& shape)
@@ -37,6 +30,7 @@ SplatAdapter::SplatAdapter(const AdaptLimits& limits, const PoolShape& shape)
       extent_(shape.head_dim),
       gains_(shape.slots()),
       inverse_extents_(shape.slots() * shape.head_dim),
+      changed_(shape.slots(), 1),
       log2_densities_(shape.slots(), -std::numeric_limits<float>::infinity()) {
   pairs_.reserve(kCandidates);
 }
@@ -67,6 +61,7 @@ bool SplatAdapter::GoOn(std::span<const double> numbers, int64_t segment) {
     if (!std::ranges::all_of(pool_.row(s, SplatPool::kExtent), [](double variance) { return variance > 0; })) return false;
   for (int64_t level = 0; level < levels(); ++level)
     if (pool_.Live(level) == 0 || own(level, kUncoveredCount) < 0) return false;
+  std::ranges::fill(changed_, 1);
   RememberDensities();
   return true;
 }
@@ -76,15 +71,24 @@ std::span<double> SplatAdapter::uncovered(int64_t level, int64_t i) {
   return std::span(own_).subspan(level * OwnNumbers() + kOwn + (i + 1) * dim, dim);
 }
 
-// ‖x − μ‖², Σ (x − μ)² / C and u·(x − μ).
+// ‖x − μ‖², Σ (x − μ)² / C and u·(x − μ), each summed in eight lanes.
 HSA_WIDE_CLONE static void MeasureToken(int64_t dim, const float* token, const double* center, const double* inverse, const double* axis,
                                         double* distances) {
-  double residual = 0, extents = 0, along = 0;
-  for (int64_t d = 0; d < dim; ++d) {
+  constexpr int64_t kLanes = 8;
+  double residual[kLanes] = {}, extents[kLanes] = {}, along[kLanes] = {};
+  const int64_t whole = dim / kLanes * kLanes;
+  for (int64_t d = 0; d < whole; d += kLanes)
+    for (int64_t l = 0; l < kLanes; ++l) {
+      const double apart = token[d + l] - center[d + l], square = apart * apart;
+      residual[l] += square, extents[l] += square * inverse[d + l], along[l] += axis[d + l] * apart;
+    }
+  for (int64_t d = whole; d < dim; ++d) {
     const double apart = token[d] - center[d], square = apart * apart;
-    residual += square, extents += square * inverse[d], along += axis[d] * apart;
+    residual[d - whole] += square, extents[d - whole] += square * inverse[d], along[d - whole] += axis[d] * apart;
   }
-  distances[0] = residual, distances[1] = extents, distances[2] = along;
+  for (int64_t half = kLanes / 2; half > 0; half /= 2)
+    for (int64_t l = 0; l < half; ++l) residual[l] += residual[l + half], extents[l] += extents[l + half], along[l] += along[l + half];
+  distances[0] = residual[0], distances[1] = extents[0], distances[2] = along[0];
 }
 
 // Σ += x − μ, Σ += (x − μ)², Σ += (u·(x − μ)) (x − μ).
@@ -110,7 +114,15 @@ void SplatAdapter::Observe(int64_t level, int64_t splat, const float* token) {
   double& count = own(level, kUncoveredCount);
   if (count < kUncovered) std::copy_n(token, dim, uncovered(level, static_cast<int64_t>(count)).begin());
   count += 1;
-  for (int64_t d = 0; d < dim; ++d) uncovered_sum(level)[d] += token[d], own(level, kUncoveredSquares) += double{token[d]} * token[d];
+  const std::span<double> sum = uncovered_sum(level);
+  double squares = 0;
+  for (int64_t d = 0; d < dim; ++d) sum[d] += token[d], squares += double{token[d]} * token[d];
+  own(level, kUncoveredSquares) += squares;
+}
+
+// sums += sum + count center
+HSA_WIDE_CLONE static void AddScaled(int64_t dim, double count, const double* sum, const double* center, double* sums) {
+  for (int64_t d = 0; d < dim; ++d) sums[d] += sum[d] + count * center[d];
 }
 
 // The tokens of the segment on a level: how many, Σ ‖x − μ‖², and Σ ‖x − mean‖².
@@ -122,16 +134,17 @@ SplatAdapter::Observed SplatAdapter::ObservedOf(int64_t level) {
     if (!pool_.live(s)) continue;
     const double count = pool_.at(s, SplatPool::kCount);
     observed.count += count;
-    squares += Sum(pool_.row(s, SplatPool::kSquares));
+    squares += SumOf(pool_.row(s, SplatPool::kSquares));
     const std::span<const double> center = pool_.row(s, SplatPool::kCenter), sum = pool_.row(s, SplatPool::kSum);
-    for (size_t d = 0; d < mean_.size(); ++d)
-      mean_[d] += sum[d] + count * center[d], squares += center[d] * (2 * sum[d] + count * center[d]);
+    squares += 2 * DotOf(center, sum) + count * DotOf(center, center);
+    AddScaled(static_cast<int64_t>(mean_.size()), count, sum.data(), center.data(), mean_.data());
   }
-  if (observed.count > 0) observed.spread = squares - std::inner_product(mean_.begin(), mean_.end(), mean_.begin(), 0.0) / observed.count;
+  if (observed.count > 0) observed.spread = squares - DotOf(mean_, mean_) / observed.count;
   return observed;
 }
 
 void SplatAdapter::EndSegment(SplatMasses& masses) {
+  std::ranges::fill(changed_, 0);
   for (int64_t level = 0; level < levels(); ++level) {
     observed_ = ObservedOf(level);
     for (int64_t s = pool_.LevelBegin(level); s < pool_.LevelEnd(level); ++s)
@@ -153,23 +166,35 @@ void SplatAdapter::Change(int64_t level, SplatMasses& masses) {
   SplitGreatest(level, masses);
 }
 
+// μ' and C' of a splat that kept `kept` of its mass and now has `mass` (docs/spec.md, "Follow").
+HSA_WIDE_CLONE static void FollowTokens(int64_t dim, double kept, double mass, const double* sum, const double* squares, double* center,
+                                        double* extent) {
+  const double share = 1 / mass, part = 1 / (mass + kPrior);
+  for (int64_t d = 0; d < dim; ++d) {
+    const double moved = sum[d] * share, around = squares[d] - mass * moved * moved;
+    extent[d] = ((kept + kPrior) * extent[d] + (around > 0 ? around : 0)) * part;
+    center[d] += moved;
+  }
+}
+
+HSA_WIDE_CLONE static void TurnAxis(int64_t dim, double scale, const double* next, double* axis) {
+  for (int64_t d = 0; d < dim; ++d) axis[d] = next[d] * scale;
+}
+
 void SplatAdapter::Follow(int64_t slot) {
   const double count = pool_.at(slot, SplatPool::kCount), kept = limits_.memory * pool_.at(slot, SplatPool::kMass), mass = kept + count;
   RememberActivation(slot, count);
   pool_.at(slot, SplatPool::kMass) = mass;
   if (count > 0) {
+    changed_[slot] = 1;
     const std::span<double> center = pool_.row(slot, SplatPool::kCenter), extent = pool_.row(slot, SplatPool::kExtent),
                             axis = pool_.row(slot, SplatPool::kAxis);
     const std::span<const double> sum = pool_.row(slot, SplatPool::kSum), squares = pool_.row(slot, SplatPool::kSquares),
                                   next = pool_.row(slot, SplatPool::kAxisNext);
-    const double length = std::sqrt(std::inner_product(next.begin(), next.end(), next.begin(), 0.0));
-    for (size_t d = 0; d < center.size(); ++d) {
-      const double moved = sum[d] / mass;
-      extent[d] = ((kept + kPrior) * extent[d] + std::max(0.0, squares[d] - mass * moved * moved)) / (mass + kPrior);
-      center[d] += moved;
-      if (length > 0) axis[d] = next[d] / length;
-    }
-    if (pool_.shape().isotropic) std::ranges::fill(extent, Sum(extent) / static_cast<double>(extent.size()));
+    const auto dim = static_cast<int64_t>(center.size());
+    FollowTokens(dim, kept, mass, sum.data(), squares.data(), center.data(), extent.data());
+    if (const double length = std::sqrt(DotOf(next, next)); length > 0) TurnAxis(dim, 1 / length, next.data(), axis.data());
+    if (pool_.shape().isotropic) std::ranges::fill(extent, SumOf(extent) / static_cast<double>(extent.size()));
   }
   pool_.ClearSegment(slot);
 }
@@ -192,7 +217,7 @@ void SplatAdapter::RememberActivation(int64_t slot, double count) {
 double SplatAdapter::ExpectedMass(int64_t slot) const {
   const std::span<const double> history = pool_.history(slot);
   const auto length = static_cast<int64_t>(history.size());
-  const double total = Sum(history), middle = 0.5 * static_cast<double>(length - 1);
+  const double total = SumOf(history), middle = 0.5 * static_cast<double>(length - 1);
   if (length < 2 || total == 0) return pool_.at(slot, SplatPool::kMass);
   double slope = 0, squares = 0;
   for (int64_t i = 0; i < length; ++i) {
@@ -218,12 +243,12 @@ void SplatAdapter::Die(int64_t level, SplatMasses& masses) {
   int64_t live = pool_.Live(level);
   double total = 0;
   for (int64_t s = pool_.LevelBegin(level); s < pool_.LevelEnd(level); ++s)
-    if (pool_.live(s)) total += Sum(pool_.history(s));
+    if (pool_.live(s)) total += SumOf(pool_.history(s));
   const double limit = limits_.idle * total / static_cast<double>(std::max<int64_t>(live, 1));
   for (int64_t s = pool_.LevelBegin(level); s < pool_.LevelEnd(level) && live > std::max<int64_t>(1, limits_.least_splats); ++s) {
     const bool old = static_cast<double>(segment_) >= pool_.at(s, SplatPool::kBorn) + static_cast<double>(limits_.history);
     if (!pool_.live(s) || !old || !MayChange() || pool_.at(s, SplatPool::kLongRange) > kLongRange) continue;
-    const double activation = Sum(pool_.history(s));
+    const double activation = SumOf(pool_.history(s));
     if (activation >= limit) continue;
     const int64_t heir = NearestTo(level, s);
     Join(heir, s, masses);
@@ -268,6 +293,7 @@ SplatAdapter::Pair SplatAdapter::TakeCheapest(int64_t but) {
 void SplatAdapter::Join(int64_t splat, int64_t other, SplatMasses& masses) {
   const double own = pool_.at(splat, SplatPool::kMass), mass = own + pool_.at(other, SplatPool::kMass);
   masses.Join(splat, other, mass > 0 ? own / mass : 1);
+  changed_[splat] = changed_[other] = 1;
   pool_.Merge(splat, other);
 }
 
@@ -281,7 +307,7 @@ void SplatAdapter::MergeDuplicates(int64_t level, SplatMasses& masses) {
   while (MayChange() && pool_.Live(level) > std::max<int64_t>(1, limits_.least_splats)) {
     const Pair pair = TakeCheapest(-1);
     if (pair.splat < 0) return;
-    const double extent = Sum(pool_.row(pair.splat, SplatPool::kExtent)) + Sum(pool_.row(pair.other, SplatPool::kExtent));
+    const double extent = SumOf(pool_.row(pair.splat, SplatPool::kExtent)) + SumOf(pool_.row(pair.other, SplatPool::kExtent));
     const double apart2 = Distance2(pool_.row(pair.splat, SplatPool::kCenter), pool_.row(pair.other, SplatPool::kCenter));
     const double limit2 = kDuplicate * extent / 2;
     if (apart2 >= limit2) return pairs_.push_back(pair);  // there is room for it: it was taken from there
@@ -300,12 +326,13 @@ int64_t SplatAdapter::MakeRoom(int64_t level, double gain, int64_t but, SplatMas
 
 void SplatAdapter::Bear(int64_t level, SplatMasses& masses) {
   const double all = own(level, kUncoveredCount), least = std::max(kLeastUncovered, limits_.uncovered_share * observed_.count);
+  if (all < least) return;
   int64_t kept = static_cast<int64_t>(std::min<double>(kUncovered, all));
   std::ranges::fill(extent_, 0.0);
   const auto live = static_cast<double>(pool_.Live(level));
   for (int64_t s = pool_.LevelBegin(level); s < pool_.LevelEnd(level); ++s)
     for (size_t d = 0; pool_.live(s) && d < extent_.size(); ++d) extent_[d] += pool_.row(s, SplatPool::kExtent)[d] / live;
-  const double size = Sum(extent_), tokens_each = all / static_cast<double>(std::max<int64_t>(kept, 1));
+  const double size = SumOf(extent_), tokens_each = all / static_cast<double>(std::max<int64_t>(kept, 1));
   while (kept > 0 && MayChange()) {
     const int64_t near = GatherUncovered(level, kept, 3 * size);
     const double tokens = static_cast<double>(near) * tokens_each;
@@ -315,6 +342,7 @@ void SplatAdapter::Bear(int64_t level, SplatMasses& masses) {
     const int64_t slot = MakeRoom(level, gain, -1, masses);
     if (slot < 0) return;
     pool_.Create(slot, mean_, extent_, 0, segment_);
+    changed_[slot] = 1;
     const int64_t nearest = NearestTo(level, slot);
     if (nearest >= 0) pool_.at(slot, SplatPool::kLogAmplitude) = pool_.at(nearest, SplatPool::kLogAmplitude);
     gains_[slot] = 0;
@@ -326,11 +354,15 @@ void SplatAdapter::Bear(int64_t level, SplatMasses& masses) {
 // Moves the greatest group of uncovered tokens behind the other `kept` ones: those within `radius2` of one of them. Their mean goes to mean_.
 int64_t SplatAdapter::GatherUncovered(int64_t level, int64_t& kept, double radius2) {
   int64_t best = 0, most = 0;
-  for (int64_t i = 0; i < kept; ++i) {
-    int64_t near = 0;
-    for (int64_t j = 0; j < kept; ++j) near += Distance2(uncovered(level, i), uncovered(level, j)) <= radius2 ? 1 : 0;
-    if (near > most) most = near, best = i;
-  }
+  std::array<int64_t, kUncovered> near_of{};
+  for (int64_t i = 0; i < kept; ++i)
+    for (int64_t j = 0; j <= i; ++j) {
+      if (Distance2(uncovered(level, i), uncovered(level, j)) > radius2) continue;
+      ++near_of[i];
+      if (j < i) ++near_of[j];
+    }
+  for (int64_t i = 0; i < kept; ++i)
+    if (near_of[i] > most) most = near_of[i], best = i;
   std::ranges::copy(uncovered(level, best), mean_.begin());  // for now the one in the middle
   int64_t left = 0;
   for (int64_t j = 0; j < kept; ++j)
@@ -352,7 +384,7 @@ void SplatAdapter::SplitGreatest(int64_t level, SplatMasses& masses) {
   const int64_t begin = pool_.LevelBegin(level), end = pool_.LevelEnd(level);
   for (int64_t s = begin; s < end; ++s) gains_[s] = Gain(s);
   while (MayChange()) {
-    const double mean = Sum(std::span(gains_).subspan(begin, end - begin)) / static_cast<double>(pool_.Live(level));
+    const double mean = SumOf(std::span(gains_).subspan(begin, end - begin)) / static_cast<double>(pool_.Live(level));
     const int64_t slot = std::max_element(gains_.begin() + begin, gains_.begin() + end) - gains_.begin();
     const double gain = gains_[slot];
     if (gain <= mean) return;
@@ -360,6 +392,7 @@ void SplatAdapter::SplitGreatest(int64_t level, SplatMasses& masses) {
     if (child < 0) return;
     masses.Halve(slot, child);
     pool_.Split(slot, child);
+    changed_[slot] = changed_[child] = 1;
     gains_[slot] = gains_[child] = Gain(slot);
     Tell(level, SplatEvent::kSplit, slot, child, gain, mean);
   }
@@ -378,19 +411,22 @@ void SplatAdapter::Tell(int64_t level, SplatEvent what, int64_t splat, int64_t o
   ++events_;
 }
 
+HSA_WIDE_CLONE static void Invert(int64_t dim, const double* numbers, double* inverse) {
+  for (int64_t d = 0; d < dim; ++d) inverse[d] = 1 / numbers[d];
+}
+
 void SplatAdapter::RememberDensity(int64_t slot) {
   const std::span<const double> extent = pool_.row(slot, SplatPool::kExtent);
-  double log2_det = 0, product = 1;  // one logarithm for several of them: they are numbers of f32, or near
-  for (size_t d = 0; d < extent.size(); ++d) {
-    product *= extent[d];
-    inverse_extents_[slot * static_cast<int64_t>(extent.size()) + static_cast<int64_t>(d)] = 1 / extent[d];
-    if (d % 4 == 3 || d + 1 == extent.size()) log2_det += std::log2(product), product = 1;
-  }
-  log2_densities_[slot] = pool_.live(slot) ? static_cast<float>(-0.5 * log2_det) : -std::numeric_limits<float>::infinity();
+  const auto dim = static_cast<int64_t>(extent.size());
+  log2_densities_[slot] = -std::numeric_limits<float>::infinity();
+  if (!pool_.live(slot)) return;
+  Invert(dim, extent.data(), &inverse_extents_[slot * dim]);
+  log2_densities_[slot] = static_cast<float>(-0.5 * Log2Product(extent));
 }
 
 void SplatAdapter::RememberDensities() {
-  for (int64_t s = 0; s < pool_.shape().slots(); ++s) RememberDensity(s);
+  for (int64_t s = 0; s < pool_.shape().slots(); ++s)
+    if (changed(s)) RememberDensity(s);
 }
 
 }  // namespace hsa

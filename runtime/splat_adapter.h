@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "runtime/adapt_limits.h"
 #include "runtime/adapt_log.h"
+#include "runtime/format/adapt_limits.h"
 #include "runtime/splat_pool.h"
 
 namespace hsa {
@@ -46,6 +46,8 @@ class SplatAdapter {
   SplatPool& pool() { return pool_; }
   const SplatPool& pool() const { return pool_; }
   const AdaptLog& log() const { return log_; }
+  // Whether a slot is another one than before the end of the last segment, but for its mass: it followed tokens, came, went, or is that of a file.
+  bool changed(int64_t slot) const { return changed_[slot] != 0; }
   int64_t segment() const { return segment_; }
   // −½ log2 det C of each slot; −∞ for an empty one.
   std::span<const float> log2_densities() const { return log2_densities_; }
@@ -102,6 +104,7 @@ class SplatAdapter {
   std::vector<double> inverse_extents_;        // [slots, D]
   Observed observed_;                          // of the level at work
   std::vector<Pair> pairs_;
+  std::vector<uint8_t> changed_;  // [slots]
   std::vector<float> log2_densities_;
   AdaptLog log_;
   int64_t segment_ = 0, events_ = 0;

@@ -5,6 +5,8 @@
 #include <numbers>
 #include <numeric>
 
+#include "runtime/wide_loops.h"
+
 namespace hsa {
 namespace {
 
@@ -30,19 +32,12 @@ int64_t SplatPool::EmptySlot(int64_t level) const {
   return -1;
 }
 
-double SplatPool::AxisVariance(int64_t slot) const {
-  double variance = 0;
-  for (int64_t d = 0; d < shape_.head_dim; ++d) variance += row(slot, kAxis)[d] * row(slot, kAxis)[d] * row(slot, kExtent)[d];
-  return variance;
-}
+double SplatPool::AxisVariance(int64_t slot) const { return VarianceAlong(row(slot, kAxis), row(slot, kExtent)); }
 
 double SplatPool::SplitDistance2(int64_t slot) const {
   const std::span<const double> extent = row(slot, kExtent), axis = row(slot, kAxis);
-  double most = 2 / std::numbers::pi * AxisVariance(slot);
-  if (shape_.isotropic) return std::min(most, (1 - kLeastKept) * std::accumulate(extent.begin(), extent.end(), 0.0));
-  for (int64_t d = 0; d < shape_.head_dim; ++d)
-    if (axis[d] != 0) most = std::min(most, (1 - kLeastKept) * extent[d] / (axis[d] * axis[d]));
-  return most;
+  const double wanted = 2 / std::numbers::pi * AxisVariance(slot);
+  return std::min(wanted, (1 - kLeastKept) * (shape_.isotropic ? SumOf(extent) : LeastShare(axis, extent)));
 }
 
 void SplatPool::Split(int64_t slot, int64_t child) {
@@ -97,14 +92,13 @@ void SplatPool::Create(int64_t slot, std::span<const double> center, std::span<c
 }
 
 double SplatPool::MergeCost(int64_t slot, int64_t other) const {
-  const std::span<const double> a = row(slot, kCenter), b = row(other, kCenter);
-  const double apart2 =
-      std::transform_reduce(a.begin(), a.end(), b.begin(), 0.0, std::plus<>(), [](double x, double y) { return (x - y) * (x - y); });
+  const double apart2 = Distance2(row(slot, kCenter), row(other, kCenter));
   const double mass = at(slot, kMass) + at(other, kMass);
   return mass > 0 ? at(slot, kMass) * at(other, kMass) / mass * apart2 : 0;
 }
 
 void SplatPool::ClearSegment(int64_t slot) {
+  if (at(slot, kCount) == 0) return;  // nothing was added
   at(slot, kCount) = 0;
   for (const Row which : {kSum, kSquares, kAxisNext}) std::ranges::fill(row(slot, which), 0.0);
 }
@@ -112,7 +106,7 @@ void SplatPool::ClearSegment(int64_t slot) {
 void SplatPool::MakeIsotropic(int64_t slot) {
   if (!shape_.isotropic) return;
   const std::span<double> extent = row(slot, kExtent);
-  std::ranges::fill(extent, std::accumulate(extent.begin(), extent.end(), 0.0) / static_cast<double>(shape_.head_dim));
+  std::ranges::fill(extent, SumOf(extent) / static_cast<double>(shape_.head_dim));
 }
 
 }  // namespace hsa

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/covariance.h"
+#include "runtime/format/level_name.h"
 #include "runtime/geometry.h"
 #include "runtime/key_order.h"
 #include "runtime/kmeans.h"
@@ -76,7 +77,8 @@ class SplatWriter {
       const int64_t splats = routed_.levels(level).splats();
       if (count < splats)
         return absl::InvalidArgumentError(absl::StrCat("tensor '", plan_.graph().key(), "' has ", count, " finite keys in kv_head ", head,
-                                                       ", level ", level, " has ", splats, " splats; give more tokens, or fewer splats"));
+                                                       ", ", format::LevelText(routed_.levels(), level), " has ", splats,
+                                                       " splats; give more tokens, or fewer splats"));
       WriteLevel(head, first, splats, rows, width);
       first += splats;
     }

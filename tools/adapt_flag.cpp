@@ -37,7 +37,7 @@ absl::Status SetLimit(const std::string& item, AdaptLimits& limits) {
   if (equals != std::string::npos && count != counts.end() && Parse(value, *count->second)) return absl::OkStatus();
   if (equals != std::string::npos && number != numbers.end() && Parse(value, *number->second)) return absl::OkStatus();
   const auto first = [](std::string* out, const auto& entry) { out->append(entry.first); };
-  return absl::InvalidArgumentError(absl::StrCat("--adapt has '", item, "', wanted on, observe, or limits such as memory=0.5 of ",
+  return absl::InvalidArgumentError(absl::StrCat("--adapt has '", item, "', wanted off, on, observe, or limits such as memory=0.5 of ",
                                                  absl::StrJoin(counts, ", ", first), ", ", absl::StrJoin(numbers, ", ", first),
                                                  "; hsa-run --help lists the flags"));
 }
@@ -47,6 +47,7 @@ absl::Status SetLimit(const std::string& item, AdaptLimits& limits) {
 absl::StatusOr<AdaptLimits> ParseAdapt(const std::string& text) {
   AdaptLimits limits;
   if (text == "on") return limits;
+  if (text == "off") return AdaptLimits{.what = Adapt::kOff};
   for (const std::string& item : std::vector<std::string>(absl::StrSplit(text, ','))) {
     if (item == "observe") {
       limits.what = Adapt::kObserve;

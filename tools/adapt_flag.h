@@ -4,11 +4,11 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "runtime/adapt_limits.h"
+#include "runtime/format/adapt_limits.h"
 
 namespace hsa {
 
-// "on", "observe", or some limits, the others as they are by default: "segment_tokens=1024,memory=0.5".
+// "off", "on", "observe", or some limits, the others as they are by default: "segment_tokens=1024,memory=0.5".
 // INVALID_ARGUMENT  names the flag, what it was given and what it wants; ranges are CheckAdapt's
 absl::StatusOr<AdaptLimits> ParseAdapt(const std::string& text);
 

@@ -7,7 +7,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/format/adapt_limits.h"
 #include "runtime/format/choose_variant.h"
+#include "runtime/format/level_name.h"
 #include "runtime/format/plan_file.h"
 
 namespace hsa {
@@ -69,16 +71,27 @@ std::string DescribeCovariance(const format::Routed& r) {
   return r.factor().empty() ? variance : absl::StrCat(variance, " + rank-", r.rank());
 }
 
-// "48 + 16 isotropic splats of 'center', 'variance'"
+// "; adapts every 4096 tokens"
+std::string DescribeAdapt(const format::Routed& r) {
+  if (!r.has_adapt()) return "";
+  const AdaptLimits limits = AdaptLimitsOf(r.adapt());
+  return absl::StrCat(limits.what == Adapt::kObserve ? "; observed every " : "; adapts every ", limits.segment_tokens, " tokens");
+}
+
+// "48 token + 16 phrase isotropic splats of 'center', 'variance'"
 std::string Describe(const format::Routed& r) {
-  const std::string levels = absl::StrJoin(r.levels(), " + ", [](std::string* out, const format::SplatLevel& level) {
-    absl::StrAppend(out, level.splats(), level.weight() == 1 ? "" : absl::StrCat(" (weight ", level.weight(), ")"));
-  });
+  std::string levels;
+  for (int i = 0; i < r.levels_size(); ++i) {
+    const format::SplatLevel& level = r.levels(i);
+    absl::StrAppend(&levels, i == 0 ? "" : " + ", level.splats(), " ", format::LevelName(r.levels(), i),
+                    level.weight() == 1 ? "" : absl::StrCat(" (weight ", level.weight(), ")"),
+                    level.value_dim() == 0 ? "" : absl::StrCat(" (values of ", level.value_dim(), ")"));
+  }
   return absl::StrCat(
       levels, " ", DescribeCovariance(r), " splats of '", r.center(), "', '", r.cholesky().empty() ? r.variance() : r.cholesky(), "'",
       r.factor().empty() ? "" : absl::StrCat(", '", r.factor(), "'"), r.amplitude().empty() ? "" : absl::StrCat(", '", r.amplitude(), "'"),
       DescribeFlow(r), r.has_sparse() ? absl::StrCat("; a token keeps ", r.sparse().top(), " of a level") : "",
-      r.sparse().threshold() > 0 ? absl::StrCat(" above ", r.sparse().threshold(), " of the largest") : "");
+      r.sparse().threshold() > 0 ? absl::StrCat(" above ", r.sparse().threshold(), " of the largest") : "", DescribeAdapt(r));
 }
 
 void PrintGraph(std::ostream& out, const Graph& g) {

@@ -1,6 +1,8 @@
 #include "absl/strings/ascii.h"
 #include "nlohmann/json.hpp"
+#include "runtime/format/adapt_limits.h"
 #include "runtime/format/choose_variant.h"
+#include "runtime/format/level_name.h"
 #include "runtime/format/plan_file.h"
 #include "tools/describe_plan.h"
 
@@ -12,9 +14,26 @@ using format::PlanHeader;
 
 std::string Lower(const std::string& text) { return absl::AsciiStrToLower(text); }
 
+Json AdaptJson(const AdaptLimits& l) {
+  return {{"what", AdaptName(l.what)},
+          {"segment_tokens", l.segment_tokens},
+          {"most_events", l.most_events},
+          {"least_splats", l.least_splats},
+          {"history", l.history},
+          {"memory", l.memory},
+          {"cover", l.cover},
+          {"uncovered_share", l.uncovered_share},
+          {"idle", l.idle},
+          {"gain", l.gain}};
+}
+
 Json RoutedJson(const format::Routed& r) {
   Json levels = Json::array();
-  for (const format::SplatLevel& level : r.levels()) levels.push_back({{"splats", level.splats()}, {"weight", level.weight()}});
+  for (int level = 0; level < r.levels_size(); ++level)
+    levels.push_back({{"name", format::LevelName(r.levels(), level)},
+                      {"splats", r.levels(level).splats()},
+                      {"weight", r.levels(level).weight()},
+                      {"value_dim", r.levels(level).value_dim()}});
   Json links = Json::array();
   for (const format::Link& link : r.links())
     links.push_back({{"from", link.from()},
@@ -35,7 +54,8 @@ Json RoutedJson(const format::Routed& r) {
           {"links", std::move(links)},
           {"gate_weight", r.gate_weight()},
           {"gate_bias", r.gate_bias()},
-          {"sparse", r.has_sparse() ? Json{{"top", r.sparse().top()}, {"threshold", r.sparse().threshold()}} : Json(nullptr)}};
+          {"sparse", r.has_sparse() ? Json{{"top", r.sparse().top()}, {"threshold", r.sparse().threshold()}} : Json(nullptr)},
+          {"adapt", r.has_adapt() ? AdaptJson(AdaptLimitsOf(r.adapt())) : Json(nullptr)}};
 }
 
 // Either "splats" or "routed" says of which scheme it is.

@@ -38,22 +38,23 @@ constexpr int kShown = 20;  // of the last events
 
 void PrintAdapted(std::ostream& out, int head, const format::StateHeader& h) {
   const format::AdaptedSplats& adapted = h.adapted(head);
-  out << absl::StrFormat("\nkv_head %d adapts in segments of %d tokens, %d have ended; the last one:\n%8s%10s%12s%12s%12s\n", head,
-                         adapted.segment_tokens(), adapted.segment(), "level", "splats", "mass", "residual", "spread");
+  out << absl::StrFormat("\nkv_head %d adapts in segments of %d tokens, %d have ended; the last one:\n%8s%12s%10s%12s%12s%12s\n", head,
+                         adapted.segment_tokens(), adapted.segment(), "level", "name", "splats", "mass", "residual", "spread");
   for (int i = std::max(0, adapted.segments_size() - h.levels_size()); i < adapted.segments_size(); ++i) {
     const format::LevelSegment& segment = adapted.segments(i);
-    out << absl::StrFormat("%8d%10d%12.4g%12.4g%12.4g\n", segment.level(), segment.live(), segment.mass(), segment.residual(),
-                           segment.spread());
+    out << absl::StrFormat("%8d%12s%10d%12.4g%12.4g%12.4g\n", segment.level(), format::LevelName(h.levels(), segment.level()),
+                           segment.live(), segment.mass(), segment.residual(), segment.spread());
   }
   out << absl::StrFormat("%d events%s\n", adapted.events_size(), adapted.events_size() > kShown ? ", of which the last are" : "");
   for (int i = std::max(0, adapted.events_size() - kShown); i < adapted.events_size(); ++i)
-    out << "  " << EventText(adapted.events(i)) << '\n';
+    out << "  " << EventText(adapted.events(i), h.levels()) << '\n';
 }
 
 }  // namespace
 
-std::string EventText(const format::SplatEvent& event) {
-  const std::string where = absl::StrFormat("segment %d, level %d: splat %d ", event.segment(), event.level(), event.splat());
+std::string EventText(const format::SplatEvent& event, const format::SplatLevels& levels) {
+  const std::string where =
+      absl::StrFormat("segment %d, %s: splat %d ", event.segment(), format::LevelText(levels, event.level()), event.splat());
   switch (event.what()) {
     case format::SplatEvent::BORN:
       return where + absl::StrFormat("was born: %.3g of the tokens were covered by none, from %.3g on", event.measure(), event.limit());
@@ -75,12 +76,13 @@ void PrintState(std::ostream& out, const StateDescription& d) {
                          d.state.Find(d.bytes, "amplitude").values.empty() ? "" : ", amplitudes",
                          h.links_checksum() == 0 ? "" : ", passed on along links",
                          h.has_sparse() ? absl::StrCat("; a token keeps ", h.sparse().top(), " of a level") : "")
-      << absl::StrFormat("%8s%8s%10s%10s%16s%18s\n", "kv_head", "level", "weight", "splats", "log2 mass", "effective splats");
+      << absl::StrFormat("%8s%8s%12s%10s%10s%16s%18s\n", "kv_head", "level", "name", "weight", "splats", "log2 mass", "effective splats");
   for (int64_t head = 0; head < h.kv_heads(); ++head)
     for (int64_t level = 0, first = 0; level < h.levels_size(); first += h.levels(static_cast<int>(level++)).splats()) {
       const format::SplatLevel& l = h.levels(static_cast<int>(level));
       const LevelMass mass(LogMasses(d, head, first, l.splats()));
-      out << absl::StrFormat("%8d%8d%10g%10d%16.3f%18.1f\n", head, level, l.weight(), l.splats(), mass.log_total, mass.effective);
+      out << absl::StrFormat("%8d%8d%12s%10g%10d%16.3f%18.1f\n", head, level, format::LevelName(h.levels(), level), l.weight(), l.splats(),
+                             mass.log_total, mass.effective);
     }
   for (int head = 0; head < h.adapted_size(); ++head) PrintAdapted(out, head, h);
 }

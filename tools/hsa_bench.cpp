@@ -20,6 +20,7 @@
 #include "kernels/machine.h"
 #include "runtime/write_file.h"
 #include "tools/fail.h"
+#include "tools/hsa_bench_adapt.h"
 #include "tools/hsa_bench_capture.h"
 #include "tools/hsa_bench_quality.h"
 #include "tools/hsa_bench_results.h"
@@ -85,6 +86,7 @@ absl::Status Register(const Files& files) {
   RegisterExact();
   RegisterStages();
   RegisterRouted();
+  RegisterAdapt();
   absl::StatusOr<std::unique_ptr<Capture>> opened = OpenCapture(files.capture.empty() ? std::string(kDefaultCapture) : files.capture);
   if (!opened.ok() && !files.capture.empty()) return opened.status();
   static const std::unique_ptr<Capture> capture = opened.ok() ? *std::move(opened) : nullptr;

@@ -43,9 +43,11 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
       ->take_all();
   app.add_option("--state-out", command.options.save_state, "write the state at the end here (*.hsastate)")->type_name("FILE");
   app.add_option("--adapt", text.adapt,
-                 "splats of a causal plan of scheme routed come, go and move while tokens stream by; observe: only measure their residual "
+                 "splats of a causal plan of scheme routed come, go and move while tokens stream by; observe: only measure their residual; "
+                 "off: not "
+                 "even where the plan says so "
                  "(docs/routed.md)")
-      ->type_name("on|observe|LIMITS");
+      ->type_name("off|on|observe|LIMITS");
   app.add_option("--token-error", text.token_error,
                  "scheme routed: send near-identical tokens as one and leave out those that hardly count, changing outputs by at most this "
                  "share of the largest value, in (0, 1) (docs/routed.md)")

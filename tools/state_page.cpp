@@ -64,7 +64,7 @@ std::string Lines(const char* title, const Series& series) {
 class Lives {
  public:
   Lives(const format::StateHeader& header, const format::AdaptedSplats& adapted)
-      : adapted_(adapted), end_(static_cast<double>(adapted.segment())) {
+      : adapted_(adapted), levels_(header.levels()), end_(static_cast<double>(adapted.segment())) {
     for (const format::SplatLevel& level : header.levels()) slots_ += level.splats();
     if (adapted.events_size() > 0) first_ = static_cast<double>(adapted.events(0).segment());
   }
@@ -102,10 +102,11 @@ class Lives {
   }
   void Dot(int32_t slot, const format::SplatEvent& event, double at) {
     absl::StrAppendFormat(&svg_, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%d\" r=\"2.5\"><title>%s</title></circle>\n", Class(event.level()),
-                          X(at), slot * kRow + 4, bench::Escaped(EventText(event)));
+                          X(at), slot * kRow + 4, bench::Escaped(EventText(event, levels_)));
   }
 
   const format::AdaptedSplats& adapted_;
+  const format::SplatLevels& levels_;
   double first_ = 0, end_;
   uint32_t slots_ = 0;
   std::string svg_;
@@ -133,7 +134,8 @@ std::string AdaptedPart(const StateDescription& d, int head) {
   if (adapted.segments().empty()) return "<p>No segment has ended yet.</p>\n";
   const Segments segments(adapted);
   std::string html = "<p class=\"key\">";
-  for (const auto& [level, points] : segments.live()) html += bench::Key(Class(level), absl::StrCat("level ", level));
+  for (const auto& [level, points] : segments.live())
+    html += bench::Key(Class(level), bench::Escaped(format::LevelName(d.state.header.levels(), level)));
   html += "</p>\n<div>\n";
   for (const std::string& chart : segments.Charts())
     absl::StrAppendFormat(&html, "<svg viewBox=\"0 0 %g %g\">%s</svg>\n", kWidth, kHeight, chart);
@@ -156,7 +158,7 @@ absl::StatusOr<std::string> StateDrawing(const StateDescription& d) {
   x = kLeft;
   for (const auto& [level, points] : segments.live()) {
     absl::StrAppendFormat(&svg, "<path class=\"%s\" d=\"M%g %g h24\"/>\n", Class(level), x, kHeight + 8);
-    svg += Words(x + 30, kHeight + 12, "start", absl::StrCat("level ", level));
+    svg += Words(x + 30, kHeight + 12, "start", format::LevelName(d.state.header.levels(), level));
     x += 110;
   }
   return svg + "</svg>\n";

@@ -23,6 +23,7 @@ llvm::Error AttentionOp::evaluate(reference::Frame& frame) {
 
 // κ is summed as a state: of all keys, or of those up to the query's position.
 llvm::Error RoutedAttentionOp::evaluate(reference::Frame& frame) {
+  if (llvm::Error adapts = reference::refuseAdapting(getAdapt())) return adapts;
   using reference::Tensor;
   const Tensor &query = frame.tensor(getQuery()), &key = frame.tensor(getKey()), &value = frame.tensor(getValue());
   const Tensor& center = frame.tensor(getCenter());
@@ -35,7 +36,8 @@ llvm::Error RoutedAttentionOp::evaluate(reference::Frame& frame) {
   }
   if (getLink()) sent = reference::flow(sent, frame.tensor(getLink()));
   if (getGateWeight()) gate = reference::gate(query, frame.tensor(getGateWeight()), frame.tensor(getGateBias()));
-  const reference::Weights weights{getLevels(), getWeights(), frame.tensorIfAny(getAmplitude()), getGateWeight() ? &gate : nullptr};
+  const reference::Weights weights{getLevels(), getWeights(), frame.tensorIfAny(getAmplitude()), getGateWeight() ? &gate : nullptr,
+                                   getValueDims().value_or(llvm::ArrayRef<int64_t>())};
   const int64_t heads = query.shape[0], queries = query.shape[1], tokens = key.shape[1];
   auto state = reference::Partial::empty(key.shape[0], center.shape[1], value.shape[2]);
   auto rows = reference::Partial::empty(heads, queries, value.shape[2]);

@@ -54,6 +54,7 @@ static reference::Weights weightsOf(Op op, Frame& frame) {
   reference::Weights weights{op.getLevels(), op.getWeights()};
   if (op.getAmplitude()) weights.amplitude = &frame.tensor(op.getAmplitude());
   if (op.getGate()) weights.gate = &frame.tensor(op.getGate());
+  if (op.getValueDims()) weights.valueDims = *op.getValueDims();
   return weights;
 }
 
@@ -69,6 +70,7 @@ llvm::Error ReceiveOp::evaluate(Frame& frame) {
 
 // The state grows token by token; every query receives behind the token at its position.
 llvm::Error ReceiveCausalOp::evaluate(Frame& frame) {
+  if (llvm::Error adapts = reference::refuseAdapting(getAdapt())) return adapts;
   const Tensor &affinity = frame.tensor(getAffinity()), &sent = frame.tensor(getSent()), &value = frame.tensor(getValue());
   const int64_t heads = affinity.shape[0], queries = affinity.shape[1], kvHeads = sent.shape[0], tokens = sent.shape[1];
   Partial state = Partial::empty(kvHeads, sent.shape[2], value.shape[2]), rows = Partial::empty(heads, queries, value.shape[2]);

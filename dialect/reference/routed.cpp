@@ -138,8 +138,14 @@ void receiveRow(const Tensor& affinity, const Partial& state, const Weights& wei
       }
       std::vector<double> mean(state.acc.row(g, s).begin(), state.acc.row(g, s).end());
       for (double& v : mean) v /= state.sum.at(g, s);
+      if (!weights.valueDims.empty()) std::fill(mean.begin() + weights.valueDims[level], mean.end(), 0.0);
       output.add(h, i, logWeight + state.logSum(g, s), mean);
     }
+}
+
+llvm::Error refuseAdapting(std::optional<AdaptAttr> adapt) {
+  if (!adapt || adapt->getWhat() == AdaptKind::Observe) return llvm::Error::success();
+  return llvm::createStringError("splats that adapt between segments are not evaluated; leave adapt out, or let it observe");
 }
 
 }  // namespace hsa::ir::reference

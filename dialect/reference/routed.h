@@ -1,8 +1,12 @@
 // docs/spec.md "Routed" in float64, in the order of its formulas. Splats of query head h of H are those of kv_head ⌊h·Hkv/H⌋.
 #pragma once
 
+#include <optional>
+
+#include "dialect/hsa_ops.h"
 #include "dialect/reference/partial.h"
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
 
 namespace hsa::ir::reference {
 
@@ -37,9 +41,13 @@ struct Weights {
   llvm::ArrayRef<double> weights;
   const Tensor* amplitude = nullptr;  // [Hkv,S,1]
   const Tensor* gate = nullptr;       // [H,N,L]
+  llvm::ArrayRef<int64_t> valueDims;  // of the values of a level, how many count; empty: all
 };
 
 // Row (h, i) of `output` [H,N,Dv] from a state.
 void receiveRow(const Tensor& affinity, const Partial& state, const Weights& weights, int64_t h, int64_t i, Partial& output);
+
+// Splats that adapt are those of a run, which splits them as its stream goes by: what is observed alone changes nothing and is evaluated.
+llvm::Error refuseAdapting(std::optional<AdaptAttr> adapt);
 
 }  // namespace hsa::ir::reference

@@ -106,20 +106,24 @@ void emitValueTile(KernelEmitter& e, Value weights, Value values, Value acc, Val
 
 // Rows outside, columns inside: a block of rows then meets whole rows of values. The other way round touches a strip of them with the stride of a
 // row, which falls on a quarter of the cache's sets (d = 64, Zen 3: 0.70 of peak against 0.83 for the scores).
-void emitValueBatch(KernelEmitter& e, Value weights, Value panels, Value acc, int64_t columns) {
-  Value values = e.reshape(panels, {kBatchKeys, columns});
-  const int64_t width = e.lanes() * e.tile.vectors, whole = columns / width * width;
+void emitValueColumns(KernelEmitter& e, Value weights, Value panels, Value acc, int64_t width, int64_t from, int64_t to) {
+  Value values = e.reshape(panels, {kBatchKeys, width});
+  const int64_t step = e.lanes() * e.tile.vectors, whole = from + (to - from) / step * step;
   TileShape narrow = e.tile;  // for the 16 columns that are left under a tile of 32
   narrow.vectors = 1;
   KernelEmitter last(e.b, e.module, narrow, e.params, e.tileRows);
   e.forEachRowBlock([&](Value first, int64_t count) {
-    if (whole > 0)
-      e.forEach(whole, width, [&](Value column) {
-        emitPrefetchBehind(e, values, first, column, whole);
+    if (whole > from)
+      e.forEach(e.index(from), e.index(whole), step, [&](Value column) {
+        if (to - from == width) emitPrefetchBehind(e, values, first, column, whole);
         emitValueTile(e, weights, values, acc, first, count, column);
       });
-    if (whole < columns) emitValueTile(last, weights, values, acc, first, count, last.index(whole));
+    if (whole < to) emitValueTile(last, weights, values, acc, first, count, last.index(whole));
   });
+}
+
+void emitValueBatch(KernelEmitter& e, Value weights, Value panels, Value acc, int64_t columns) {
+  emitValueColumns(e, weights, panels, acc, columns, 0, columns);
 }
 
 void emitMaskBatch(KernelEmitter& e, Value scores, Value positions, Value lo, Value hi) {
@@ -253,6 +257,13 @@ void callSoftmaxBatch(KernelEmitter& e, Value scores, const TileState& state) {
 void callValueBatch(KernelEmitter& e, Value weights, Value values, Value acc) {
   e.call("value_batch", {scoresType(e), valuesType(e), tileType(e, e.params.paddedValueDim)}, {weights, values, acc},
          [](KernelEmitter& in, ValueRange a) { emitValueBatch(in, a[0], a[1], a[2], in.params.paddedValueDim); });
+}
+
+void callValueColumns(KernelEmitter& e, Value weights, Value values, Value acc, int64_t from, int64_t to) {
+  if (from == 0 && to == e.params.paddedValueDim) return callValueBatch(e, weights, values, acc);
+  const std::string name = ("value_columns_" + llvm::Twine(from) + "_" + llvm::Twine(to)).str();
+  e.call(name, {scoresType(e), valuesType(e), tileType(e, e.params.paddedValueDim)}, {weights, values, acc},
+         [&](KernelEmitter& in, ValueRange a) { emitValueColumns(in, a[0], a[1], a[2], in.params.paddedValueDim, from, to); });
 }
 
 void callPairBatch(KernelEmitter& e, Value weights, Value sent, Value pairs) {

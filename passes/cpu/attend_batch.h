@@ -22,6 +22,9 @@ void callSoftmaxBatch(KernelEmitter& e, Value scores, const TileState& state);
 // acc[r, c] += Σ_j weights[r, j] values[j / 16, j % 16, c];  values [4,16,Dv].
 void callValueBatch(KernelEmitter& e, Value weights, Value values, Value acc);
 
+// The same of columns [from, to) alone.
+void callValueColumns(KernelEmitter& e, Value weights, Value values, Value acc, int64_t from, int64_t to);
+
 // pairs[r, j] += Σ_s weights[r, s] sent[s, j];  weights, sent and pairs [64,64].
 void callPairBatch(KernelEmitter& e, Value weights, Value sent, Value pairs);
 

@@ -6,6 +6,7 @@
 #include "passes/cpu/affinity_batch.h"
 #include "passes/cpu/emitters.h"
 #include "passes/cpu/receivers.h"
+#include "passes/cpu/splat_ranges.h"
 
 namespace hsa::ir {
 
@@ -45,19 +46,26 @@ Value emitChunkTokens(KernelEmitter& e, Value excess) {
   })[0];
 }
 
-// Pairs of a query and a token behind it weigh nothing; what is left goes to the row's sum.
-void emitMaskPairs(KernelEmitter& e, Value pairs, Value sum) {
+// Pairs of a query and a token behind it weigh nothing.
+void emitMaskPairs(KernelEmitter& e, Value pairs) {
   e.forEachRow([&](Value row) {
-    SmallVector<Value> sums;
-    for (int64_t c = 0; c < kSumLanes; c += e.lanes()) sums.push_back(e.load(sum, {row, e.index(c)}));
     Value own = e.spread(e.toI32(row));
     for (int64_t v = 0; v * e.lanes() < kBatchKeys; ++v) {
       Value column = e.index(v * e.lanes());
       Value seen = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sle, countFrom(e, column), own);
-      Value pair = e.select(seen, e.load(pairs, {row, column}), e.f32s(0));
-      e.store(pair, pairs, {row, column});
+      e.store(e.select(seen, e.load(pairs, {row, column}), e.f32s(0)), pairs, {row, column});
+    }
+  });
+}
+
+// What is left of them goes to the row's sum.
+void emitSumPairs(KernelEmitter& e, Value pairs, Value sum) {
+  e.forEachRow([&](Value row) {
+    SmallVector<Value> sums;
+    for (int64_t c = 0; c < kSumLanes; c += e.lanes()) sums.push_back(e.load(sum, {row, e.index(c)}));
+    for (int64_t v = 0; v * e.lanes() < kBatchKeys; ++v) {
       Value& lane = sums[v % sums.size()];
-      lane = e.add(lane, pair);
+      lane = e.add(lane, e.load(pairs, {row, e.index(v * e.lanes())}));
     }
     for (auto [i, lane] : llvm::enumerate(sums)) e.store(lane, sum, {row, e.index(static_cast<int64_t>(i) * e.lanes())});
   });
@@ -130,24 +138,28 @@ void emitReceiveChunk(KernelEmitter& e, ValueRange arguments) {
   const TileState rows{outs[0], outs[1], outs[2]};
   Value scores = outs[3], pairs = outs[4];
   e.forEachRow([&](Value row) { e.forEach(kBatchKeys, e.lanes(), [&](Value c) { e.store(e.f32s(0), pairs, {row, c}); }); });
-  e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
+  const auto receiveTile = [&](Value splat, int64_t columns) {
     emitReceiverScores(e, query, receivers, splat, bias, scores);
     callReceiveWeights(e, scores, e.slice(mass, splat, kSplatTile), rows, pairs);
     Value state = e.slice(carried, splat, kSplatTile);
-    callValueBatch(e, scores, e.reshape(state, {kBatchPanels, kPanelKeys, e.params.paddedValueDim}), rows.acc);
+    callValueColumns(e, scores, e.reshape(state, {kBatchPanels, kPanelKeys, e.params.paddedValueDim}), rows.acc, 0, columns);
     callPairBatch(e, scores, e.slice(sent, splat, kSplatTile), pairs);
+  };
+  // Columns that no coarser splat keeps have all their pairs now.
+  forEachSplatTile(e, receiveTile, [&](int64_t from, int64_t to) {
+    emitMaskPairs(e, pairs);
+    callValueColumns(e, pairs, e.slice(values, e.index(0), kBatchPanels), rows.acc, from, to);
   });
-  emitMaskPairs(e, pairs, rows.sum);
-  callValueBatch(e, pairs, e.slice(values, e.index(0), kBatchPanels), rows.acc);
+  emitSumPairs(e, pairs, rows.sum);
 }
 
 void emitExtendState(KernelEmitter& e, ValueRange arguments) {
   Value sent = arguments[0], values = arguments[1];
-  e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
+  forEachSplatTile(e, [&](Value splat, int64_t columns) {
     auto rows = [&](Value memref) { return e.slice(memref, splat, kSplatTile); };
     const TileState state{rows(arguments[2]), rows(arguments[3]), rows(arguments[4])};
     Value sentHere = rows(sent);
-    callValueBatch(e, sentHere, e.slice(values, e.index(0), kBatchPanels), state.acc);
+    callValueColumns(e, sentHere, e.slice(values, e.index(0), kBatchPanels), state.acc, 0, columns);
     e.forEach(kSplatTile, 1, [&](Value row) { emitExtendRow(e, row, sentHere, state); });
   });
 }

@@ -2,6 +2,7 @@
 #include "passes/cpu/affinity_batch.h"
 #include "passes/cpu/emitters.h"
 #include "passes/cpu/receivers.h"
+#include "passes/cpu/splat_ranges.h"
 
 namespace hsa::ir {
 
@@ -16,7 +17,7 @@ void emitSend(KernelEmitter& e, ValueRange arguments) {
   if (e.params.factorRows > 0) splats.factor = arguments[5];
   const ValueRange outs = arguments.take_back(4);
   Value scores = outs[3];
-  e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
+  forEachSplatTile(e, [&](Value splat, int64_t columns) {
     auto rows = [&](Value memref) { return e.slice(memref, splat, kSplatTile); };
     const TileState state{rows(outs[0]), rows(outs[1]), rows(outs[2])};
     const SplatFactors here = rowsOfTile(e, splats, splat);
@@ -24,7 +25,7 @@ void emitSend(KernelEmitter& e, ValueRange arguments) {
       auto batch = [&](Value memref) { return e.slice(memref, panel, kBatchPanels); };
       callAffinityOfSplats(e, here, {batch(keys), batch(bias), norm ? batch(norm) : Value()}, scores);
       callSoftmaxBatch(e, scores, state);
-      callValueBatch(e, scores, batch(values), state.acc);
+      callValueColumns(e, scores, batch(values), state.acc, 0, columns);
     });
   });
 }
@@ -47,11 +48,11 @@ void emitReceive(KernelEmitter& e, ValueRange arguments) {
   const Receivers receivers = receiversOf(e, arguments[1], arguments[2], arguments.drop_front(6).drop_back(4));
   const TileState rows{outs[0], outs[1], outs[2]};
   Value scores = outs[3];
-  e.forEach(e.params.splats, kSplatTile, [&](Value splat) {
+  forEachSplatTile(e, [&](Value splat, int64_t columns) {
     emitReceiverScores(e, query, receivers, splat, bias, scores);
     callReceiveWeights(e, scores, e.slice(mass, splat, kSplatTile), rows, {});
     Value values = e.slice(sent, splat, kSplatTile);
-    callValueBatch(e, scores, e.reshape(values, {kBatchPanels, kPanelKeys, e.params.paddedValueDim}), rows.acc);
+    callValueColumns(e, scores, e.reshape(values, {kBatchPanels, kPanelKeys, e.params.paddedValueDim}), rows.acc, 0, columns);
   });
 }
 

@@ -24,8 +24,13 @@ struct KernelParams {
   int64_t order = 2;
   int64_t bands = 8;
   double scale = 1;
-  int64_t splats = 0;       // of scheme routed, rounded up to 64; 0 in scheme softmax
-  int64_t levels = 0;       // that they stand on
+  int64_t splats = 0;  // of scheme routed, rounded up to 64; 0 in scheme softmax
+  int64_t levels = 0;  // that they stand on
+  struct SplatRange {
+    int64_t end, columns;
+  };
+  llvm::SmallVector<SplatRange, 1> ranges =
+      {};                   // splats from the end of the range before to this one keep as many columns of the values, less the coarser
   int64_t nearTop = 0;      // splats of a level that a token keeps, where it does not keep all
   int64_t factorRows = 0;   // of the matrix that differences are multiplied with, of each splat; 0 where covariances are diagonal
   bool triangular = false;  // that matrix is a whole one, lower triangular, else it is of low rank

@@ -3,6 +3,7 @@
 #include "kernels/tile_shape.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/export/arena.h"
+#include "runtime/format/adapt_limits.h"
 
 namespace hsa::ir {
 
@@ -51,6 +52,22 @@ void fillFlow(ScheduleOp schedule, format::Routed& routed) {
   }
 }
 
+// What is left out is as hsa::AdaptLimits has it.
+void fillAdapt(AdaptAttr adapt, format::Adapt& out) {
+  const AdaptLimits defaults;
+  const auto number = [](FloatAttr given, double otherwise) { return given ? given.getValueAsDouble() : otherwise; };
+  out.set_what(adapt.getWhat() == AdaptKind::Observe ? format::Adapt::OBSERVE : format::Adapt::SPLATS);
+  out.set_segment_tokens(static_cast<uint64_t>(adapt.getSegmentTokens()));
+  out.set_most_events(static_cast<uint32_t>(adapt.getMostEvents()));
+  out.set_least_splats(static_cast<uint32_t>(adapt.getLeastSplats()));
+  out.set_history(static_cast<uint32_t>(adapt.getHistory()));
+  out.set_memory(number(adapt.getMemory(), defaults.memory));
+  out.set_cover(number(adapt.getCover(), defaults.cover));
+  out.set_uncovered_share(number(adapt.getUncoveredShare(), defaults.uncovered_share));
+  out.set_idle(number(adapt.getIdle(), defaults.idle));
+  out.set_gain(number(adapt.getGain(), defaults.gain));
+}
+
 void fillRouted(ScheduleOp schedule, format::Routed& routed) {
   auto name = [&](unsigned i) { return cast<StringAttr>((*schedule.getSplatNames())[i]).getValue().str(); };
   routed.set_center(name(0));
@@ -69,6 +86,12 @@ void fillRouted(ScheduleOp schedule, format::Routed& routed) {
     level.set_splats(static_cast<uint32_t>(splats));
     level.set_weight(weight);
   }
+  if (ArrayAttr names = schedule.getLevelNamesAttr())
+    for (auto [level, name] : llvm::enumerate(names.getAsRange<StringAttr>()))
+      routed.mutable_levels(static_cast<int>(level))->set_name(name.getValue().str());
+  for (auto [level, dims] : llvm::enumerate(schedule.getLevelValueDims().value_or(ArrayRef<int64_t>())))
+    routed.mutable_levels(static_cast<int>(level))->set_value_dim(static_cast<uint32_t>(dims));
+  if (AdaptAttr adapt = schedule.getAdaptAttr()) fillAdapt(adapt, *routed.mutable_adapt());
   fillFlow(schedule, routed);
   const std::optional<SparseAttr> keep = schedule.getSparse();
   if (!keep) return;

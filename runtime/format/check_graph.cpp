@@ -168,6 +168,7 @@ absl::Status CheckRouted(const Graph& g, const Refusal& refuse) {
     if (!std::isfinite(level.weight()) || level.weight() <= 0)
       return refuse(40, absl::StrCat("graph.routed.levels has weight ", level.weight(), ", wanted a finite number > 0"));
   }
+  if (absl::Status levels = CheckSplatLevels(g, refuse); !levels.ok()) return levels;
   if (absl::Status flow = CheckFlow(r, refuse); !flow.ok()) return flow;
   return r.has_sparse() ? CheckSparse(r, refuse) : absl::OkStatus();
 }

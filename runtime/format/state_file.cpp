@@ -65,6 +65,8 @@ class Checker {
       splats_ += level.splats();
       if (level.splats() < 1 || splats_ > kMaxSplats)
         return Refuse(2, absl::StrCat("a level has ", level.splats(), " splats, wanted 1 or more and at most ", kMaxSplats, " together"));
+      if (level.name().size() > 256 || !std::ranges::all_of(level.name(), [](unsigned char c) { return c >= 0x20 && c != 0x7f; }))
+        return Refuse(2, "a level has a name of more than 256 bytes or with control characters");
       if (!std::isfinite(level.weight()) || level.weight() < 0)
         return Refuse(2, absl::StrCat("a level has weight ", level.weight(), ", wanted a finite number ≥ 0"));
     }

@@ -216,6 +216,12 @@ refuses flag_out_dtype 2 'out-dtype' 'f64' -- "${run[@]}" --in good.safetensors 
 
 # --- scheme routed: its splats are parameters
 sed 's/levels { name: "phrase"/sparse { top: 8 } &/' "$examples/routed_flow.textproto" >sparse_flow.textproto
+sed 's/levels { name: "phrase"/levels { name: " token "/' "$examples/routed_flow.textproto" >two_tokens.textproto
+refuses graph_level_names 1 two_tokens.textproto 'graph_c62' "'token'" 'different' -- "$compile" two_tokens.textproto -o out/x.hsaplan
+sed 's/levels { name: "section" splats: 16/& value_dim: 20/' "$examples/routed.textproto" >odd_values.textproto
+refuses graph_value_dim 1 odd_values.textproto 'graph_c63' "level 1 'section' has value_dim 20" 'multiple of 16' -- "$compile" odd_values.textproto -o out/x.hsaplan
+sed 's/levels { name: "phrase"/adapt { least_splats: 500 } &/' "$examples/routed_flow.textproto" >adapt_few.textproto
+refuses graph_adapt 1 adapt_few.textproto 'graph_c65' 'least_splats is 500' 'room for' -- "$compile" adapt_few.textproto -o out/x.hsaplan
 refuses graph_sparse_with_links 1 sparse_flow.textproto 'sparse' 'links' 'leave one' -- "$compile" sparse_flow.textproto -o out/x.hsaplan
 "$compile" "$examples/routed.textproto" -o routed.hsaplan >stdout 2>stderr || wrong routed_plan "examples/routed.textproto does not compile"
 routed=("$bin/hsa-run" routed.hsaplan -o out/o.safetensors --in good.safetensors)
@@ -223,7 +229,7 @@ input splats.safetensors center:F32:1x80x64 variance:F32:1x80x64 amplitude:F32:1
 "${routed[@]}" --make-splats made.safetensors >stdout 2>stderr || wrong routed_splats "no splats of a good input"
 works routed_make_splats out/o.safetensors out/s.safetensors -- "${routed[@]}" --make-splats out/s.safetensors
 refuses routed_no_splats 1 "'center'" '--splats' -- "${routed[@]}"
-refuses routed_variance 1 'splats|variance' 'splat [0-9]+ of kv_head 0 \(level [01]\)' 'positive' -- "${routed[@]}" --splats splats.safetensors
+refuses routed_variance 1 'splats|variance' 'splat [0-9]+ of kv_head 0 \(level [01] .[a-z]+.\)' 'positive' -- "${routed[@]}" --splats splats.safetensors
 refuses routed_tolerance 1 'routed' 'tolerance' -- "${routed[@]}" --splats splats.safetensors --tolerance 0.1
 refuses routed_verify 1 'verify' 'routed' -- "${routed[@]}" --splats splats.safetensors --verify 4
 refuses routed_two_splats 2 'splats' 'exclude' -- "${routed[@]}" --splats splats.safetensors --make-splats out/s.safetensors
@@ -309,7 +315,7 @@ done
 works low_rank_token_error out/o.safetensors -- "$bin/hsa-run" low_rank.hsaplan -o out/o.safetensors --in good.safetensors --splats low_rank.safetensors --token-error 0.01
 refuses full_token_error 1 'token-error' 'full covariances' -- "$bin/hsa-run" full.hsaplan -o out/o.safetensors --in good.safetensors --splats full.safetensors --token-error 0.01
 input above.safetensors center:F32:1x80x64 cholesky:F32:1x5120x64 amplitude:F32:1x80x1  # as much above the diagonal as below
-refuses full_above 1 'cholesky' 'splat 0 of kv_head 0 \(level 0\)' 'above the diagonal|on the diagonal' -- "$bin/hsa-run" full.hsaplan -o out/o.safetensors --in good.safetensors --splats above.safetensors
+refuses full_above 1 'cholesky' 'splat 0 of kv_head 0 \(level 0 .token.\)' 'above the diagonal|on the diagonal' -- "$bin/hsa-run" full.hsaplan -o out/o.safetensors --in good.safetensors --splats above.safetensors
 input few_rows.safetensors center:F32:1x80x64 variance:F32:1x80x64 factor:F32:1x319x64 amplitude:F32:1x80x1
 refuses low_rank_rows 1 "'factor' is .1, 319, 64." '320' -- "$bin/hsa-run" low_rank.hsaplan -o out/o.safetensors --in good.safetensors --splats few_rows.safetensors
 input no_factor.safetensors center:F32:1x80x64 variance:F32:1x80x64 amplitude:F32:1x80x1

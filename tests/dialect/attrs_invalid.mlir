@@ -114,3 +114,38 @@ func.func private @config_c11() attributes {a = #hsa.config<tolerance = 0.1 : f6
 
 // expected-error @below {{config_c11: of tolerance and confidence one is given, wanted both or neither}}
 func.func private @config_c11_alone() attributes {a = #hsa.config<tolerance = 0.1 : f64>}
+
+// -----
+
+// expected-error @below {{adapt_c1: segmentTokens is 1000, wanted a multiple of 256, at most 1048576}}
+func.func private @adapt_c1() attributes {a = #hsa.adapt<segmentTokens = 1000>}
+
+// -----
+
+// expected-error @below {{adapt_c2: history is 0, wanted 1 to 1024 segments}}
+func.func private @adapt_c2() attributes {a = #hsa.adapt<history = 0>}
+
+// -----
+
+// expected-error @below {{adapt_c3: mostEvents is -1, wanted 0 to 4096}}
+func.func private @adapt_c3() attributes {a = #hsa.adapt<mostEvents = -1>}
+
+// -----
+
+// expected-error @below {{adapt_c4: leastSplats is 0, wanted 1 or more}}
+func.func private @adapt_c4() attributes {a = #hsa.adapt<leastSplats = 0>}
+
+// -----
+
+// expected-error @below {{adapt_c5: idle is 1.000000e+00, wanted 0 or more, less than 1}}
+func.func private @adapt_c5() attributes {a = #hsa.adapt<idle = 1.0 : f64>}
+
+// -----
+
+// expected-error @below {{adapt_c6: cover is 0.000000e+00, wanted more than 0, less than 10000}}
+func.func private @adapt_c6() attributes {a = #hsa.adapt<cover = 0.0 : f64>}
+
+// -----
+
+// expected-error @below {{adapt_c7: gain is 5.000000e-01, wanted 1 or more}}
+func.func private @adapt_c7() attributes {a = #hsa.adapt<gain = 0.5 : f64>}

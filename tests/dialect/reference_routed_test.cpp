@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/substitute.h"
 #include "gtest/gtest.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -58,35 +59,38 @@ std::string TextOf(const RoutedProblem& p, const std::vector<Operand>& operands)
   const std::string weight_text = absl::StrJoin(weights, ", ", [](std::string* out, double w) { absl::StrAppend(out, std::to_string(w)); });
   const std::string threshold = p.spec.threshold > 0 ? absl::StrCat(", threshold = ", std::to_string(p.spec.threshold)) : "";
   const std::string sparse = p.spec.top > 0 ? absl::StrCat("sparse = #hsa.sparse<top = ", p.spec.top, threshold, ">, ") : "";
+  const std::string value_dims =
+      p.spec.value_dims.empty() ? "" : absl::StrCat("value_dims = array<i64: ", absl::StrJoin(p.spec.value_dims, ", "), ">, ");
   return absl::Substitute(R"(func.func @f($0) -> tensor<$1x$2x$3xf32> {
     %o = hsa.routed_attention$4 {$5levels = array<i64: $6>, weights = array<f64: $7>} : ($8) -> tensor<$1x$2x$3xf32>
     return %o : tensor<$1x$2x$3xf32>
   })",
-                          arguments, p.spec.H, p.spec.N, p.spec.Dv, uses, absl::StrCat(p.spec.causal ? "causal, " : "", sparse),
+                          arguments, p.spec.H, p.spec.N, p.spec.Dv, uses, absl::StrCat(p.spec.causal ? "causal, " : "", sparse, value_dims),
                           absl::StrJoin(p.spec.levels, ", "), weight_text, types);
 }
 
 enum class Form { kDeclared, kDecomposed };
 
-std::vector<double> Interpreted(const RoutedProblem& p, Form form) {
+llvm::Expected<std::vector<double>> InterpretText(const std::string& text, const std::vector<Operand>& operands, Form form) {
   mlir::MLIRContext context;
   context.loadDialect<mlir::func::FuncDialect, mlir::tensor::TensorDialect, HsaDialect>();
-  const std::vector<Operand> operands = OperandsOf(p);
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(TextOf(p, operands), &context);
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
   mlir::PassManager passes(&context);
   if (form == Form::kDecomposed) passes.addPass(createDecomposePass());
-  if (!module || mlir::failed(passes.run(*module))) {
-    ADD_FAILURE() << TextOf(p, operands);
-    return {};
-  }
+  if (!module || mlir::failed(passes.run(*module))) return llvm::createStringError("not accepted: " + text);
   std::vector<reference::Tensor> inputs;
   for (const Operand& operand : operands) inputs.push_back(operand.tensor);
   auto results = reference::Interpret(module->lookupSymbol<mlir::func::FuncOp>("f"), inputs);
-  if (!results) {
-    ADD_FAILURE() << llvm::toString(results.takeError());
-    return {};
-  }
+  if (!results) return results.takeError();
   return (*results)[0].values;
+}
+
+std::vector<double> Interpreted(const RoutedProblem& p, Form form) {
+  const std::vector<Operand> operands = OperandsOf(p);
+  auto values = InterpretText(TextOf(p, operands), operands, form);
+  if (values) return *values;
+  ADD_FAILURE() << llvm::toString(values.takeError());
+  return {};
 }
 
 void ExpectOracle(const RoutedProblem& p) {
@@ -109,6 +113,10 @@ const Case kCases[] = {
     {"causal", {.H = 2, .Hkv = 1, .N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .causal = true}},
     {"links", {.H = 2, .Hkv = 2, .N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .link = true}},
     {"links_causal", {.H = 2, .Hkv = 2, .N = 30, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3, 2}, .link = true, .causal = true}},
+    {"fewer_values", {.H = 2, .Hkv = 2, .N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3, 2}, .value_dims = {8, 3, 1}, .link = true}},
+    {"fewer_values_causal",
+     {.H = 2, .Hkv = 1, .N = 30, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .value_dims = {5, 5}, .gate = true, .causal = true}},
+    {"fewer_values_sparse", {.N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .value_dims = {8, 2}, .top = 2}},
     {"gate", {.H = 2, .Hkv = 1, .N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .gate = true}},
     {"gate_causal", {.H = 2, .Hkv = 1, .N = 30, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .gate = true, .causal = true}},
     {"sparse", {.H = 2, .Hkv = 1, .N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {12, 5}, .amplitude = true, .top = 3}},
@@ -158,6 +166,24 @@ TEST(ReferenceRoutedTest, Links) {
                                       {{{1, 1, 2}, {3, 5}}, {{1, 2, 2}, {1, 2, 0, 4}}, {{1, 2, 1}, {10, 7}}});
   ASSERT_TRUE(bool(results)) << llvm::toString(results.takeError());
   EXPECT_EQ((*results)[0].values, (std::vector<double>{0, 0, 24, 0, 0, 28, 6, 10, 0}));
+}
+
+// Splats that adapt are a run's; what only observes is evaluated.
+TEST(ReferenceRoutedTest, Adapt) {
+  const RoutedProblem p = oracle::RandomRouted({.N = 9, .M = 9, .D = 8, .Dv = 4, .levels = {5, 2}, .causal = true}, 3);
+  const std::vector<Operand> operands = OperandsOf(p);
+  const std::string plain = TextOf(p, operands);
+  for (Form form : {Form::kDeclared, Form::kDecomposed}) {
+    const auto with = [&](const char* adapt) {
+      return InterpretText(absl::StrReplaceAll(plain, {{"{causal", absl::StrCat("{adapt = #hsa.adapt<", adapt, ">, causal")}}), operands,
+                           form);
+    };
+    auto adapting = with(""), observing = with("what = observe");
+    ASSERT_FALSE(adapting);
+    EXPECT_NE(llvm::toString(adapting.takeError()).find("splats that adapt between segments are not evaluated"), std::string::npos);
+    ASSERT_TRUE(bool(observing)) << llvm::toString(observing.takeError());
+    EXPECT_EQ(*observing, Interpreted(p, form));
+  }
 }
 
 // Tokens that are not finite send nothing; a query that is not finite spoils its own row.

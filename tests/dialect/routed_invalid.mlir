@@ -572,3 +572,86 @@ func.func @links_c5(%u: tensor<2x1x4xf32>) {
   %l = hsa.links %u {levels = array<i64: 4, 1>, from = array<i64: 0>, to = array<i64: 1>, ranks = array<i64: 0>} : (tensor<2x1x4xf32>) -> tensor<2x4x4xf32>
   return
 }
+
+// -----
+
+// a level has a name of its own.
+func.func @receive_c63(%a: tensor<4x?x5xf32>, %s: !hsa.partial<2x5x6>) {
+  // expected-error @below {{receive_c63: two levels are named 'token'}}
+  %o = hsa.receive %a, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>, names = ["token", "token"]} : (tensor<4x?x5xf32>, !hsa.partial<2x5x6>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+func.func @receive_c63_count(%a: tensor<4x?x5xf32>, %s: !hsa.partial<2x5x6>) {
+  // expected-error @below {{receive_c63: 2 levels but 1 names}}
+  %o = hsa.receive %a, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>, names = ["token"]} : (tensor<4x?x5xf32>, !hsa.partial<2x5x6>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+func.func @receive_causal_c63(%a: tensor<4x?x5xf32>, %n: tensor<2x?x5xf32>, %v: tensor<2x?x6xf32>) {
+  // expected-error @below {{receive_causal_c63: a level has an empty name}}
+  %o = hsa.receive_causal %a, %n, %v {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>, names = ["token", " "]}
+      : (tensor<4x?x5xf32>, tensor<2x?x5xf32>, tensor<2x?x6xf32>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+// no level has fewer splats than adaptation keeps.
+func.func @receive_causal_c65(%a: tensor<4x?x5xf32>, %n: tensor<2x?x5xf32>, %v: tensor<2x?x6xf32>) {
+  // expected-error @below {{receive_causal_c65: adapt keeps 2 splats, level 1 has 1}}
+  %o = hsa.receive_causal %a, %n, %v {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>, adapt = #hsa.adapt<leastSplats = 2>}
+      : (tensor<4x?x5xf32>, tensor<2x?x5xf32>, tensor<2x?x6xf32>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+// between two segments there is only something where a stream is causal.
+func.func @routed_attention_c65(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x1xf32>) {
+  // expected-error @below {{routed_attention_c65: adapts and is not causal}}
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>, adapt = #hsa.adapt<>}
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x1xf32>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+// bands do not adapt.
+func.func @routed_attention_c65_bands(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x4xf32>) {
+  // expected-error @below {{routed_attention_c65: adapts and has covariances in bands, of low rank or full, which do not}}
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>, causal, adapt = #hsa.adapt<>}
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x4xf32>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+// one entry per level.
+func.func @receive_c64(%a: tensor<4x?x5xf32>, %s: !hsa.partial<2x5x6>) {
+  // expected-error @below {{receive_c64: 2 levels but 1 value_dims}}
+  %o = hsa.receive %a, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>, value_dims = array<i64: 6>} : (tensor<4x?x5xf32>, !hsa.partial<2x5x6>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+// a coarser level keeps no more than a finer one.
+func.func @receive_c64_grows(%a: tensor<4x?x5xf32>, %s: !hsa.partial<2x5x6>) {
+  // expected-error @below {{receive_c64: level 1 keeps 4 value dims, wanted 1 to 3}}
+  %o = hsa.receive %a, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>, value_dims = array<i64: 3, 4>} : (tensor<4x?x5xf32>, !hsa.partial<2x5x6>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+func.func @receive_causal_c64(%a: tensor<4x?x5xf32>, %n: tensor<2x?x5xf32>, %v: tensor<2x?x6xf32>) {
+  // expected-error @below {{receive_causal_c64: level 0 keeps 7 value dims, wanted 1 to 6}}
+  %o = hsa.receive_causal %a, %n, %v {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>, value_dims = array<i64: 7, 1>}
+      : (tensor<4x?x5xf32>, tensor<2x?x5xf32>, tensor<2x?x6xf32>) -> tensor<4x?x6xf32>
+  return
+}

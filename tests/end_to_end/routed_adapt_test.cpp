@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "runtime/format/state_file.h"
 #include "runtime/splat_pool.h"
+#include "tests/end_to_end/routed_graph.h"
 #include "tests/end_to_end/routed_stream.h"
 #include "tests/oracle/attention_oracle.h"
 #include "tests/runtime/test_folder.h"
@@ -275,13 +276,46 @@ TEST_P(RoutedAdaptTest, OutputsAreThoseOfTheSplatsOfTheMoment) {
   EXPECT_LE(oracle::RelL2(std::span<const float>(RowsOf(Adapting(p).o, 2, 16, 1024, 1324)), std::span<const double>(wanted)), 5e-6);
 }
 
+// A plan whose graph adapts, by the limits of kLimits.
+const Plan& AdaptingPlan(const RoutedSpec& spec) {
+  frontend::Graph graph = StreamGraph(spec);
+  frontend::Routed& routed = *graph.mutable_nodes(0)->mutable_routed();
+  routed.mutable_levels(0)->set_name(" word ");
+  routed.mutable_adapt()->set_segment_tokens(kLimits.segment_tokens);
+  routed.mutable_adapt()->set_history(static_cast<uint32_t>(kLimits.history));
+  routed.mutable_adapt()->set_memory(kLimits.memory);
+  return RoutedPlan(graph);
+}
+
+TEST(RoutedAdaptPlanTest, RunsAsThePlanSaysUnlessTheRunDoes) {
+  const RoutedProblem p = Drifting(1500);
+  const Plan& plan = AdaptingPlan(p.spec);
+  const auto run = [&](std::optional<AdaptLimits> adapt) { return *TryStream(plan, p, {.threads = 2, .adapt = adapt}); };
+  const StreamRun planned = run({}), off = run(AdaptLimits{.what = Adapt::kOff}), observed = run(kObserving);
+  EXPECT_EQ(planned.o, Adapting(p).o);
+  EXPECT_EQ(off.o, MustStream(p, {.threads = 2}).o);
+  EXPECT_EQ(observed.o, MustStream(p, {.threads = 2, .adapt = kObserving}).o);
+  EXPECT_THAT(planned.report.mode, testing::HasSubstr(", adapts every 512 tokens"));
+  EXPECT_THAT(observed.report.mode, testing::HasSubstr(", observed every 512 tokens"));
+  EXPECT_EQ(planned.report.adapt.memory, 0.5);
+  EXPECT_FALSE(planned.report.adapt_asked);
+  EXPECT_TRUE(observed.report.adapt_asked);
+  EXPECT_EQ(off.report.adapt.what, Adapt::kOff);
+  EXPECT_THAT(off.report.adapted, testing::IsEmpty());
+  ASSERT_THAT(planned.report.adapted, testing::SizeIs(2));
+  EXPECT_EQ(planned.report.adapted[0].name, "word");
+  EXPECT_EQ(planned.report.adapted[1].name, "phrase");
+  EXPECT_THAT(ToJson(planned.report), testing::HasSubstr(R"("asked_by": "plan")"));
+}
+
 std::string MessageOf(const RoutedProblem& p, AdaptLimits limits) {
   return std::string(TryStream(p, {.threads = 1, .adapt = limits}).status().message());
 }
 
 TEST(RoutedAdaptErrorsTest, Limits) {
   const RoutedProblem p = Drifting(10);
-  EXPECT_EQ(MessageOf(p, {.least_splats = 3}), "adapt: least_splats is 3, but level 1 has room for 2; keep fewer, or give the level more");
+  EXPECT_EQ(MessageOf(p, {.least_splats = 3}),
+            "adapt: least_splats is 3, but level 1 'phrase' has room for 2; keep fewer, or give the level more");
   EXPECT_EQ(MessageOf(p, {.segment_tokens = 1000}), "adapt: segment_tokens is 1000, wanted a multiple of 256, at most 1048576");
   EXPECT_EQ(MessageOf(p, {.history = 0}), "adapt: history is 0, wanted 1..1024 segments");
   EXPECT_EQ(MessageOf(p, {.memory = 1}), "adapt: memory is 1, wanted 0 or more, less than 1");
@@ -301,13 +335,13 @@ TEST(RoutedAdaptErrorsTest, States) {
   MustStream(p, {.threads = 1, .save_state = path, .adapt = kLimits});
   const auto message = [&](const RunOptions& options) { return std::string(TryStream(p, options, SplatsFrom::kState).status().message()); };
   EXPECT_EQ(message({.threads = 1, .load_states = {path}}),
-            path + ": its splats have adapted, of which some may be gone; go on with --adapt");
+            path + ": its splats have adapted, of which some may be gone; go on with --adapt on");
   AdaptLimits other = kLimits;
   other.history = 5;
   EXPECT_EQ(message({.threads = 1, .load_states = {path}, .adapt = other}),
             path + ": adapted in segments of 512 tokens with a history of 4, the run has 512 and 5; go on with the same --adapt");
   EXPECT_EQ(message({.threads = 1, .load_states = {path, path}, .adapt = kLimits}),
-            "--adapt goes on from one state, 2 are given; merge them first, without --adapt");
+            "--adapt: adaptation goes on from one state, 2 are given; merge them first, with --adapt off");
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ frontend::Graph RoutedGraph(const std::string& name, const oracle::RoutedSpec& s
     frontend::Routed::Level& level = *routed.add_levels();
     level.set_splats(static_cast<uint32_t>(spec.levels[i]));
     if (!spec.weights.empty()) level.set_weight(spec.weights[i]);
+    if (!spec.value_dims.empty()) level.set_value_dim(static_cast<uint32_t>(spec.value_dims[i]));
   }
   if (spec.gate) {
     AddInput(graph, "gate_weight", spec.Hkv, spec.D), AddInput(graph, "gate_bias", spec.Hkv, 1);

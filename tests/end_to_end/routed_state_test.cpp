@@ -31,6 +31,10 @@ const RoutedSpec kFlowCausal = {.H = 3, .Hkv = 1, .D = 64, .Dv = 64, .levels = {
 const RoutedSpec kSparse = {.H = 3, .Hkv = 1, .D = 64, .Dv = 64, .levels = {48, 16}, .amplitude = true, .top = 8};
 const RoutedSpec kSparseCausal = {.H = 4, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9, 1}, .causal = true, .top = 5, .threshold = 0.2};
 
+// Coarser levels keep fewer dimensions of the values.
+const RoutedSpec kFewerValues = {.H = 3, .Hkv = 1, .D = 36, .Dv = 64, .levels = {64, 16}, .value_dims = {64, 32}};
+const RoutedSpec kFewerValuesCausal = {.H = 3, .Hkv = 1, .D = 36, .Dv = 64, .levels = {64, 16}, .value_dims = {64, 32}, .causal = true};
+
 RoutedProblem Problem(RoutedSpec spec, int64_t tokens, uint64_t seed) {
   spec.N = spec.M = tokens;
   return oracle::RandomRouted(spec, seed);
@@ -50,7 +54,7 @@ double ErrorOf(const std::vector<float>& o, const std::vector<double>& wanted) {
 
 // A causal run behind the state of the tokens before it is that of all of them, wherever they are cut.
 TEST(RoutedStateTest, CausalGoesOn) {
-  for (const RoutedSpec& spec : {kCausal, kOdd, kFlowCausal, kSparseCausal}) {
+  for (const RoutedSpec& spec : {kCausal, kOdd, kFlowCausal, kSparseCausal, kFewerValuesCausal}) {
     const RoutedProblem p = Problem(spec, 300, 51);
     for (const std::vector<int64_t>& cuts : {std::vector<int64_t>{0, 300}, {0, 1, 300}, {0, 64, 128, 300}, {0, 100, 101, 257, 300}}) {
       const TestFolder folder;
@@ -80,7 +84,7 @@ TEST(RoutedStateTest, AnyCuts) {
 
 // Not causal: queries receive from the tokens of all files, whose order does not matter.
 TEST(RoutedStateTest, FilesAddUp) {
-  for (const RoutedSpec& spec : {kPlain, kFlow, kSparse}) {
+  for (const RoutedSpec& spec : {kPlain, kFlow, kSparse, kFewerValues}) {
     const RoutedProblem p = Problem(spec, 240, 53);
     const TestFolder folder;
     for (int64_t i = 0; i < 3; ++i) MustStream(Piece(p, 80 * i, 80 * i + 80), {.threads = 2, .save_state = folder / absl::StrCat("s", i)});
@@ -226,6 +230,19 @@ TEST(RoutedStateErrorsTest, OfOtherSparsity) {
   EXPECT_EQ(
       MessageOf(path, fewer),
       file + "1 kv_heads of 64 and 64 dims, diagonal splats 48 + 16, top 4 above 0.01; run the plan that wrote it, or leave --state out");
+}
+
+// Nor is what levels kept of the values.
+TEST(RoutedStateErrorsTest, OfOtherValueDims) {
+  const TestFolder folder;
+  const std::string path = folder / "s";
+  MustStream(Problem(kFewerValues, 40, 1), {.threads = 1, .save_state = path});
+  RoutedSpec whole = kFewerValues;
+  whole.value_dims = {};
+  EXPECT_EQ(MessageOf(path, whole),
+            path +
+                ": belongs to another graph: 1 kv_heads of 36 and 64 dims, diagonal splats 64 + 16 (values of 32), the plan "
+                "has 1 kv_heads of 36 and 64 dims, diagonal splats 64 + 16; run the plan that wrote it, or leave --state out");
 }
 
 // A file that cannot be written is an error, and the old one is as it was.

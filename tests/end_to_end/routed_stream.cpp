@@ -79,6 +79,10 @@ oracle::RoutedProblem Piece(const oracle::RoutedProblem& problem, int64_t begin,
 }
 
 absl::StatusOr<StreamRun> TryStream(const oracle::RoutedProblem& p, const RunOptions& options, SplatsFrom splats) {
+  return TryStream(StreamPlan(p.spec), p, options, splats);
+}
+
+absl::StatusOr<StreamRun> TryStream(const Plan& plan, const oracle::RoutedProblem& p, const RunOptions& options, SplatsFrom splats) {
   const oracle::RoutedSpec& s = p.spec;
   const OwnedTensor q = Owned(s.H, s.N, s.D, p.q), k = Owned(s.Hkv, s.M, s.D, p.k), v = Owned(s.Hkv, s.M, s.Dv, p.v);
   const OwnedTensor center = Owned(s.Hkv, p.splats(), s.D, p.center), variance = Owned(s.Hkv, p.splats(), p.variance_dim(), p.variance);
@@ -96,7 +100,7 @@ absl::StatusOr<StreamRun> TryStream(const oracle::RoutedProblem& p, const RunOpt
   if (s.gate) inputs.splats.gate_weight = gate_weight.emplace(Owned(s.Hkv, levels, s.D, p.gate_weight)).view();
   if (s.gate) inputs.splats.gate_bias = gate_bias.emplace(Owned(s.Hkv, levels, 1, p.gate_bias)).view();
   OwnedTensor o(s.H, s.N, s.Dv, DType::kF32, Layout::kHeadsFirst);
-  absl::StatusOr<RunReport> report = Run(StreamPlan(s), inputs, {.o = o.mutable_view()}, options);
+  absl::StatusOr<RunReport> report = Run(plan, inputs, {.o = o.mutable_view()}, options);
   if (!report.ok()) return report.status();
   return StreamRun{o.Values(), *report};
 }

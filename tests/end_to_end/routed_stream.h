@@ -32,7 +32,10 @@ enum class SplatsFrom { kProblem, kState };
 // The problem by its plan; splats are those of the problem, or of the states that options name; links and gate are always its own.
 absl::StatusOr<StreamRun> TryStream(const oracle::RoutedProblem& problem, const RunOptions& options,
                                     SplatsFrom splats = SplatsFrom::kProblem);
-// The same, where an error ends the test.
+// The same by another plan of a graph with these tensors.
+absl::StatusOr<StreamRun> TryStream(const Plan& plan, const oracle::RoutedProblem& problem, const RunOptions& options,
+                                    SplatsFrom splats = SplatsFrom::kProblem);
+// The first, where an error ends the test.
 StreamRun MustStream(const oracle::RoutedProblem& problem, const RunOptions& options, SplatsFrom splats = SplatsFrom::kProblem);
 
 }  // namespace hsa::end_to_end

@@ -180,6 +180,20 @@ const RoutedSpec kFlowCausal = {.H = 3, .Hkv = 1, .D = 64, .Dv = 64, .levels = {
 const RoutedSpec kGateCausal = {
     .H = 2, .Hkv = 1, .D = 36, .Dv = 20, .levels = {50, 20, 1}, .isotropic = true, .link = true, .gate = true, .causal = true};
 
+// Coarser levels keep fewer dimensions of the values.
+const RoutedSpec kFewerValues = {.H = 2,
+                                 .Hkv = 2,
+                                 .D = 36,
+                                 .Dv = 64,
+                                 .levels = {64, 100, 28, 9},
+                                 .weights = {1, 0.5, 2, 1},
+                                 .value_dims = {64, 32, 32, 16},
+                                 .amplitude = true};
+const RoutedSpec kFewerValuesCausal = {
+    .H = 3, .Hkv = 1, .D = 64, .Dv = 80, .levels = {128, 64, 16}, .value_dims = {64, 48, 16}, .gate = true, .causal = true};
+const RoutedSpec kFewerOddValues = {
+    .H = 2, .Hkv = 1, .D = 36, .Dv = 20, .levels = {64, 9}, .value_dims = {20, 16}, .isotropic = true, .causal = true};
+
 const RoutedSpec kBands = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9, 1}, .bands = 8};
 const RoutedSpec kLowRank = {.H = 3, .Hkv = 1, .levels = {48, 16}, .weights = {1, 0.5}, .amplitude = true, .rank = 4};
 const RoutedSpec kLowRankCausal = {
@@ -240,6 +254,12 @@ const Case kCases[] = {
     {"full_ragged", Of(kFull, 33, 150)},
     {"full_narrow", Of(kFull, 64, 130, 0.1)},
     {"full_causal", Of(kFullCausal, 100, 130)},
+    {"fewer_values", Of(kFewerValues, 70, 1100)},
+    {"fewer_values_one_key", Of(kFewerValues, 1, 1)},
+    {"fewer_values_narrow", Of(kFewerValues, 64, 200, 0.1)},
+    {"fewer_values_causal", Of(kFewerValuesCausal, 150, 257)},
+    {"fewer_values_causal_narrow", Of(kFewerValuesCausal, 130, 130, 0.1)},
+    {"fewer_values_odd", Of(kFewerOddValues, 100, 170)},
     {"flow_nothing", Of(kFlow, 0, 0)},
     {"flow_one_key", Of(kFlow, 1, 1)},
     {"flow_ragged", Of(kFlow, 70, 1100)},
@@ -324,7 +344,7 @@ TEST(RoutedTest, ChunksEndWhereTokensComeNear) {
 }
 
 TEST(RoutedTest, EveryIsa) {
-  for (const RoutedSpec& spec : {kPlain, kCausal, kFlow, kGateCausal}) {
+  for (const RoutedSpec& spec : {kPlain, kCausal, kFlow, kGateCausal, kFewerValuesCausal}) {
     const RoutedProblem p = ProblemOf(Of(spec, 130, 200), 11);
     const std::vector<double> wanted = oracle::AttendRouted(p);
     absl::StatusOr<frontend::CompileResult> compiled = frontend::Compile(GraphOf(spec), {.cpus = kAllIsas, .cache_dir = HSA_PLAN_CACHE});
@@ -569,19 +589,23 @@ TEST(RoutedErrorsTest, Parameters) {
     return std::string(TryRun(PlanOf(kPlain), p).status().message());
   };
   EXPECT_EQ(message([](RoutedProblem& p) { p.variance[50 * 64 + 7] = 0; }),
-            "tensor 'variance': splat 50 of kv_head 0 (level 1) has the variance 0, wanted a finite number > 0: a covariance is positive "
+            "tensor 'variance': splat 50 of kv_head 0 (level 1 'phrase') has the variance 0, wanted a finite number > 0: a covariance is "
+            "positive "
             "definite");
-  EXPECT_EQ(message([](RoutedProblem& p) { p.variance[3] = -1; }),
-            "tensor 'variance': splat 0 of kv_head 0 (level 0) has the variance -1, wanted a finite number > 0: a covariance is positive "
-            "definite");
+  EXPECT_EQ(
+      message([](RoutedProblem& p) { p.variance[3] = -1; }),
+      "tensor 'variance': splat 0 of kv_head 0 (level 0 'token') has the variance -1, wanted a finite number > 0: a covariance is positive "
+      "definite");
   EXPECT_THAT(message([](RoutedProblem& p) { p.variance[64] = NAN; }),
-              testing::HasSubstr("splat 1 of kv_head 0 (level 0) has the variance nan"));
+              testing::HasSubstr("splat 1 of kv_head 0 (level 0 'token') has the variance nan"));
   EXPECT_EQ(message([](RoutedProblem& p) { p.center[63 * 64] = INFINITY; }),
-            "tensor 'center': splat 63 of kv_head 0 (level 1) has the coordinate inf, wanted a finite number");
-  EXPECT_EQ(message([](RoutedProblem& p) { p.amplitude[2] = -INFINITY; }),
-            "tensor 'amplitude': splat 2 of kv_head 0 (level 0) has the log-amplitude -inf, wanted a number between -10000 and 10000");
-  EXPECT_EQ(message([](RoutedProblem& p) { p.variance[0] = 1e-44f, p.center[0] = 1e30f; }),
-            "tensor 'variance': splat 0 of kv_head 0 (level 0) has the variance 9.80909e-45, wanted one that is wider beside its center");
+            "tensor 'center': splat 63 of kv_head 0 (level 1 'phrase') has the coordinate inf, wanted a finite number");
+  EXPECT_EQ(
+      message([](RoutedProblem& p) { p.amplitude[2] = -INFINITY; }),
+      "tensor 'amplitude': splat 2 of kv_head 0 (level 0 'token') has the log-amplitude -inf, wanted a number between -10000 and 10000");
+  EXPECT_EQ(
+      message([](RoutedProblem& p) { p.variance[0] = 1e-44f, p.center[0] = 1e30f; }),
+      "tensor 'variance': splat 0 of kv_head 0 (level 0 'token') has the variance 9.80909e-45, wanted one that is wider beside its center");
 }
 
 // Links and gates, each with what is wrong and where.
@@ -591,17 +615,20 @@ TEST(RoutedErrorsTest, Covariances) {
     p.factor[entry] = value;
     return std::string(TryRun(PlanOf(spec), p).status().message());
   };
-  EXPECT_THAT(message(kLowRank, (50 * 4 + 3) * 64 + 7, NAN),
-              testing::StartsWith("tensor 'factor': splat 50 of kv_head 0 (level 1) has the entry nan in row 3 beside the variance"));
-  EXPECT_THAT(message(kLowRank, 0, 3e38f), testing::HasSubstr("splat 0 of kv_head 0 (level 0) has the entry 3e+38 in row 0 beside"));
-  EXPECT_EQ(message(kFull, (49 * 64 + 5) * 64 + 5, 0),
-            "tensor 'cholesky': splat 49 of kv_head 0 (level 1) has 0 on the diagonal, row 5, wanted a number > 0: LLᵀ is not positive "
-            "definite");
-  EXPECT_THAT(message(kFull, 0, -2), testing::HasSubstr("splat 0 of kv_head 0 (level 0) has -2 on the diagonal, row 0, wanted"));
+  EXPECT_THAT(
+      message(kLowRank, (50 * 4 + 3) * 64 + 7, NAN),
+      testing::StartsWith("tensor 'factor': splat 50 of kv_head 0 (level 1 'phrase') has the entry nan in row 3 beside the variance"));
+  EXPECT_THAT(message(kLowRank, 0, 3e38f),
+              testing::HasSubstr("splat 0 of kv_head 0 (level 0 'token') has the entry 3e+38 in row 0 beside"));
+  EXPECT_EQ(
+      message(kFull, (49 * 64 + 5) * 64 + 5, 0),
+      "tensor 'cholesky': splat 49 of kv_head 0 (level 1 'phrase') has 0 on the diagonal, row 5, wanted a number > 0: LLᵀ is not positive "
+      "definite");
+  EXPECT_THAT(message(kFull, 0, -2), testing::HasSubstr("splat 0 of kv_head 0 (level 0 'token') has -2 on the diagonal, row 0, wanted"));
   EXPECT_EQ(message(kFull, 64 + 9, 0.5f),
-            "tensor 'cholesky': splat 0 of kv_head 0 (level 0) has 0.5 in row 1, column 9, wanted 0 above the diagonal");
+            "tensor 'cholesky': splat 0 of kv_head 0 (level 0 'token') has 0.5 in row 1, column 9, wanted 0 above the diagonal");
   EXPECT_EQ(message(kFull, 64, INFINITY),
-            "tensor 'cholesky': splat 0 of kv_head 0 (level 0) has inf in row 1, column 0, wanted a finite number");
+            "tensor 'cholesky': splat 0 of kv_head 0 (level 0 'token') has inf in row 1, column 0, wanted a finite number");
   EXPECT_THAT(message(kFull, 65, 1e-30f), testing::HasSubstr("wanted at most 1e18: LLᵀ is positive definite in name only"));
 }
 
@@ -616,9 +643,9 @@ TEST(RoutedErrorsTest, Flow) {
   EXPECT_THAT(message([](RoutedProblem& p) { p.link[128 * 128 + 81] = NAN; }),
               testing::HasSubstr("tensor 'link_1_0_weight': row 0, column 1 of kv_head 1 is nan"));
   EXPECT_EQ(message([](RoutedProblem& p) { p.gate_weight[64] = INFINITY; }),
-            "tensor 'gate_weight': level 1 of kv_head 0 has the entry inf, wanted a finite number");
+            "tensor 'gate_weight': level 1 'phrase' of kv_head 0 has the entry inf, wanted a finite number");
   EXPECT_EQ(message([](RoutedProblem& p) { p.gate_bias[5] = -20000; }),
-            "tensor 'gate_bias': level 2 of kv_head 1 has the entry -20000, wanted a number between -10000 and 10000");
+            "tensor 'gate_bias': level 2 'section' of kv_head 1 has the entry -20000, wanted a number between -10000 and 10000");
 }
 
 TEST(RoutedErrorsTest, ShapesAndModes) {
@@ -697,7 +724,7 @@ TEST(RoutedErrorsTest, FewerKeysThanSplats) {
   keys.Fill(std::vector<float>(40 * 64, 1));
   const std::string path = testing::TempDir() + "/too_few.safetensors";
   EXPECT_EQ(WriteSplatsFromKeys(PlanOf(kPlain), keys.view(), path).message(),
-            "tensor 'k' has 40 finite keys in kv_head 0, level 0 has 48 splats; give more tokens, or fewer splats");
+            "tensor 'k' has 40 finite keys in kv_head 0, level 0 'token' has 48 splats; give more tokens, or fewer splats");
   EXPECT_FALSE(TensorFile::Open(path).ok()) << "nothing is left behind";
 }
 

@@ -246,7 +246,7 @@ TEST(SparseTest, DescentFindsWhatIsInANode) {
     const RoutedProblem p = InGroups(spec, 43);
     const Ran ran = MustRun(PlanOf(spec), p);
     EXPECT_LE(ErrorOf(ran.o, oracle::AttendRouted(p)), kRelL2);
-    EXPECT_THAT(ran.report.mode, testing::EndsWith("looked at 421 (6 of 32 nodes of level 0), recall 100 %, of the mass 100 %"));
+    EXPECT_THAT(ran.report.mode, testing::EndsWith("looked at 421 (6 of 32 nodes of level 0 'token'), recall 100 %, of the mass 100 %"));
   }
 }
 

@@ -104,6 +104,28 @@ TEST_F(InspectTest, PrintsJson) {
   EXPECT_EQ(plan["takes"], "first");
 }
 
+// Levels by their names, those of their places where an older file has none.
+TEST_F(InspectTest, PrintsLevelsAndAdaptation) {
+  PlanHeader header = format::SmallHeader();
+  header.mutable_graph()->clear_splats();
+  format::Routed& routed = *header.mutable_graph()->mutable_routed();
+  routed.set_center("center"), routed.set_variance("variance");
+  for (uint32_t splats : {48, 16}) routed.add_levels()->set_splats(splats), routed.mutable_levels()->rbegin()->set_weight(1);
+  routed.mutable_levels(1)->set_name("page");
+  format::Adapt& adapt = *routed.mutable_adapt();
+  adapt.set_segment_tokens(1024), adapt.set_least_splats(2), adapt.set_history(16), adapt.set_memory(0.5), adapt.set_cover(8),
+      adapt.set_gain(2);
+  const std::string path = Write(BuildPlanFile(header, format::SmallSections()));
+  const Ended ended = Inspect(path);
+  EXPECT_EQ(ended.error, "");
+  EXPECT_NE(ended.out.find("48 token + 16 page diagonal splats"), std::string::npos) << ended.out;
+  EXPECT_NE(ended.out.find("; adapts every 1024 tokens"), std::string::npos) << ended.out;
+  const json graph = json::parse(Inspect(path + " --json").out)["graph"]["routed"];
+  EXPECT_EQ(graph["levels"][0]["name"], "token");
+  EXPECT_EQ(graph["levels"][1]["name"], "page");
+  EXPECT_EQ(graph["adapt"]["memory"], 0.5);
+}
+
 TEST_F(InspectTest, PrintsTheMachine) {
   EXPECT_NE(Inspect("--machine").out.find("\n  features  "), std::string::npos);
   const json machine = json::parse(Inspect("--machine --json").out);

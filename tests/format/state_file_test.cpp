@@ -113,6 +113,8 @@ const Case kCases[] = {
      [](Parts& p) { p.header.mutable_levels(0)->set_splats(0); }},
     {"many_splats", "state_c2: a level has 65534 splats, wanted 1 or more and at most 65536 together",
      [](Parts& p) { p.header.mutable_levels(1)->set_splats(65534); }},
+    {"name", "state_c2: a level has a name of more than 256 bytes or with control characters",
+     [](Parts& p) { p.header.mutable_levels(0)->set_name("a\nb"); }},
     {"weight", "state_c2: a level has weight -1, wanted a finite number ≥ 0", [](Parts& p) { p.header.mutable_levels(1)->set_weight(-1); }},
     {"sparse", "state_c7: sparse is top 0, threshold 0, wanted 1 or more and 0..1", [](Parts& p) { p.header.mutable_sparse(); }},
     {"sparse_threshold", "state_c7: sparse is top 8, threshold 1, wanted 1 or more and 0..1",

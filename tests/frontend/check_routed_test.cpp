@@ -4,8 +4,10 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "frontend/check_graph.h"
+#include "frontend/check_levels.h"
 #include "frontend/graph_text.h"
 
 namespace hsa::frontend {
@@ -52,11 +54,13 @@ const Refusal kRefusals[] = {
     {"c24_tokens", [](Graph& g) { g.mutable_inputs(10)->set_tokens(19); }, "graph_c24: input 'a' is [2, 19, 1], wanted [2, 20, 1]: "},
     {"c25_no_level", [](Graph& g) { Of(g).clear_levels(); }, "graph_c25: routed has 0 levels, wanted 1 to 16"},
     {"c25_no_splat", [](Graph& g) { Of(g).mutable_levels(0)->clear_splats(); },
-     "graph_c25: 'token' (level 0) has 0 splats, wanted 1 or more"},
-    {"c25_many_splats", [](Graph& g) { Of(g).mutable_levels(1)->set_splats(65536); }, "graph_c25: level 1 has 65536 splats, wanted"},
-    {"c25_weight", [](Graph& g) { Of(g).mutable_levels(1)->set_weight(0); }, "graph_c25: level 1 has weight 0, wanted a finite number > 0"},
+     "graph_c25: level 0 'token' has 0 splats, wanted 1 or more"},
+    {"c25_many_splats", [](Graph& g) { Of(g).mutable_levels(1)->set_splats(65536); },
+     "graph_c25: level 1 'phrase' has 65536 splats, wanted"},
+    {"c25_weight", [](Graph& g) { Of(g).mutable_levels(1)->set_weight(0); },
+     "graph_c25: level 1 'phrase' has weight 0, wanted a finite number > 0"},
     {"c25_weight_nan", [](Graph& g) { Of(g).mutable_levels(0)->set_weight(std::numeric_limits<double>::quiet_NaN()); },
-     "graph_c25: 'token' (level 0) has weight nan"},
+     "graph_c25: level 0 'token' has weight nan"},
     {"c8_unknown_link", [](Graph& g) { Of(g).mutable_links(0)->set_weight("down"); },
      "graph_c8: weight of link 0 of the attention is 'down', which is no input"},
     {"c9_link_twice", [](Graph& g) { Of(g).mutable_links(1)->set_expand("up"); },
@@ -85,6 +89,56 @@ const Refusal kRefusals[] = {
      "graph_c32: routed is sparse and has a gate, which"},
 };
 
+Routed::Adapt& Adapting(Graph& g) {
+  Of(g).set_causal(true);
+  return *Of(g).mutable_adapt();
+}
+
+// The coarse level of a graph without links and gate, whose fine one has 64 splats.
+Routed::Level& Fewer(Graph& g) {
+  Of(g).clear_links(), Of(g).clear_gate_weight(), Of(g).clear_gate_bias();
+  g.mutable_inputs()->DeleteSubrange(3, 5);
+  g.mutable_inputs(5)->clear_tokens();
+  Of(g).mutable_levels(0)->set_splats(64);
+  return *Of(g).mutable_levels(1);
+}
+
+const Refusal kLevels[] = {
+    {"c62_empty", [](Graph& g) { Of(g).mutable_levels(1)->set_name(" \t "); },
+     "graph_c62: level 1 has the name ' \\x09 ', wanted 1 to 64 printable ASCII characters without a quote; leave it out for 'phrase'"},
+    {"c62_long", [](Graph& g) { Of(g).mutable_levels(1)->set_name(std::string(65, 'x')); }, "graph_c62: level 1 has the name 'xxx"},
+    {"c62_line_end", [](Graph& g) { Of(g).mutable_levels(1)->set_name("a\nb"); }, "graph_c62: level 1 has the name 'a\\x0ab'"},
+    {"c62_quote", [](Graph& g) { Of(g).mutable_levels(1)->set_name("it's"); }, "graph_c62: level 1 has the name 'it's', wanted"},
+    {"c62_twice", [](Graph& g) { Of(g).mutable_levels(1)->set_name(" token"); },
+     "graph_c62: two levels have the name 'token'; give them different ones"},
+    {"c62_default", [](Graph& g) { Of(g).mutable_levels(0)->set_name("phrase"); },
+     "graph_c62: two levels have the name 'phrase', one because it was given none; give them different ones"},
+    {"c63_zero", [](Graph& g) { Fewer(g).set_value_dim(0); },
+     "graph_c63: level 1 'phrase' has value_dim 0, wanted 96, or a multiple of 16 below it: a level keeps no more than a finer one"},
+    {"c63_more", [](Graph& g) { Fewer(g).set_value_dim(112); }, "graph_c63: level 1 'phrase' has value_dim 112, wanted 96, or a multiple"},
+    {"c63_odd", [](Graph& g) { Fewer(g).set_value_dim(20); }, "graph_c63: level 1 'phrase' has value_dim 20, wanted 96, or a multiple"},
+    {"c63_finer", [](Graph& g) { Fewer(g).set_value_dim(64), Of(g).mutable_levels(0)->set_value_dim(32); },
+     "graph_c63: level 1 'phrase' has value_dim 64, wanted 32, or a multiple of 16 below it"},
+    {"c63_place", [](Graph& g) { Fewer(g).set_value_dim(32), Of(g).mutable_levels(0)->set_splats(16); },
+     "graph_c63: level 1 'phrase' keeps fewer value dims and begins at splat 16, wanted a multiple of 64; "},
+    {"c64_links", [](Graph& g) { Of(g).mutable_levels(1)->set_value_dim(32); },
+     "graph_c64: levels have a value_dim and routed has links, which no kernel"},
+    {"c64_sparse", [](Graph& g) { Fewer(g).set_value_dim(32), Of(g).mutable_sparse(); },
+     "graph_c64: levels have a value_dim and routed is sparse, which no kernel"},
+    {"c65_causal", [](Graph& g) { Of(g).mutable_adapt(); }, "graph_c65: adapt: the graph is not causal, whose tokens all send before any"},
+    {"c65_bands", [](Graph& g) { Adapting(g), g.mutable_inputs(9)->set_dim(8); },
+     "graph_c65: adapt: the covariances of the graph are bands, of low rank or full, which do not adapt"},
+    {"c65_room", [](Graph& g) { Adapting(g).set_least_splats(5); },
+     "graph_c65: adapt: least_splats is 5, but level 1 'phrase' has room for 4; keep fewer, or give the level more"},
+    {"c65_segment", [](Graph& g) { Adapting(g).set_segment_tokens(1000); },
+     "graph_c65: adapt: segment_tokens is 1000, wanted a multiple of 256, at most 1048576"},
+    {"c65_events", [](Graph& g) { Adapting(g).set_most_events(4097); }, "graph_c65: adapt: most_events is 4097, wanted 0..4096"},
+    {"c65_history", [](Graph& g) { Adapting(g).set_history(0); }, "graph_c65: adapt: history is 0, wanted 1..1024 segments"},
+    {"c65_memory", [](Graph& g) { Adapting(g).set_memory(1); }, "graph_c65: adapt: memory is 1, wanted 0 or more, less than 1"},
+    {"c65_cover", [](Graph& g) { Adapting(g).set_cover(0); }, "graph_c65: adapt: cover is 0, wanted more than 0, less than 10000"},
+    {"c65_gain", [](Graph& g) { Adapting(g).set_gain(0.5); }, "graph_c65: adapt: gain is 0.5, wanted 1 or more"},
+};
+
 class CheckRoutedTest : public testing::TestWithParam<Refusal> {};
 INSTANTIATE_TEST_SUITE_P(Refusals, CheckRoutedTest, testing::ValuesIn(kRefusals), [](const auto& info) { return info.param.name; });
 
@@ -106,6 +160,36 @@ TEST(CheckRoutedTest, AcceptsWhatTheContractAllows) {
   graph.mutable_inputs()->DeleteSubrange(3, 5);
   Of(graph).mutable_sparse()->set_threshold(0.01);
   EXPECT_TRUE(CheckGraph(graph).ok()) << CheckGraph(graph);
+}
+
+TEST(CheckRoutedTest, LevelsAreCalledByTheirPlace) {
+  Graph graph = ValidGraph();
+  Of(graph).mutable_levels(0)->set_name("  word ");
+  while (Of(graph).levels_size() < 16) Of(graph).add_levels()->set_splats(1);
+  std::vector<std::string> names;
+  const Graph full = WithDefaults(graph);
+  for (const Routed::Level& level : full.nodes(0).routed().levels()) names.push_back(level.name());
+  EXPECT_EQ(names, (std::vector<std::string>{"word", "phrase", "section", "document", "chapter", "book", "level 6", "level 7", "level 8",
+                                             "level 9", "level 10", "level 11", "level 12", "level 13", "level 14", "level 15"}));
+}
+
+TEST(CheckRoutedTest, LevelsKeepFewerValueDims) {
+  Graph graph = ValidGraph();
+  Fewer(graph).set_value_dim(32);
+  EXPECT_TRUE(CheckGraph(graph).ok()) << CheckGraph(graph);
+  Of(graph).add_levels()->set_splats(1);  // as many as the level before
+  EXPECT_TRUE(CheckGraph(graph).ok()) << CheckGraph(graph);
+  EXPECT_EQ(ValueDims(Of(graph), 96), (std::vector<int64_t>{96, 32, 32}));
+}
+
+TEST(CheckRoutedTest, AdaptIsWrittenOut) {
+  Graph graph = ValidGraph();
+  Adapting(graph).set_memory(0.5);
+  EXPECT_TRUE(CheckGraph(graph).ok()) << CheckGraph(graph);
+  const Graph full = WithDefaults(graph);
+  EXPECT_EQ(full.nodes(0).routed().adapt().memory(), 0.5);
+  EXPECT_TRUE(full.nodes(0).routed().adapt().has_segment_tokens());
+  EXPECT_EQ(full.nodes(0).routed().adapt().segment_tokens(), 4096u);
 }
 
 // An input of `tokens` rows as the splats' factor.
@@ -137,6 +221,7 @@ const Refusal kCovariances[] = {
     {"c61_variance", [](Graph& g) { AddFactor(g, 1280), Of(g).clear_factor(), Of(g).set_cholesky("f"); },
      "graph_c61: routed has cholesky and variance, wanted cholesky alone"},
 };
+INSTANTIATE_TEST_SUITE_P(Levels, CheckRoutedTest, testing::ValuesIn(kLevels), [](const auto& info) { return info.param.name; });
 INSTANTIATE_TEST_SUITE_P(Covariances, CheckRoutedTest, testing::ValuesIn(kCovariances), [](const auto& info) { return info.param.name; });
 
 TEST(CheckRoutedTest, AcceptsCovariances) {

@@ -56,6 +56,7 @@ TEST(ImportGraphTest, WritesOutRouted) {
            "causal",
            "levels = array<i64: 64, 16>",
            "weights = array<f64: 1.000000e+00, 5.000000e-01>",
+           R"(names = ["token", "section"])",
        }) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\nis not in\n" << text;
   }

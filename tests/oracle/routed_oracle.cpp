@@ -235,19 +235,27 @@ std::vector<double> AttendRouted(const RoutedProblem& p) {
       const bool finite = Finite(query, spec.D);
       const std::vector<double> received = finite ? LogReceived(p, precisions, g, query, end) : std::vector<double>();
       std::vector<double> log_kernel;
+      std::vector<std::vector<double>> log_parts;  // of each of them, of each level
       std::vector<int64_t> seen;
       for (int64_t j = 0; j < end && finite; ++j) {
         if (sent[j].empty()) continue;
         std::vector<double> terms(S);
         for (int64_t s = 0; s < S; ++s) terms[s] = received[s] + sent[j][s];
         log_kernel.push_back(LogSum(terms));
+        log_parts.emplace_back();
+        for (auto term = terms.begin(); const int64_t splats : spec.levels) {
+          log_parts.back().push_back(LogSum({term, term + splats}));
+          term += splats;
+        }
         seen.push_back(j);
       }
       const double total = LogSum(log_kernel);
       for (int64_t c = 0; c < spec.Dv; ++c) {
         double o = finite ? 0 : kNaN;  // also where it meets nobody
         for (size_t t = 0; t < seen.size() && total > -kInfinity; ++t)
-          o += std::exp(log_kernel[t] - total) * p.v[(g * spec.M + seen[t]) * spec.Dv + c];
+          for (size_t l = 0; l < spec.levels.size(); ++l)
+            if (spec.value_dims.empty() || c < spec.value_dims[l])
+              o += std::exp(log_parts[t][l] - total) * p.v[(g * spec.M + seen[t]) * spec.Dv + c];
         output.push_back(o);
       }
     }

@@ -8,8 +8,9 @@ namespace hsa::oracle {
 
 struct RoutedSpec {
   int64_t H = 1, Hkv = 1, N = 1, M = 1, D = 64, Dv = 64;
-  std::vector<int64_t> levels = {8};  // splats of each, fine to coarse
-  std::vector<double> weights = {};   // of levels; empty: 1
+  std::vector<int64_t> levels = {8};     // splats of each, fine to coarse
+  std::vector<double> weights = {};      // of levels; empty: 1
+  std::vector<int64_t> value_dims = {};  // that levels keep of the values; empty: all
   bool isotropic = false, amplitude = false, link = false, gate = false, causal = false;
   int64_t bands = 0;     // entries of a variance; 0: one, or D
   int64_t rank = 0;      // rows of the factor of each splat: Σ = diag(variance) + Σ_r f_r f_rᵀ

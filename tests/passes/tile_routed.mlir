@@ -75,3 +75,34 @@ func.func @relevance(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x
       : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x8xf32>) -> tensor<4x?x6xf32>
   return %o : tensor<4x?x6xf32>
 }
+
+// -----
+
+// What levels are called and how splats adapt goes on to the schedule.
+// CHECK-LABEL: hsa.schedule @adapts
+// CHECK-SAME:    adapt = #hsa.adapt<segmentTokens = 1024>
+// CHECK-SAME:    level_names = ["word", "page"]
+func.func @adapts(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x1xf32>) -> tensor<4x?x6xf32> {
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s {causal, levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>, names = ["word", "page"], adapt = #hsa.adapt<segmentTokens = 1024>}
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x1xf32>) -> tensor<4x?x6xf32>
+  return %o : tensor<4x?x6xf32>
+}
+
+// -----
+
+// Kernels keep whole columns of whole tiles of splats.
+func.func @few_splats(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x32xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x1xf32>) -> tensor<4x?x32xf32> {
+  // expected-error @below {{keeps 16 value dims on level 1, which begins at splat 4; a plan wants multiples of 16 and of 64}}
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>, value_dims = array<i64: 32, 16>}
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x32xf32>, tensor<2x5x8xf32>, tensor<2x5x1xf32>) -> tensor<4x?x32xf32>
+  return %o : tensor<4x?x32xf32>
+}
+
+// -----
+
+func.func @sparse_values(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x32xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x1xf32>) -> tensor<4x?x32xf32> {
+  // expected-error @below {{has value_dims and hsa.sparsify, which this version interprets and does not compile; leave one of them out}}
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>, value_dims = array<i64: 32, 32>, sparse = #hsa.sparse<top = 2>}
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x32xf32>, tensor<2x5x8xf32>, tensor<2x5x1xf32>) -> tensor<4x?x32xf32>
+  return %o : tensor<4x?x32xf32>
+}

@@ -28,6 +28,7 @@ RunReport Example() {
   report.levels = {{8192, 0.01, 0.5}};
   report.heads = {{0, 0.01, 0, {0.1, 0.05, 0.02, 0.17}}};
   report.adapted = {{.kv_head = 0, .level = 1, .live = 5, .split = 2}};
+  report.adapt = {.what = Adapt::kObserve}, report.adapt_asked = true;
   report.warnings = {"say \"why\""};
   return report;
 }
@@ -45,10 +46,14 @@ TEST(ReportTest, NamesAreTheContract) {
   EXPECT_EQ(Keys(json["verified"]), (Names{"n", "median", "p90", "p95", "max", "coverage", "error_rank"}));
   EXPECT_EQ(Keys(json["levels"][0]), (Names{"tokens", "scored_fraction", "opened_fraction"}));
   EXPECT_EQ(Keys(json["heads"][0]), (Names{"head", "theta", "dense_blocks", "read"}));
-  EXPECT_EQ(Keys(json["search"]), (Names{"levels", "recall", "mass", "segments", "reused"}));
-  EXPECT_EQ(Keys(json["adapted"]), (Names{"seconds", "levels"}));
+  EXPECT_EQ(Keys(json["search"]), (Names{"levels", "names", "recall", "mass", "segments", "reused"}));
+  EXPECT_EQ(Keys(json["adapted"]), (Names{"what", "asked_by", "limits", "seconds", "levels"}));
+  EXPECT_EQ(Keys(json["adapted"]["limits"]),
+            (Names{"segment_tokens", "most_events", "least_splats", "history", "memory", "cover", "uncovered_share", "idle", "gain"}));
+  EXPECT_EQ(json["adapted"]["what"], "observe");
+  EXPECT_EQ(json["adapted"]["asked_by"], "run");
   EXPECT_EQ(Keys(json["adapted"]["levels"][0]),
-            (Names{"kv_head", "level", "live", "born", "split", "merged", "died", "residual", "spread"}));
+            (Names{"kv_head", "level", "name", "live", "born", "split", "merged", "died", "residual", "spread"}));
   EXPECT_EQ(json["schema"], 1);
   EXPECT_EQ(json["read"]["total_fraction"], 0.17);
   EXPECT_EQ(json["warnings"][0], "say \"why\"");
@@ -59,6 +64,9 @@ TEST(ReportTest, ListsStayListsWhenTheyAreEmpty) {
   EXPECT_EQ(json["levels"], nlohmann::json::array());
   EXPECT_EQ(json["heads"], nlohmann::json::array());
   EXPECT_EQ(json["warnings"], nlohmann::json::array());
+  EXPECT_EQ(json["adapted"]["levels"], nlohmann::json::array());
+  EXPECT_EQ(json["adapted"]["what"], "off");
+  EXPECT_EQ(json["adapted"]["limits"], nullptr);
 }
 
 TEST(ReportTest, NumbersThatJsonDoesNotHaveAreNull) {

@@ -13,6 +13,7 @@
 
 #include "gtest/gtest.h"
 #include "runtime/routed_state.h"
+#include "runtime/wide_loops.h"
 
 namespace {
 std::atomic<int64_t> allocations{0};
@@ -318,6 +319,29 @@ TEST(SplatAdapterTest, AllocatesNothingOnceItIsMade) {
   for (int segment = 0; segment < 12; ++segment) stream.Segment(200, coordinate);
   EXPECT_EQ(allocations.load(), before);
   EXPECT_GT(stream.adapter.log().events.added(), 0) << "something happened";
+}
+
+// Beside sums in order, at sizes that end inside eight lanes.
+TEST(WideLoopsTest, AreTheirFormulas) {
+  Random random(5);
+  for (const int64_t size : {1, 7, 8, 36, 64, 1024}) {
+    std::vector<double> a, b;
+    for (int64_t d = 0; d < size; ++d) a.push_back(std::exp(3 * random.Normal())), b.push_back(d % 5 == 3 ? 0 : random.Normal());
+    double sum = 0, dot = 0, distance = 0, variance = 0, log2 = 0, least = INFINITY;
+    for (int64_t d = 0; d < size; ++d) {
+      sum += a[d], dot += a[d] * b[d], distance += (a[d] - b[d]) * (a[d] - b[d]);
+      variance += b[d] * b[d] * a[d], log2 += std::log2(a[d]);
+      if (b[d] != 0) least = std::min(least, a[d] / (b[d] * b[d]));
+    }
+    EXPECT_NEAR(SumOf(a), sum, kKept * sum);
+    EXPECT_NEAR(DotOf(a, b), dot, kKept * sum);
+    EXPECT_NEAR(Distance2(a, b), distance, kKept * distance);
+    EXPECT_NEAR(VarianceAlong(b, a), variance, kKept * variance);
+    EXPECT_NEAR(LeastShare(b, a), least, kKept * least);
+    EXPECT_NEAR(Log2Product(a), log2, 1e-9 * (1 + static_cast<double>(size)));
+  }
+  EXPECT_EQ(LeastShare(std::vector<double>{0}, std::vector<double>{1}), INFINITY);
+  EXPECT_NEAR(Log2Product(std::vector<double>(1024, 1e-38)), 1024 * std::log2(1e-38), 1e-6);
 }
 
 }  // namespace

@@ -1,13 +1,21 @@
-// Bounds and thresholds of adaptation (docs/spec.md, "Adaptation").
+// Bounds and thresholds of adaptation (docs/spec.md, "Adaptation"): of a graph, a plan or a run.
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace hsa {
+
+namespace format {
+class Adapt;
+class Graph;
+}  // namespace format
 
 enum class Adapt {
   kSplats,   // splats come, go and move
   kObserve,  // they stay as they are; residuals are measured
+  kOff,      // nothing, whatever the plan says: of a run alone
 };
 
 struct AdaptLimits {
@@ -22,5 +30,24 @@ struct AdaptLimits {
   double idle = 0.02;             // a splat dies below this share of the mean activation
   double gain = 2;                // a split has to save this many times what the merge costs that makes room for it
 };
+
+// "splats", "observe", "off"
+const char* AdaptName(Adapt what);
+
+AdaptLimits AdaptLimitsOf(const format::Adapt& adapt);
+
+// What adapts: whether it is causal and its covariances are isotropic or diagonal, and its levels as messages name them.
+struct AdaptSubject {
+  struct Level {
+    std::string name;
+    int64_t splats = 0;
+  };
+  bool causal = false, plain = false;
+  std::vector<Level> levels = {};
+};
+AdaptSubject AdaptSubjectOf(const format::Graph& graph);
+
+// Why splats cannot adapt within these limits: a limit out of range, or one that contradicts the graph, with what is and what was wanted; empty where they can.
+std::string WhyNotAdapt(const AdaptLimits& limits, const AdaptSubject& subject);
 
 }  // namespace hsa

@@ -1,0 +1,33 @@
+#include "frontend/check_adapt.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "frontend/check_levels.h"
+#include "runtime/format/adapt_limits.h"
+
+namespace hsa::frontend {
+
+absl::Status CheckAdapt(const Routed& routed, const Tensor& key, const std::vector<const Tensor*>& parameters) {
+  const Routed::Adapt& adapt = routed.adapt();
+  const AdaptLimits limits{.segment_tokens = adapt.segment_tokens(),
+                           .most_events = adapt.most_events(),
+                           .least_splats = adapt.least_splats(),
+                           .history = adapt.history(),
+                           .memory = adapt.memory(),
+                           .cover = adapt.cover(),
+                           .uncovered_share = adapt.uncovered_share(),
+                           .idle = adapt.idle(),
+                           .gain = adapt.gain()};
+  const bool plain = std::ranges::all_of(parameters, [&](const Tensor* tensor) {
+    return tensor->name() != routed.variance() || tensor->dim() == 1 || tensor->dim() == key.dim();
+  });
+  AdaptSubject subject{.causal = routed.causal(), .plain = plain && !routed.has_factor() && !routed.has_cholesky()};
+  for (int level = 0; level < routed.levels_size(); ++level)
+    subject.levels.push_back({LevelText(routed, level), routed.levels(level).splats()});
+  const std::string why = WhyNotAdapt(limits, subject);
+  return why.empty() ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrCat("graph_c65: ", why));
+}
+
+}  // namespace hsa::frontend

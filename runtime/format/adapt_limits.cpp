@@ -1,0 +1,73 @@
+#include "runtime/format/adapt_limits.h"
+
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/format/level_name.h"
+#include "runtime/format/plan.pb.h"
+
+namespace hsa {
+namespace {
+
+template <typename T>
+std::string Wrong(std::string_view limit, T value, std::string_view wanted) {
+  return absl::StrCat("adapt: ", std::string(limit), " is ", value, ", wanted ", std::string(wanted));
+}
+
+std::string WhyNotInRange(const AdaptLimits& l) {
+  constexpr int64_t kObservedEvery = 256;  // segments are whole numbers of observed spans (runtime/observe_chunk.h)
+  const auto share = [](double x) { return x >= 0 && x < 1; };
+  if (l.segment_tokens < kObservedEvery || l.segment_tokens > 1 << 20 || l.segment_tokens % kObservedEvery != 0)
+    return Wrong("segment_tokens", l.segment_tokens, "a multiple of 256, at most 1048576");
+  if (l.history < 1 || l.history > 1024) return Wrong("history", l.history, "1..1024 segments");
+  if (l.most_events < 0 || l.most_events > 4096) return Wrong("most_events", l.most_events, "0..4096");
+  if (l.least_splats < 1) return Wrong("least_splats", l.least_splats, "1 or more");
+  if (!share(l.memory)) return Wrong("memory", l.memory, "0 or more, less than 1");
+  if (!share(l.idle)) return Wrong("idle", l.idle, "0 or more, less than 1");
+  if (!share(l.uncovered_share)) return Wrong("uncovered_share", l.uncovered_share, "0 or more, less than 1");
+  if (!(l.cover > 0 && l.cover < 1e4)) return Wrong("cover", l.cover, "more than 0, less than 10000");
+  if (!(l.gain >= 1 && l.gain < 1e6))
+    return Wrong("gain", l.gain, "1 or more: below it a split and the merge that makes room undo each other");
+  return "";
+}
+
+}  // namespace
+
+const char* AdaptName(Adapt what) { return what == Adapt::kSplats ? "splats" : what == Adapt::kObserve ? "observe" : "off"; }
+
+AdaptLimits AdaptLimitsOf(const format::Adapt& adapt) {
+  return {.what = adapt.what() == format::Adapt::OBSERVE ? Adapt::kObserve : Adapt::kSplats,
+          .segment_tokens = static_cast<int64_t>(adapt.segment_tokens()),
+          .most_events = adapt.most_events(),
+          .least_splats = adapt.least_splats(),
+          .history = adapt.history(),
+          .memory = adapt.memory(),
+          .cover = adapt.cover(),
+          .uncovered_share = adapt.uncovered_share(),
+          .idle = adapt.idle(),
+          .gain = adapt.gain()};
+}
+
+AdaptSubject AdaptSubjectOf(const format::Graph& graph) {
+  const format::Routed& routed = graph.routed();
+  AdaptSubject subject{.causal = graph.mask().causal(),
+                       .plain = routed.bands() == 0 && routed.factor().empty() && routed.cholesky().empty()};
+  for (int level = 0; level < routed.levels_size(); ++level)
+    subject.levels.push_back({format::LevelText(routed.levels(), level), routed.levels(level).splats()});
+  return subject;
+}
+
+std::string WhyNotAdapt(const AdaptLimits& limits, const AdaptSubject& subject) {
+  if (!subject.causal) return "adapt: the graph is not causal, whose tokens all send before any receives; compile it with causal: true";
+  if (!subject.plain)
+    return "adapt: the covariances of the graph are bands, of low rank or full, which do not adapt; give it a variance of 1 or D entries "
+           "alone";
+  if (std::string wrong = WhyNotInRange(limits); !wrong.empty()) return wrong;
+  for (const AdaptSubject::Level& level : subject.levels)
+    if (limits.least_splats > level.splats)
+      return absl::StrCat("adapt: least_splats is ", limits.least_splats, ", but ", level.name, " has room for ", level.splats,
+                          "; keep fewer, or give the level more");
+  return "";
+}
+
+}  // namespace hsa
