@@ -225,7 +225,8 @@ works routed_make_splats out/o.safetensors out/s.safetensors -- "${routed[@]}" -
 refuses routed_no_splats 1 "'center'" '--splats' -- "${routed[@]}"
 refuses routed_variance 1 'splats|variance' 'splat [0-9]+ of kv_head 0 \(level [01]\)' 'positive' -- "${routed[@]}" --splats splats.safetensors
 refuses routed_tolerance 1 'routed' 'tolerance' -- "${routed[@]}" --splats splats.safetensors --tolerance 0.1
-refuses routed_verify 1 'verify' 'routed' -- "${routed[@]}" --splats splats.safetensors --verify 4
+works routed_verify out/o.safetensors -- "${routed[@]}" --splats made.safetensors --verify 4
+refuses routed_verify_adapt 1 'verify' '--adapt' 'leave one of them out' -- "${routed[@]}" --splats made.safetensors --verify 4 --adapt on
 refuses routed_two_splats 2 'splats' 'exclude' -- "${routed[@]}" --splats splats.safetensors --make-splats out/s.safetensors
 refuses routed_segment 1 'segment' 'routed' -- "${routed[@]}" --splats splats.safetensors --exact --segment 4096
 works routed_memory_budget out/o.safetensors -- "${routed[@]}" --make-splats out/s.safetensors --memory-budget 16MiB
