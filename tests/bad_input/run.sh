@@ -216,7 +216,7 @@ refuses flag_out_dtype 2 'out-dtype' 'f64' -- "${run[@]}" --in good.safetensors 
 
 # --- scheme routed: its splats are parameters
 sed 's/levels { name: "phrase"/sparse { top: 8 } &/' "$examples/routed_flow.textproto" >sparse_flow.textproto
-refuses graph_sparse_with_links 1 sparse_flow.textproto 'sparse' 'links' 'leave one' -- "$compile" sparse_flow.textproto -o out/x.hsaplan
+works graph_sparse_with_links out/x.hsaplan -- "$compile" sparse_flow.textproto -o out/x.hsaplan
 "$compile" "$examples/routed.textproto" -o routed.hsaplan >stdout 2>stderr || wrong routed_plan "examples/routed.textproto does not compile"
 routed=("$bin/hsa-run" routed.hsaplan -o out/o.safetensors --in good.safetensors)
 input splats.safetensors center:F32:1x80x64 variance:F32:1x80x64 amplitude:F32:1x80x1  # variances in [-1, 1)

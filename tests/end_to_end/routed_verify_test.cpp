@@ -40,6 +40,8 @@ const Case kCases[] = {
     {"causal_sparse",
      {.H = 2, .Hkv = 1, .N = 80, .M = 80, .levels = {40, 9}, .amplitude = true, .causal = true, .top = 3, .threshold = 0.3}},
     {"sparse", {.H = 1, .Hkv = 1, .N = 30, .M = 80, .levels = {40, 9}, .weights = {2, 1}, .top = 5, .width = 0.05}},
+    {"causal_sparse_flow_gate",
+     {.H = 2, .Hkv = 2, .N = 60, .M = 80, .D = 20, .Dv = 12, .levels = {30, 5}, .link = true, .gate = true, .causal = true, .top = 4}},
     {"bands", {.N = 30, .M = 60, .D = 36, .levels = {9}, .bands = 8}},
     {"low_rank", {.N = 30, .M = 60, .D = 36, .levels = {9, 3}, .causal = true, .bands = 3, .rank = 5}},
     {"full", {.N = 30, .M = 60, .D = 36, .levels = {9, 3}, .link = true, .full = true}},
