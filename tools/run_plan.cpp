@@ -149,7 +149,8 @@ absl::StatusOr<std::string> SplatsPath(const RunCommand& command, const Plan& pl
   if (command.make_splats.empty()) return command.splats.empty() ? command.input : command.splats;
   absl::StatusOr<TensorView> key = file.Get(plan.graph().key());
   if (!key.ok()) return key.status();
-  if (absl::Status made = WriteSplatsFromKeys(plan, *key, command.make_splats, command.splats_by, command.options.seed); !made.ok())
+  if (absl::Status made = WriteSplatsFromKeys(plan, *key, command.make_splats, {command.splats_by, command.links_by, command.options.seed});
+      !made.ok())
     return made;
   return command.make_splats;
 }

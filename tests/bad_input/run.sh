@@ -250,6 +250,8 @@ refuses state_other_graph 1 'splats 64 \+ 16' 'splats 48 \+ 16' -- "$bin/hsa-run
 "$compile" "$examples/routed_flow.textproto" -o flow.hsaplan >stdout 2>stderr || wrong state_flow_plan "examples/routed_flow.textproto does not compile"
 flow=("$bin/hsa-run" flow.hsaplan -o out/o.safetensors --in good.safetensors)
 "${flow[@]}" --make-splats flow.safetensors --state-out flow.hsastate >stdout 2>stderr || wrong state_flow_made "no state of a run with links"
+works links_by out/o.safetensors out/s.safetensors -- "${flow[@]}" --make-splats out/s.safetensors --links-by overlap
+refuses links_by_no_link 1 'links-by' 'no weight of a link' -- "${routed[@]}" --make-splats out/s.safetensors --links-by overlap
 works state_with_links out/o.safetensors -- "${flow[@]}" --splats flow.safetensors --state flow.hsastate
 refuses state_without_links 1 "'gate_weight'" '--splats' -- "${flow[@]}" --state flow.hsastate
 refuses state_and_make_splats 2 'state' 'make-splats' -- "${routed[@]}" --state good.hsastate --make-splats out/s.safetensors
