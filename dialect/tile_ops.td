@@ -50,13 +50,13 @@ def Hsa_TileAttendLeavesOp : Hsa_TileOp<"attend_leaves", 9, 7> {
   let description = "ins query, leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], work_in, counts [2], visible_lo, visible_hi, tile_rows; outs max, sum, acc and scratch: scores, key_batch, value_batch, pos_batch. Source: docs/spec.md, Opening.";
 }
 
-def Hsa_TileAttendPairsOp : Hsa_TileOp<"attend_pairs", 10, 8> {
+def Hsa_TileAttendPairsOp : Hsa_TileOp<"attend_pairs", 10, 9> {
   let summary = "the same on keys and values in pairs of bf16: products of bf16 with sums in f32";
-  let description = "ins query, pair_query [TQ,D32], pair_k [P,D32/2,32], pair_v [P/2,Dv,32], panel_pos [P,16], panel_bad [P], panel_range [2], visible_lo, visible_hi, tile_rows; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,W], key_batch, value_batch, scores. Weights are rounded to bf16. Source: docs/spec.md, Exact.";
+  let description = "ins query, pair_query [TQ,D32], pair_k [P,D32/2,32], pair_v [P/2,Dv,32], panel_pos [P,16], panel_bad [P], panel_range [2], visible_lo, visible_hi, tile_rows; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,W], key_batch, value_batch, scores, pair_coming [2+2L]. Weights are rounded to bf16. Source: docs/spec.md, Exact.";
 }
-def Hsa_TileAttendLeafPairsOp : Hsa_TileOp<"attend_leaf_pairs", 9, 10> {
+def Hsa_TileAttendLeafPairsOp : Hsa_TileOp<"attend_leaf_pairs", 9, 11> {
   let summary = "leaves work_in[0 .. counts[0]) as attend_pairs reads panels: rounded to bf16 and put in pairs as they are met";
-  let description = "ins pair_query [TQ,D32], leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], work_in, counts [2], visible_lo, visible_hi, tile_rows; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,W], pair_keys [L,D32/2,32], pair_values [L/2,Dv,32], pair_pos [L,16], pair_bad [L] (zeros: the keys of the index are finite), pair_range [2]. Source: docs/spec.md, Precision.";
+  let description = "ins pair_query [TQ,D32], leaf_k [P,D,16], leaf_v [P,16,Dv], leaf_pos [P,16], work_in, counts [2], visible_lo, visible_hi, tile_rows; outs max, sum, acc and scratch: pair_scores [R,K], weights [R,W], pair_keys [L,D32/2,32], pair_values [L/2,Dv,32], pair_pos [L,16], pair_bad [L] (zeros: the keys of the index are finite), pair_range [2], pair_coming [2+2L]: what is asked for while the leaves before are met. Source: docs/spec.md, Precision.";
 }
 
 def Hsa_TileByteQueryOp : Hsa_TileOp<"byte_query", 2, 2> {
@@ -79,7 +79,7 @@ def Hsa_TileStartMassOp : Hsa_TileOp<"start_mass", 3, 4> {
 }
 def Hsa_TileRootMassOp : Hsa_TileOp<"root_mass", 9, 7> {
   let summary = "Z += Σ M over the roots on the worklist";
-  let description = "ins query, query_bands, node_mean [G,D,4], node_var [G,bands,4], node_scalar [G,5,4], level_params [4], work_in, counts, tile_rows; outs mass_max, mass_sum, mass_acc and scratch: scores, key_batch, var_batch, scalar_batch. Source: docs/spec.md, Opening.";
+  let description = "ins query, query_bands, node_mean [G,D,4], node_var [G,bands,4], node_scalar [G,5,4], level_params [4], work_in, counts, tile_rows; outs mass_max, mass_sum, mass_acc and scratch: scores, var_batch, scalar_batch, key_batch. Source: docs/spec.md, Opening.";
 }
 def Hsa_TileLogMassOp : Hsa_TileOp<"log_mass", 3, 4> {
   let summary = "log_z = log2 Z; state about Z: max = log_z";
@@ -87,15 +87,15 @@ def Hsa_TileLogMassOp : Hsa_TileOp<"log_mass", 3, 4> {
 }
 def Hsa_TileScoreLevelOp : Hsa_TileOp<"score_level", 13, 13> {
   let summary = "score the nodes on the worklist; open those with Σ r² > theta, close the others: state ∪= M (v̄ + tr y), closed_r2 += r²";
-  let description = "ins query, query_bands, node_mean, node_value [G,4,Dv], node_var, node_scalar, level_params, work_in, log_z, theta [1], query_apart [TQ,D], tilt [B,D,16]: σ Cᵀ in panels of 16 columns, tile_rows; outs work_out, counts, sum, acc (max is log_z) and scratch: scores, key_batch, value_batch, var_batch, scalar_batch, residual [64], tilt_rows [TQ,Dv]; closed_r2 [TQ,16]: sums of lanes, and scratch batch_r2 [TQ,64]. Source: docs/spec.md, Opening.";
+  let description = "ins query, query_bands, node_mean, node_value [G,4,Dv], node_var, node_scalar, level_params, work_in, log_z, theta [1], query_apart [TQ,D], tilt [B,D,16]: σ Cᵀ in panels of 16 columns, tile_rows; outs work_out, counts, sum, acc (max is log_z) and scratch: scores, var_batch, scalar_batch, residual [64], lean [TQ,16]: Σ M tr of what is closed; closed_r2 [TQ,16]: sums of lanes, and scratch: batch_r2 [TQ,64], key_batch, value_batch. Source: docs/spec.md, Opening.";
 }
-def Hsa_TileRootMassPairsOp : Hsa_TileOp<"root_mass_pairs", 9, 9> {
+def Hsa_TileRootMassPairsOp : Hsa_TileOp<"root_mass_pairs", 9, 8> {
   let summary = "root_mass with its products on pairs of bf16";
-  let description = "As hsa.tile_root_mass, from pair_query [TQ,D32] for query; its scratch, then node_high, node_low [4,D32/2,32]: means as the sum of two bf16. Source: docs/spec.md, Precision.";
+  let description = "As hsa.tile_root_mass, from pair_query [TQ,D32] for query, and for key_batch node_high, node_low [4,D32/2,32]: means as the sum of two bf16. Source: docs/spec.md, Precision.";
 }
-def Hsa_TileScoreLevelPairsOp : Hsa_TileOp<"score_level_pairs", 13, 18> {
+def Hsa_TileScoreLevelPairsOp : Hsa_TileOp<"score_level_pairs", 13, 16> {
   let summary = "score_level with its products on pairs of bf16";
-  let description = "As hsa.tile_score_level, from pair_query [TQ,D32] for query; its scratch, then node_high, node_low [4,D32/2,32]: means and tilts as the sum of two bf16, pair_apart [TQ,D32], node_weights [TQ,64], node_values [2,Dv,32]. Source: docs/spec.md, Precision.";
+  let description = "As hsa.tile_score_level, from pair_query [TQ,D32] for query, and for key_batch and value_batch node_high, node_low [4,D32/2,32]: means as the sum of two bf16, pair_apart [TQ,D32], node_weights [TQ,64], node_values [2,Dv,32]. Source: docs/spec.md, Precision.";
 }
 
 // ---- rows that enter and leave

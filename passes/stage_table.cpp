@@ -39,7 +39,7 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"work_in", port, i32, {any}}, {"work_out", port, i32, {any}}, {"counts", port, i32, {2}}, {"theta", port, f32, {1}}, {"tile_rows", port, i32, {1}},
       // a tile of queries and its state
       {"query", buffer, f32, {tq, d}}, {"query_bands", buffer, f32, {tq, b}}, {"query_apart", buffer, f32, {tq, d}},
-      {"tilt", port, f32, {p.tiltPanels(), d, panel}}, {"tilt_rows", buffer, f32, {tq, dv}}, {"max", buffer, f32, {tq}}, {"sum", buffer, f32, {tq, 16}},
+      {"tilt", port, f32, {p.tiltPanels(), d, panel}}, {"lean", buffer, f32, {tq, 16}}, {"max", buffer, f32, {tq}}, {"sum", buffer, f32, {tq, 16}},
       {"acc", buffer, f32, {tq, dv}}, {"mass_max", buffer, f32, {tq}}, {"mass_sum", buffer, f32, {tq, 16}}, {"mass_acc", buffer, f32, {tq, 16}}, {"closed_r2", buffer, f32, {tq, 16}},
       {"log_z", buffer, f32, {tq}}, {"o_rows", port, f32, {tq, dv}}, {"lse_row", port, f32, {tq}},
       // scheme routed: parameters of the splats in rows and in panels, the state, what a chunk sends
@@ -87,7 +87,7 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       // nodes on their way there
       {"node_high", buffer, bf16, {batch, p.pairDim() / 2, 32}}, {"node_low", buffer, bf16, {batch, p.pairDim() / 2, 32}},
       {"pair_apart", buffer, bf16, {tq, p.pairDim()}}, {"node_weights", buffer, bf16, {tq, kBatchKeys}}, {"node_values", buffer, bf16, {batch / 2, dv, 32}},
-      {"pair_pos", buffer, i32, {p.pairLeaves(), panel}}, {"pair_bad", buffer, i32, {p.pairLeaves()}}, {"pair_range", buffer, i32, {2}},
+      {"pair_pos", buffer, i32, {p.pairLeaves(), panel}}, {"pair_bad", buffer, i32, {p.pairLeaves()}}, {"pair_range", buffer, i32, {2}}, {"pair_coming", buffer, i32, {2 + 2 * p.pairLeaves()}},
   };
   // clang-format on
 }
@@ -116,7 +116,7 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
        {"max", "sum", "acc", "scores"}},
       {"pair_query", "tile", false, {"query", "tile_rows"}, {"pair_query"}, kTileFeatures},
       {"attend_pairs", "tile", false, {"query", "pair_query", "pair_k", "pair_v", "panel_pos", "panel_bad", "panel_range", "visible_lo", "visible_hi", "tile_rows"},
-       {"max", "sum", "acc", "pair_scores", "weights", "key_batch", "value_batch", "scores"}, kTileFeatures},
+       {"max", "sum", "acc", "pair_scores", "weights", "key_batch", "value_batch", "scores", "pair_coming"}, kTileFeatures},
       {"byte_query", "tile", false, {"query", "tile_rows"}, {"byte_query", "query_scale"}, kByteFeatures},
       {"attend_bytes", "tile", false,
        {"query", "panel_k", "byte_query", "query_scale", "byte_k", "byte_scale", "byte_sum", "center_panel", "panel_v", "panel_pos", "panel_bad", "panel_range", "visible_lo", "visible_hi", "tile_rows"},
@@ -124,21 +124,21 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
       {"query_bands", "tile", false, {"query", "reference", "tile_rows"}, {"query_bands", "query_apart"}},
       {"start_mass", "tile", false, {"max", "sum", "tile_rows"}, {"mass_max", "mass_sum", "mass_acc", "closed_r2"}},
       {"root_mass", "level", false, {"query", "query_bands", "node_mean", "node_var", "node_scalar", "level_params", "work_in", "counts", "tile_rows"},
-       {"mass_max", "mass_sum", "mass_acc", "scores", "key_batch", "var_batch", "scalar_batch"}},
+       {"mass_max", "mass_sum", "mass_acc", "scores", "var_batch", "scalar_batch", "key_batch"}},
       {"root_mass_pairs", "level", false, {"pair_query", "query_bands", "node_mean", "node_var", "node_scalar", "level_params", "work_in", "counts", "tile_rows"},
-       {"mass_max", "mass_sum", "mass_acc", "scores", "key_batch", "var_batch", "scalar_batch", "node_high", "node_low"}, kTileFeatures},
+       {"mass_max", "mass_sum", "mass_acc", "scores", "var_batch", "scalar_batch", "node_high", "node_low"}, kTileFeatures},
       {"log_mass", "tile", false, {"mass_max", "mass_sum", "tile_rows"}, {"log_z", "max", "sum", "acc"}},
       {"score_level", "level", false,
        {"query", "query_bands", "node_mean", "node_value", "node_var", "node_scalar", "level_params", "work_in", "log_z", "theta", "query_apart", "tilt", "tile_rows"},
-       {"work_out", "counts", "sum", "acc", "scores", "key_batch", "value_batch", "var_batch", "scalar_batch", "residual", "tilt_rows", "closed_r2", "batch_r2"}},
+       {"work_out", "counts", "sum", "acc", "scores", "var_batch", "scalar_batch", "residual", "lean", "closed_r2", "batch_r2", "key_batch", "value_batch"}},
       {"score_level_pairs", "level", false,
        {"pair_query", "query_bands", "node_mean", "node_value", "node_var", "node_scalar", "level_params", "work_in", "log_z", "theta", "query_apart", "tilt", "tile_rows"},
-       {"work_out", "counts", "sum", "acc", "scores", "key_batch", "value_batch", "var_batch", "scalar_batch", "residual", "tilt_rows", "closed_r2", "batch_r2",
+       {"work_out", "counts", "sum", "acc", "scores", "var_batch", "scalar_batch", "residual", "lean", "closed_r2", "batch_r2",
         "node_high", "node_low", "pair_apart", "node_weights", "node_values"}, kTileFeatures},
       {"attend_leaves", "tile", true, {"query", "leaf_k", "leaf_v", "leaf_pos", "work_in", "counts", "visible_lo", "visible_hi", "tile_rows"},
        {"max", "sum", "acc", "scores", "key_batch", "value_batch", "pos_batch"}},
       {"attend_leaf_pairs", "tile", true, {"pair_query", "leaf_k", "leaf_v", "leaf_pos", "work_in", "counts", "visible_lo", "visible_hi", "tile_rows"},
-       {"max", "sum", "acc", "pair_scores", "weights", "pair_keys", "pair_values", "pair_pos", "pair_bad", "pair_range"}, kTileFeatures},
+       {"max", "sum", "acc", "pair_scores", "weights", "pair_keys", "pair_values", "pair_pos", "pair_bad", "pair_range", "pair_coming"}, kTileFeatures},
       {"finish", "tile", false, {"max", "sum", "acc", "tile_rows"}, {"o_rows", "lse_row"}},
       {"store_rows", "rows", true, {"o_rows"}, {"rows_out"}},
   };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "kernels/tile_shape.h"
 
@@ -12,7 +13,7 @@ namespace {
 constexpr double kValueWeight = 0.5;  // α of the metric, relative to the keys' spread
 
 // Spread of columns [first, first + width) of rows of `stride` floats: root of the mean variance about each column's mean.
-double Spread(const std::vector<float>& x, int64_t rows, int64_t stride, int64_t first, int64_t width, int64_t columns) {
+double Spread(std::span<const float> x, int64_t rows, int64_t stride, int64_t first, int64_t width, int64_t columns) {
   std::vector<double> sum(width, 0.0), squares(width, 0.0);
   for (int64_t r = 0; r < rows; ++r) {
     const float* row = &x[r * stride + first];

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/huge_pages.h"
 #include "runtime/key_order.h"
 #include "runtime/query_grams.h"
 #include "runtime/rows.h"
@@ -31,7 +32,7 @@ class IndexBuilder {
   const Program& program_;
   WideRows k_, v_;
   std::vector<int32_t> live_, slots_;
-  std::vector<float> x_;
+  std::vector<float, HugePages<float>> x_;
 };
 
 }  // namespace hsa

@@ -48,7 +48,7 @@ void KeyOrder::Group(std::span<float> x, int64_t width, std::span<int32_t> rows,
   SplitGroup({x.data(), room.x.data(), rows.data(), room.rows.data(), static_cast<int64_t>(rows.size())}, width, rows.data(), size);
 }
 
-std::pair<KeyOrder::Side, KeyOrder::Side> KeyOrder::Cut(const Side& all, int64_t width, int64_t left) {
+std::pair<KeyOrder::Side, KeyOrder::Side> KeyOrder::Cut(const Side& all, int64_t width, int64_t left, Move move) {
   worker_.Bind("metric_x", all.x, {all.count, width});
   worker_.Bind("projection", room.projection.data(), {all.count});
   worker_.Call(axis_);
@@ -60,7 +60,7 @@ std::pair<KeyOrder::Side, KeyOrder::Side> KeyOrder::Cut(const Side& all, int64_t
   int64_t ends[] = {left, 0};  // of the right side, of the left one
   for (int64_t i = 0; i < all.count; ++i) {
     const int64_t to = ends[placed(i) < first_right]++;
-    std::memcpy(all.other_x + to * width, all.x + i * width, width * sizeof(float));
+    if (move == Move::kAll) std::memcpy(all.other_x + to * width, all.x + i * width, width * sizeof(float));
     all.other_rows[to] = all.rows[i];
   }
   return {{all.other_x, all.x, all.other_rows, all.rows, left},
@@ -77,7 +77,7 @@ void KeyOrder::Split(const Side& all, int64_t width, int32_t* slots, int64_t cap
       std::copy(all.rows, all.rows + all.count, slots);
     return;
   }
-  const auto [left, right] = Cut(all, width, (all.count + 1) / 2);
+  const auto [left, right] = Cut(all, width, (all.count + 1) / 2, capacity / 2 > kPanelKeys ? Move::kAll : Move::kNumbers);
   Split(left, width, slots, capacity / 2);
   Split(right, width, slots + capacity / 2, capacity / 2);
 }
@@ -88,7 +88,7 @@ void KeyOrder::SplitGroup(const Side& all, int64_t width, int32_t* out, int64_t 
     return;
   }
   const int64_t groups = (all.count + size - 1) / size;
-  const auto [left, right] = Cut(all, width, (groups + 1) / 2 * size);
+  const auto [left, right] = Cut(all, width, (groups + 1) / 2 * size, groups > 2 ? Move::kAll : Move::kNumbers);
   SplitGroup(left, width, out, size);
   SplitGroup(right, width, out + left.count, size);
 }

@@ -31,8 +31,10 @@ class KeyOrder {
   };
   void Split(const Side& all, int64_t width, int32_t* slots, int64_t capacity);
   void SplitGroup(const Side& all, int64_t width, int32_t* out, int64_t size);
+  // What a cut moves: rows of x go along unless neither side is cut again.
+  enum class Move { kAll, kNumbers };
   // The `left` smallest projections on the principal axis, and the others, each in the order of their rows; left < count.
-  std::pair<Side, Side> Cut(const Side& all, int64_t width, int64_t left);
+  std::pair<Side, Side> Cut(const Side& all, int64_t width, int64_t left, Move move);
 
   Program::Stage axis_;
   Worker& worker_;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 
@@ -16,9 +17,18 @@ namespace hsa {
 absl::StatusOr<MemoryBlock> MemoryBlock::Anonymous(int64_t bytes) {
   MemoryBlock block;
   if (bytes <= 0) return block;
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  constexpr int64_t kHugePage = int64_t{2} << 20;
+  const bool huge = bytes >= kHugePage;
+  block.mapped_ = huge ? bytes + kHugePage : bytes;  // to start at a huge page somewhere in it
+  void* memory = mmap(nullptr, block.mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED)
     return absl::ResourceExhaustedError(absl::StrCat("cannot map ", bytes, " bytes of memory: ", std::strerror(errno)));
+  block.mapping_ = memory;
+  std::size_t space = block.mapped_;
+  if (huge) {
+    std::align(kHugePage, bytes, memory, space);
+    madvise(memory, bytes, MADV_HUGEPAGE);  // a system without them says no, and nothing changes but the speed
+  }
   block.data_ = static_cast<std::byte*>(memory);
   block.bytes_ = bytes;
   return block;
@@ -46,13 +56,15 @@ absl::StatusOr<MemoryBlock> MemoryBlock::Scratch(int64_t bytes, const std::strin
                      known ? absl::StrCat(space.f_bavail * space.f_frsize, " are free") : "which it has not",
                      "; give another --scratch or a larger --memory-budget"));
   }
+  block.mapping_ = memory;
+  block.mapped_ = bytes;
   block.data_ = static_cast<std::byte*>(memory);
   block.bytes_ = bytes;
   return block;
 }
 
 MemoryBlock::~MemoryBlock() {
-  if (data_ != nullptr) munmap(data_, bytes_);
+  if (mapping_ != nullptr) munmap(mapping_, mapped_);
 }
 
 }  // namespace hsa

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <string_view>
 #include <vector>
 
@@ -49,32 +50,64 @@ bool IsWanted(const Job& job) {
 
 }  // namespace
 
+int64_t PairPacker::Reserve(int64_t count, KeyPanels& out) const {
+  const int64_t slots = SlotsFor(count);
+  out.panels = slots / kPanelKeys;
+  out.pair_k.resize(slots * geometry_.paired_head_dim);
+  out.pair_v.resize(slots * geometry_.padded_value_dim);
+  out.pos.assign(slots, kPadPosition);
+  out.bad.assign(out.panels, 0);
+  return slots;
+}
+
+void PairPacker::Pack(Worker& worker, WideRows& k, const WideRows& v, std::span<const int32_t> positions, int64_t begin,
+                      KeyPanels& out) const {
+  const auto rows = static_cast<int64_t>(positions.size());
+  const int64_t panels = SlotsFor(rows) / kPanelKeys, dim = geometry_.paired_head_dim, value_dim = geometry_.padded_value_dim;
+  for (int64_t i = 0; i < rows; ++i) {
+    out.pos[begin + i] = positions[i];
+    out.bad[(begin + i) / kPanelKeys] |= v.bad[i];
+    SpreadNaN(k, i, geometry_.padded_head_dim);
+  }
+  worker.Bind("k_rows", k.rows.data(), {rows, geometry_.padded_head_dim});
+  worker.Bind("v_rows", v.rows.data(), {rows, value_dim});
+  worker.Bind("pair_k", &out.pair_k[begin * dim], {panels, dim / 2, kPairPanelKeys});
+  worker.Bind("pair_v", &out.pair_v[begin * value_dim], {panels / 2, value_dim, kPairPanelKeys});
+  worker.Call(pack_);
+}
+
 void PairPacker::PackRange(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head, int64_t first, int64_t count,
                            KeyPanels& out) const {
   const Geometry& g = geometry_;
-  const int64_t slots = SlotsFor(count), key_bf16 = g.paired_head_dim, value_bf16 = g.padded_value_dim;
-  out.panels = slots / kPanelKeys;
-  out.pair_k.resize(slots * key_bf16);
-  out.pair_v.resize(slots * value_bf16);
-  out.pos.assign(slots, kPadPosition);
-  out.bad.assign(out.panels, 0);
+  Reserve(count, out);
   thread_local WideRows k, v;
   k.Resize(kRowsAtOnce, g.padded_head_dim);
   v.Resize(kRowsAtOnce, g.padded_value_dim);
-  for (int64_t begin = 0; begin < slots; begin += kRowsAtOnce) {
-    const int64_t rows = std::min(count - begin, kRowsAtOnce), panels = std::min(slots - begin, kRowsAtOnce) / kPanelKeys;
+  std::array<int32_t, kRowsAtOnce> positions;
+  for (int64_t begin = 0; begin < count; begin += kRowsAtOnce) {
+    const int64_t rows = std::min(count - begin, kRowsAtOnce);
     reader_.Read(worker, key, kv_head, first + begin, rows, g.padded_head_dim, k.rows.data(), k.bad.data());
     reader_.Read(worker, value, kv_head, first + begin, rows, g.padded_value_dim, v.rows.data(), v.bad.data());
-    for (int64_t i = 0; i < rows; ++i) {
-      out.pos[begin + i] = static_cast<int32_t>(first + begin + i);
-      out.bad[(begin + i) / kPanelKeys] |= v.bad[i];
-      SpreadNaN(k, i, g.padded_head_dim);
+    std::iota(positions.begin(), positions.begin() + rows, static_cast<int32_t>(first + begin));
+    Pack(worker, k, v, std::span(positions).first(rows), begin, out);
+  }
+}
+
+void PairPacker::PackList(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head,
+                          std::span<const int32_t> positions, KeyPanels& out) const {
+  const Geometry& g = geometry_;
+  const auto count = static_cast<int64_t>(positions.size());
+  Reserve(count, out);
+  thread_local WideRows k, v;
+  k.Resize(kRowsAtOnce, g.padded_head_dim);
+  v.Resize(kRowsAtOnce, g.padded_value_dim);
+  for (int64_t begin = 0; begin < count; begin += kRowsAtOnce) {
+    const std::span<const int32_t> some = positions.subspan(begin, std::min(count - begin, kRowsAtOnce));
+    for (size_t i = 0; i < some.size(); ++i) {
+      reader_.Read(worker, key, kv_head, some[i], 1, g.padded_head_dim, &k.rows[i * g.padded_head_dim], &k.bad[i]);
+      reader_.Read(worker, value, kv_head, some[i], 1, g.padded_value_dim, &v.rows[i * g.padded_value_dim], &v.bad[i]);
     }
-    worker.Bind("k_rows", k.rows.data(), {rows, g.padded_head_dim});
-    worker.Bind("v_rows", v.rows.data(), {rows, g.padded_value_dim});
-    worker.Bind("pair_k", &out.pair_k[begin * key_bf16], {panels, key_bf16 / 2, kPairPanelKeys});
-    worker.Bind("pair_v", &out.pair_v[begin * value_bf16], {panels / 2, value_bf16, kPairPanelKeys});
-    worker.Call(pack_);
+    Pack(worker, k, v, some, begin, out);
   }
 }
 

@@ -1,6 +1,7 @@
 // Keys and values as bf16 in pairs, which AMX and AVX512-BF16 multiply: the form in which they are read where the plan, the processor and the system let it.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,7 +19,16 @@ class PairPacker {
   void PackRange(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head, int64_t first, int64_t count,
                  KeyPanels& out) const;
 
+  // Keys at these positions, which ascend, in the same form.
+  void PackList(Worker& worker, const TensorView& key, const TensorView& value, int64_t kv_head, std::span<const int32_t> positions,
+                KeyPanels& out) const;
+
  private:
+  // Room for `count` keys, all of its slots empty; returns how many slots that are.
+  int64_t Reserve(int64_t count, KeyPanels& out) const;
+  // Rows of k and v at positions [0, rows) of `positions` become slots [begin, begin + rows), and those up to a whole number of panels empty ones.
+  void Pack(Worker& worker, WideRows& k, const WideRows& v, std::span<const int32_t> positions, int64_t begin, KeyPanels& out) const;
+
   Geometry geometry_;
   RowReader reader_;
   Program::Stage pack_;

@@ -14,7 +14,7 @@ namespace hsa {
 
 // f32 rows of `width` floats each (zeros behind the tensor's own columns), and which of them are not finite.
 struct WideRows {
-  std::vector<float> rows;
+  std::vector<float, HugePages<float>> rows;
   std::vector<int32_t> bad;
 
   // Makes room without giving memory back.

@@ -37,18 +37,20 @@ std::vector<Block> BlocksOf(const Geometry& g) {
 RegionKeys PackRegion(KeysFor reader, const Job& job, Worker& worker, const IndexStore& store, const Region& region, int64_t kv_head) {
   const Geometry& g = job.geometry;
   const TraceScope scope(job.options.trace, "pack", "splats");
-  const PanelPacker packer(job.program, g, job.inputs.key.dtype);
+  const TensorView &k = job.inputs.key, &v = job.inputs.value;
   const int64_t end = g.causal ? std::min(g.keys, region.end_window * g.window) : g.keys;
   RegionKeys keys;
   keys.first = g.NearStart(region.first_window * g.window) / g.mini * g.mini;
+  keys.exception_positions = store.Exceptions(kv_head, end);
+  const auto pack = [&](const auto& packer) {
+    packer.PackRange(worker, k, v, kv_head, keys.first, end - keys.first, keys.natural);
+    packer.PackList(worker, k, v, kv_head, keys.exception_positions, keys.exceptions);
+  };
   // A near field starts at a mini-segment, and pairs are met so many at a time.
   if (reader == KeysFor::kQueries && ReadsPairs(job) && g.mini % kPairSegmentKeys == 0)
-    PairPacker(job.program, g, job.inputs.key.dtype)
-        .PackRange(worker, job.inputs.key, job.inputs.value, kv_head, keys.first, end - keys.first, keys.natural);
+    pack(PairPacker(job.program, g, k.dtype));
   else
-    packer.PackRange(worker, job.inputs.key, job.inputs.value, kv_head, keys.first, end - keys.first, keys.natural);
-  keys.exception_positions = store.Exceptions(kv_head, end);
-  packer.PackList(worker, job.inputs.key, job.inputs.value, kv_head, keys.exception_positions, keys.exceptions);
+    pack(PanelPacker(job.program, g, k.dtype));
   return keys;
 }
 

@@ -15,17 +15,18 @@
 namespace hsa::bench {
 namespace {
 
-constexpr Shape kShape{.dim = 64, .causal = true};
+constexpr int64_t kDim = 64;
 constexpr int64_t kKeys = 8192, kLeafKeys = 16, kLeaves = kKeys / kLeafKeys, kGroup = 4, kPanel = 16;
 
 // A built segment, the last tile of queries in the worker's buffers, and every port bound that the stages below read.
 class Segment {
  public:
-  Segment()
-      : plan_(PlanOf(kShape)),
+  // `precision`: of the products of its plan.
+  explicit Segment(frontend::Precision precision)
+      : plan_(PlanOf({.dim = kDim, .causal = true, .precision = precision})),
         geometry_(Geometry::Of(plan_.graph(), kKeys, kKeys)),
         program_(plan_),
-        tensors_(kKeys, kShape.dim),
+        tensors_(kKeys, kDim),
         inputs_(tensors_.inputs()),
         outputs_(tensors_.outputs()),
         worker_(program_) {
@@ -49,6 +50,7 @@ class Segment {
     TileIo(program_, geometry_, inputs_, outputs_).Load(worker_, tile);
     nodes_->BindReference(worker_);
     Call(Find("query_bands"));
+    if (const Program::Stage pairs = Find("pair_query"); pairs.entry != nullptr) Call(pairs);
     std::fill_n(worker_.Buffer("log_z"), geometry_.tile, 14.0f);  // log2 of some 16,384 keys of score 0
   }
 
@@ -140,16 +142,18 @@ class Segment {
 
 struct StageCase {
   const char* name;
+  frontend::Precision precision;
   int32_t work;  // length of the worklist, where the stage reads one
   double flop;   // of its products; 0: it moves `bytes`
   double bytes;
 };
 
 void StageRun(benchmark::State& state, const StageCase& stage) {
-  Segment segment;
-  segment.LoadTile();
+  Segment segment(stage.precision);
   const Program::Stage entry = segment.Find(stage.name);
-  SpeedGauge gauge;
+  if (entry.entry == nullptr) return state.SkipWithError("this processor does not multiply pairs of bf16");
+  segment.LoadTile();
+  SpeedGauge gauge(stage.precision);
   for (auto _ : state) {
     segment.ResetCounts(stage.work);
     gauge.Start();
@@ -164,14 +168,18 @@ void StageRun(benchmark::State& state, const StageCase& stage) {
 
 void RegisterStages() {
   constexpr double d = 64, dv = 64, bands = 8, tile = 64, keys = kKeys, nodes = kLeaves;
+  constexpr auto f32 = frontend::Precision::kF32, bf16 = frontend::Precision::kBf16;
+  constexpr double leaf_flop = 2 * tile * keys * (d + dv), node_flop = 2 * tile * nodes * (d + bands + dv);
   static const StageCase cases[] = {
-      {"attend_leaves", kLeaves, 2 * tile * keys * (d + dv), 0},
-      {"score_level", kLeaves / kGroup, 2 * tile * nodes * (d + bands + dv), 0},
-      {"leaf_moments", 0, 2 * keys * (3 * d + dv), 0},  // q₀·k, means, variances, values
-      {"metric_rows", 0, 2 * keys * d * d, 0},
-      {"principal_axis", 0, keys * (d + dv) * (1 + 5 * 4 + 2), 0},  // mean, five power iterations of two products, projections
-      {"pack_panels", 0, 0, 2 * keys * (d + dv) * 4},               // read and written
-      {"load_query", 0, 0, tile * (2 * d + dv + 17) * 4},
+      {"attend_leaves", f32, kLeaves, leaf_flop, 0},
+      {"attend_leaf_pairs", bf16, kLeaves, leaf_flop, 0},
+      {"score_level", f32, kLeaves / kGroup, node_flop, 0},
+      {"score_level_pairs", bf16, kLeaves / kGroup, node_flop, 0},
+      {"leaf_moments", f32, 0, 2 * keys * (3 * d + dv), 0},  // q₀·k, means, variances, values
+      {"metric_rows", f32, 0, 2 * keys * d * d, 0},
+      {"principal_axis", f32, 0, keys * (d + dv) * (1 + 5 * 4 + 2), 0},  // mean, five power iterations of two products, projections
+      {"pack_panels", f32, 0, 0, 2 * keys * (d + dv) * 4},               // read and written
+      {"load_query", f32, 0, 0, tile * (2 * d + dv + 17) * 4},
   };
   for (const StageCase& stage : cases)
     benchmark::RegisterBenchmark((std::string("Stage/") + stage.name).c_str(), StageRun, stage)->Unit(benchmark::kMicrosecond);

@@ -16,16 +16,16 @@ VectorType narrowOf(KernelEmitter& e) { return VectorType::get({2 * e.lanes()}, 
 
 }  // namespace
 
-// Half of what is cut off is added, or just below it where the last kept bit is even.
+// Half of what is cut off is added.
 Value roundFinite(KernelEmitter& e, Value wide) {
-  Value bits = arith::BitcastOp::create(e.b, intsOf(e), wide);
-  Value last = arith::AndIOp::create(e.b, arith::ShRUIOp::create(e.b, bits, e.i32s(16)), e.i32s(1));
-  return arith::AddIOp::create(e.b, bits, arith::AddIOp::create(e.b, last, e.i32s(0x7fff)));
+  return arith::AddIOp::create(e.b, arith::BitcastOp::create(e.b, intsOf(e), wide), e.i32s(0x8000));
 }
 
-// A NaN becomes quiet; rounding could carry it into infinity.
+// Half of what is cut off, or just below it where the last kept bit is even. A NaN becomes quiet; rounding could carry it into infinity.
 Value roundToNearestEven(KernelEmitter& e, Value wide) {
-  Value bits = arith::BitcastOp::create(e.b, intsOf(e), wide), rounded = roundFinite(e, wide);
+  Value bits = arith::BitcastOp::create(e.b, intsOf(e), wide);
+  Value last = arith::AndIOp::create(e.b, arith::ShRUIOp::create(e.b, bits, e.i32s(16)), e.i32s(1));
+  Value rounded = arith::AddIOp::create(e.b, bits, arith::AddIOp::create(e.b, last, e.i32s(0x7fff)));
   Value nan = arith::CmpFOp::create(e.b, arith::CmpFPredicate::UNO, wide, wide);
   return e.select(nan, arith::OrIOp::create(e.b, bits, e.i32s(0x400000)), rounded);
 }

@@ -8,7 +8,7 @@ namespace hsa::ir {
 
 // The bits of a f32 vector, rounded to bf16 in their upper halves; a NaN stays one.
 Value roundToNearestEven(KernelEmitter& e, Value wide);
-// The same of numbers that are finite.
+// The same of numbers that are finite; what lies in the middle goes away from 0.
 Value roundFinite(KernelEmitter& e, Value wide);
 
 // One vector of pairs from the upper halves of the bits of two f32 vectors, stored as 32 bf16.

@@ -44,7 +44,9 @@ void emitAttendPairs(KernelEmitter& e, ValueRange arguments) {
   Visible visible{arguments[7], arguments[8]};
   TileState state{arguments[9], arguments[10], arguments[11]};
   Value scores = arguments[12], weights = arguments[13], keyBatch = arguments[14], valueBatch = arguments[15];
-  callAttendPairBatches(e, {pairQuery, pairK, pairV, positions, bad, range, visible, state, scores, weights});
+  const Coming coming{e.bytes(pairK), e.bytes(pairV), arguments[17]};
+  for (int64_t which : {0, 1}) e.set(e.i32(0), coming.lines, {e.index(which)});  // panels follow each other: the processor sees what comes
+  callAttendPairBatches(e, {pairQuery, pairK, pairV, positions, bad, range, visible, state, scores, weights, coming});
   Value begin = e.toIndex(e.get(range, {e.index(0)})), end = e.toIndex(e.get(range, {e.index(1)}));
   const int64_t panels = e.params.pairKeys() / kPanelKeys;
   e.forEach(begin, end, panels, [&](Value first) {

@@ -67,6 +67,26 @@ void gatherLeaves(KernelEmitter& e, const Leaves& from, Value first, Value count
   });
 }
 
+// Lines of 64 bytes of a leaf.
+int64_t linesOf(Value leaves) {
+  auto type = cast<MemRefType>(leaves.getType());
+  return type.getDimSize(1) * type.getDimSize(2) * type.getElementTypeBitWidth() / 512;
+}
+
+// The leaves from `first` on are what comes.
+void announce(KernelEmitter& e, const Leaves& from, Value first, Value count, const Coming& coming) {
+  const int64_t leaves = e.params.pairLeaves(), rows = comingRows(e.params);
+  Value some = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ult, first, count);
+  for (auto [which, memory] : {std::pair{0, from.keys}, {1, from.values}}) {
+    const int64_t lines = linesOf(memory);
+    e.set(e.select(some, e.i32(llvm::divideCeil(lines, rows)), e.i32(0)), coming.lines, {e.index(which)});
+    e.forEach(e.index(0), e.minIndex(arith::SubIOp::create(e.b, e.select(some, count, first), first), e.index(leaves)), 1, [&](Value i) {
+      Value leaf = e.toIndex(e.get(from.work, {e.addIndex(first, i)}));
+      e.set(e.toI32(e.mulIndex(leaf, lines)), coming.lines, {e.addIndex(i, e.index(2 + which * leaves))});
+    });
+  }
+}
+
 }  // namespace
 
 void emitAttendLeafPairs(KernelEmitter& e, ValueRange arguments) {
@@ -76,6 +96,7 @@ void emitAttendLeafPairs(KernelEmitter& e, ValueRange arguments) {
   const TileState state{arguments[8], arguments[9], arguments[10]};
   const Gathered to{arguments[13], arguments[14], arguments[15]};
   Value scores = arguments[11], weights = arguments[12], bad = arguments[16], range = arguments[17];
+  const Coming coming{e.bytes(from.keys), e.bytes(from.values), arguments[18]};
   const int64_t atOnce = e.params.pairLeaves(), panels = e.params.pairKeys() / kPanelKeys;
   e.forEach(atOnce, e.lanes(), [&](Value panel) { e.store(e.i32s(0), bad, {panel}); });
   e.set(e.i32(0), range, {e.index(0)});
@@ -84,8 +105,9 @@ void emitAttendLeafPairs(KernelEmitter& e, ValueRange arguments) {
     Value left = e.minIndex(arith::SubIOp::create(e.b, count, first), e.index(atOnce));
     Value rounded = e.mulIndex(arith::DivUIOp::create(e.b, e.addIndex(left, e.index(panels - 1)), e.index(panels)), panels);
     gatherLeaves(e, from, first, count, rounded, to);
+    announce(e, from, e.addIndex(first, e.index(atOnce)), count, coming);
     e.set(e.toI32(rounded), range, {e.index(1)});
-    callAttendPairBatches(e, {query, to.keys, to.values, to.positions, bad, range, visible, state, scores, weights});
+    callAttendPairBatches(e, {query, to.keys, to.values, to.positions, bad, range, visible, state, scores, weights, coming});
   });
 }
 

@@ -6,6 +6,7 @@
 #include "passes/cpu/attend_batch.h"
 #include "passes/cpu/emitters.h"
 #include "passes/cpu/node_batch.h"
+#include "passes/cpu/pair_products.h"
 
 namespace hsa::ir {
 
@@ -27,26 +28,27 @@ void emitStartMass(KernelEmitter& e, ValueRange arguments) {
 static void addRootMass(KernelEmitter& e, NodeProducts& products, ValueRange arguments) {
   Value bands = arguments[1];
   LevelNodes level{arguments[2], arguments[3], arguments[4], arguments[5]};
-  Value work = arguments[6], counts = arguments[7];
+  Value counts = arguments[7];
   TileState mass{arguments[8], arguments[9], arguments[10]};  // acc: 16 columns that nobody reads
   Value scores = arguments[11];
-  NodeBatch batch{arguments[12], arguments[13], arguments[14]};
+  NodeBatch batch{arguments[12], arguments[13]};
   Value count = e.toIndex(e.get(counts, {e.index(0)}));
   e.forEach(e.index(0), count, kBatchGroups, [&](Value first) {
-    gatherNodes(e, level, work, first, count, batch);
-    callNodeScores(e, products, bands, batch, scores);
+    callNodeScores(e, products, level, {arguments[6], first, count}, bands, batch, scores);
     callSoftmaxBatch(e, scores, mass);
   });
 }
 
 void emitRootMass(KernelEmitter& e, ValueRange arguments) {
-  VectorProducts products(e, arguments[0], {});
+  VectorProducts products(e, arguments[0], {}, {.means = arguments[14], .weights = {}, .values = {}});
   addRootMass(e, products, arguments);
 }
 
 void emitRootMassPairs(KernelEmitter& e, ValueRange arguments) {
-  PairProducts products(e, arguments[0], {}, {.high = arguments[15], .low = arguments[16], .apart = {}, .weights = {}, .values = {}});
-  addRootMass(e, products, arguments);
+  callPairs(e, "root_mass_of_pairs", arguments, [](KernelEmitter& in, ValueRange a) {
+    PairProducts products(in, a[0], {}, {.high = a[14], .low = a[15], .apart = {}, .weights = {}, .values = {}});
+    addRootMass(in, products, a);
+  });
 }
 
 // log_z = max + log2 Σ. From here on the state is measured from Z: what a node weighs is then

@@ -54,6 +54,11 @@ static Value reduceLanes(KernelEmitter& e, Value vector, function_ref<Value(Valu
   return vector::ExtractOp::create(e.b, vector, ArrayRef<int64_t>{0});
 }
 Value KernelEmitter::any(Value condition) { return vector::ReductionOp::create(b, vector::CombiningKind::OR, condition); }
+Value KernelEmitter::bitsOf(Value condition) {
+  Type word = b.getIntegerType(static_cast<unsigned>(lanes()));
+  Value packed = vector::BitCastOp::create(b, VectorType::get({1}, word), condition);
+  return arith::ExtUIOp::create(b, b.getI64Type(), vector::ExtractOp::create(b, packed, ArrayRef<int64_t>{0}));
+}
 Value KernelEmitter::reduceMax(Value vector) {
   return reduceLanes(*this, vector, [&](Value x, Value y) { return max(x, y); });
 }
@@ -92,6 +97,14 @@ Value KernelEmitter::reshape(Value block, ArrayRef<int64_t> shape) {
   return view(metadata.getBaseBuffer(), metadata.getOffset(), shape);
 }
 
+Value KernelEmitter::bytes(Value memref) {
+  constexpr int64_t kLine = 64;
+  return UnrealizedConversionCastOp::create(b, blockType({ShapedType::kDynamic, kLine}, b.getI8Type()), memref).getResult(0);
+}
+void KernelEmitter::prefetch(Value memref, ValueRange at) {
+  constexpr int kSecondLevel = 2;  // of 3, the nearest
+  memref::PrefetchOp::create(b, memref, at, /*isWrite=*/false, kSecondLevel, /*isDataCache=*/true);
+}
 Value KernelEmitter::bits(Value memref) {
   auto type = cast<MemRefType>(memref.getType());
   Type element = b.getIntegerType(type.getElementTypeBitWidth());

@@ -95,7 +95,8 @@ class KernelEmitter {
   Value spread(Value scalar);     // to all lanes
   Value reduceMax(Value vector);  // one scalar
   Value reduceAdd(Value vector);
-  Value any(Value condition);  // of a vector of conditions
+  Value any(Value condition);     // of a vector of conditions
+  Value bitsOf(Value condition);  // of a vector of conditions as an i64, that of lane 0 the lowest
   Value select(Value condition, Value yes, Value no);
 
   // Memory. Vector loads and stores are of lanes() elements along the last dimension.
@@ -108,6 +109,8 @@ class KernelEmitter {
   Value reshape(Value block, llvm::ArrayRef<int64_t> shape);  // the same elements of a blockType, in another shape
   Value view(Value memref, Value offset, llvm::ArrayRef<int64_t> shape);  // contiguous elements from `offset` on
 
+  Value bytes(Value memref);                   // the same memory as lines of 64 bytes: [?,64] of i8
+  void prefetch(Value memref, ValueRange at);  // asks for the line of an element, in the second-level cache; cannot fault
   Value bits(Value memref);                    // its elements as integers of their width
   Value local(llvm::ArrayRef<int64_t> shape);  // f32 on the stack, for a kilobyte at most: what is indexed by a loop and gone behind it
 

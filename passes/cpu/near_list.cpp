@@ -14,13 +14,6 @@ namespace {
 
 Value i64(KernelEmitter& e, int64_t value) { return arith::ConstantOp::create(e.b, e.b.getI64IntegerAttr(value)); }
 
-// One bit per lane, lane 0 the lowest.
-Value bitsOf(KernelEmitter& e, Value condition) {
-  Type word = e.b.getIntegerType(static_cast<unsigned>(e.lanes()));
-  Value packed = vector::BitCastOp::create(e.b, VectorType::get({1}, word), condition);
-  return arith::ExtUIOp::create(e.b, e.b.getI64Type(), vector::ExtractOp::create(e.b, packed, ArrayRef<int64_t>{0}));
-}
-
 // Which lanes of the row's affinities from `column` on are no less than the last of those that are kept.
 Value mayJoin(KernelEmitter& e, Value scores, Value row, Value column, Value listScore) {
   Value last = e.spread(e.get(listScore, {row, e.index(e.params.nearTop - 1)}));
@@ -99,7 +92,7 @@ void emitJoinNearest(KernelEmitter& e, ValueRange arguments) {
   e.forEachRow([&](Value row) {
     e.when(someMayJoin(e, scores, row, listScore), [&] {
       e.forEach(kBatchKeys, e.lanes(), [&](Value first) {
-        Value bits = bitsOf(e, mayJoin(e, scores, row, first, listScore));
+        Value bits = e.bitsOf(mayJoin(e, scores, row, first, listScore));
         Value some = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, bits, i64(e, 0));
         e.when(some, [&] { joinBits(e, bits, first, scores, ids, row, listScore, listSplat); });
       });

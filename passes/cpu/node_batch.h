@@ -1,7 +1,6 @@
-// 64 nodes picked by a worklist of groups, side by side, and their log-mass as a tile of queries sees them.
+// The log-mass of 64 nodes as a tile of queries sees them.
 #pragma once
 
-#include "passes/cpu/kernel_emitter.h"
 #include "passes/cpu/node_products.h"
 
 namespace hsa::ir {
@@ -26,20 +25,12 @@ struct LevelNodes {
 
 // Scratch that a batch is gathered into.
 struct NodeBatch {
-  Value keys;     // [4,D,16]
   Value var;      // [4,bands,16]
-  Value scalars;  // [4,64]: the constant in units of σ log2 e, as products are (-inf where there is no node), c, ½c², the trace
+  Value scalars;  // [4,64]: the constant in units of σ log2 e, as products are (-inf where there is no node), 2c, c², the trace
 };
 
-// Slot `slot` of 16 of a batch: group work[first + slot], or one that is there, and not `inside`, behind the end of the list; where its four
-// nodes stand in panels of 16.
-struct BatchSlot {
-  Value inside, group, panel, place;
-};
-BatchSlot batchSlot(KernelEmitter& e, Value work, Value first, Value count, Value slot);
-
-// Gathers groups work[first .. first + 16), of which those behind `count` hold no node.
-void gatherNodes(KernelEmitter& e, const LevelNodes& level, Value work, Value first, Value count, const NodeBatch& batch);
+// What the second-order terms of a batch take from its nodes.
+void gatherNodes(KernelEmitter& e, const LevelNodes& level, const BatchGroups& groups, const NodeBatch& batch);
 
 // Where the residuals of a batch go: sum [64]: Σ_r r_j(q_r)², each [TQ,64]: r_j(q_r)². One that is not a number is 0.
 struct Residuals {
@@ -47,13 +38,11 @@ struct Residuals {
 };
 
 // scores[r, j] = log2 M_j(q_r) / (σ log2 e) of the gathered nodes: the product with the means, then the second-order gain (docs/spec.md, "Node").
-void callNodeScores(KernelEmitter& e, NodeProducts& products, Value queryBands, const NodeBatch& batch, Value scores);
+void callNodeScores(KernelEmitter& e, NodeProducts& products, const LevelNodes& level, const BatchGroups& groups, Value queryBands,
+                    const NodeBatch& batch, Value scores);
 
 // shares[r, j] = M_j(q_r) / Z(q_r), and the residuals that go with them.
-void callNodeShares(KernelEmitter& e, NodeProducts& products, Value queryBands, const NodeBatch& batch, Value shares, Value logZ,
-                    const Residuals& residuals);
-
-// What the first-order values of closed nodes add to acc beside their means: weights [TQ,64] times traces, along the tilt of the level [TQ,Dv].
-void callTiltBatch(KernelEmitter& e, Value weights, const NodeBatch& batch, Value tiltRows, Value acc);
+void callNodeShares(KernelEmitter& e, NodeProducts& products, const LevelNodes& level, const BatchGroups& groups, Value queryBands,
+                    const NodeBatch& batch, Value shares, Value logZ, const Residuals& residuals);
 
 }  // namespace hsa::ir

@@ -12,23 +12,6 @@ using namespace mlir;  // NOLINT
 
 namespace {
 
-struct BlockTypes {
-  MemRefType panels, valueRows, weights, acc;                // f32
-  MemRefType pairRows, pairPanels, pairWeights, pairValues;  // bf16
-};
-BlockTypes blockTypes(KernelEmitter& e) {
-  Type f32 = e.b.getF32Type(), bf16 = e.b.getBF16Type();
-  const KernelParams& p = e.params;
-  return {e.blockType({kBatchPanels, p.paddedHeadDim, kPanelKeys}, f32),
-          e.blockType({kBatchPanels, kPanelKeys, p.paddedValueDim}, f32),
-          e.blockType({p.tileQueries, kBatchKeys}, f32),
-          e.blockType({p.tileQueries, p.paddedValueDim}, f32),
-          e.blockType({p.tileQueries, p.pairDim()}, bf16),
-          e.blockType({kBatchPanels, p.pairDim() / 2, kPairPanelKeys}, bf16),
-          e.blockType({p.tileQueries, kBatchKeys}, bf16),
-          e.blockType({kBatchPanels / 2, p.paddedValueDim, kPairPanelKeys}, bf16)};
-}
-
 // A f32 vector as the sum of two bf16, as bits whose upper halves they are.
 struct Split {
   Value high, low;
@@ -40,14 +23,24 @@ Split split(KernelEmitter& e, Value wide) {
   return {high, arith::BitcastOp::create(e.b, ints, rest)};
 }
 
-void emitSplitPanels(KernelEmitter& e, Value panels, Value high, Value low) {
-  e.forEach(kBatchPanels, 1, [&](Value panel) {
+void gatherMeans(KernelEmitter& e, const BatchGroups& groups, Value means, Value to) {
+  forEachPanelOfNodes(e, groups, [&](Value panel, ArrayRef<BatchSlot> slots) {
+    e.forEach(e.params.paddedHeadDim, 1, [&](Value d) {
+      for (int64_t place = 0; place < kPanelKeys; place += e.lanes())
+        e.store(loadNodes(e, means, slots, place, d), to, {panel, d, e.index(place)});
+    });
+  });
+}
+
+// Dimensions d and d + 16 of a block of 32 side by side; zeros above the last one.
+void gatherMeansInPairs(KernelEmitter& e, const BatchGroups& groups, Value means, Value high, Value low) {
+  forEachPanelOfNodes(e, groups, [&](Value panel, ArrayRef<BatchSlot> slots) {
     forEachPairBlock(e, [&](Value number, bool upper) {
       e.forEach(kPanelKeys, 1, [&](Value row) {
         Value d = e.addIndex(e.mulIndex(number, kPairPanelKeys), row);
-        const Split first = split(e, e.load(panels, {panel, d, e.index(0)}));
+        const Split first = split(e, loadNodes(e, means, slots, 0, d));
         const Split second =
-            upper ? split(e, e.load(panels, {panel, e.addIndex(d, e.index(kPanelKeys)), e.index(0)})) : Split{e.i32s(0), e.i32s(0)};
+            upper ? split(e, loadNodes(e, means, slots, 0, e.addIndex(d, e.index(kPanelKeys)))) : Split{e.i32s(0), e.i32s(0)};
         Value to = e.addIndex(e.mulIndex(number, kPanelKeys), row);
         storePairs(e, pairUp(e, first.high, second.high), high, {panel, to, e.index(0)});
         storePairs(e, pairUp(e, first.low, second.low), low, {panel, to, e.index(0)});
@@ -56,22 +49,41 @@ void emitSplitPanels(KernelEmitter& e, Value panels, Value high, Value low) {
   });
 }
 
-void emitPairWeights(KernelEmitter& e, Value weights, Value pairs) {
-  e.forEachRow([&](Value row) {
-    for (int64_t node = 0; node < kBatchKeys; node += kPairPanelKeys) {
-      auto bits = [&](int64_t at) { return roundFinite(e, e.load(weights, {row, e.index(at)})); };
-      storePairs(e, pairUp(e, bits(node), bits(node + kPanelKeys)), pairs, {row, e.index(node)});
-    }
+void roundColumns(KernelEmitter& e, Value columns, Value to) {
+  e.forEach(kBatchPanels, 1, [&](Value panel) {
+    forEachPairBlock(e, [&](Value number, bool upper) {
+      e.forEach(kPanelKeys, 1, [&](Value row) {
+        auto bits = [&](Value d) { return roundFinite(e, e.load(columns, {panel, d, e.index(0)})); };
+        Value d = e.addIndex(e.mulIndex(number, kPairPanelKeys), row);
+        Value second = upper ? bits(e.addIndex(d, e.index(kPanelKeys))) : e.i32s(0);
+        storePairs(e, pairUp(e, bits(d), second), to, {panel, e.addIndex(e.mulIndex(number, kPanelKeys), row), e.index(0)});
+      });
+    });
   });
 }
 
-void emitPairValues(KernelEmitter& e, Value values, Value pairs) {
+void gatherValues(KernelEmitter& e, const BatchGroups& groups, Value values, Value to) {
+  forEachPanelOfNodes(e, groups, [&](Value panel, ArrayRef<BatchSlot> slots) {
+    for (int64_t node = 0; node < kPanelKeys; ++node)
+      e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) {
+        e.store(e.load(values, {slots[node / kGroupNodes].group, e.index(node % kGroupNodes), c}), to, {panel, e.index(node), c});
+      });
+  });
+}
+
+// Node r of two panels side by side.
+void gatherValuesInPairs(KernelEmitter& e, const BatchGroups& groups, Value values, Value to) {
+  constexpr int64_t kPanelGroups = kPanelKeys / kGroupNodes;
   e.forEach(kBatchPanels / 2, 1, [&](Value pair) {
-    Value lower = e.mulIndex(pair, 2), upper = e.addIndex(lower, e.index(1));
-    e.forEach(kPanelKeys, 1, [&](Value row) {
-      e.forEach(e.params.paddedValueDim, kPanelKeys, [&](Value column) {
-        auto bits = [&](Value panel) { return roundFinite(e, e.load(values, {panel, row, column})); };
-        storePairs(e, pairUp(e, bits(lower), bits(upper)), pairs, {pair, e.addIndex(column, row), e.index(0)});
+    e.forEach(kPanelGroups, 1, [&](Value i) {
+      Value slot = e.addIndex(e.mulIndex(pair, 2 * kPanelGroups), i);
+      Value lower = batchSlot(e, groups, slot).group, upper = batchSlot(e, groups, e.addIndex(slot, e.index(kPanelGroups))).group;
+      e.forEach(kGroupNodes, 1, [&](Value place) {
+        Value row = e.addIndex(e.mulIndex(i, kGroupNodes), place);
+        e.forEach(e.params.paddedValueDim, kPanelKeys, [&](Value c) {
+          auto bits = [&](Value group) { return roundFinite(e, e.load(values, {group, place, c})); };
+          storePairs(e, pairUp(e, bits(lower), bits(upper)), to, {pair, e.addIndex(c, row), e.index(0)});
+        });
       });
     });
   });
@@ -79,45 +91,50 @@ void emitPairValues(KernelEmitter& e, Value values, Value pairs) {
 
 }  // namespace
 
-void VectorProducts::scores(Value means, Value scores) { callScoreBatch(e_, query_, means, scores, e_.params.paddedHeadDim); }
+void VectorProducts::scores(const BatchGroups& groups, Value means, Value scores) {
+  gatherMeans(e_, groups, means, scratch_.means);
+  callScoreBatch(e_, query_, scratch_.means, scores, e_.params.paddedHeadDim);
+}
 
 void VectorProducts::tilt(Value columns, Value out) { callScoreBatch(e_, apart_, columns, out, e_.params.paddedHeadDim); }
 
-void VectorProducts::values(Value weights, Value values, Value acc) { callValueBatch(e_, weights, values, acc); }
+void VectorProducts::keepWeights(Value row, int64_t node, ArrayRef<Value> weights) {
+  for (auto [v, weight] : llvm::enumerate(weights))
+    e_.store(weight, scratch_.weights, {row, e_.index(node + static_cast<int64_t>(v) * e_.lanes())});
+}
 
-void PairProducts::scores(Value means, Value scores) { multiply(query_, means, scores); }
+void VectorProducts::values(const BatchGroups& groups, Value values, Value acc) {
+  gatherValues(e_, groups, values, scratch_.values);
+  callValueBatch(e_, scratch_.weights, scratch_.values, acc);
+}
+
+// 2^x knows nothing above 126.
+Value VectorProducts::exp2(KernelEmitter& e, Value x) const { return e.exp2(e.min(e.f32s(126), x)); }
+
+void PairProducts::scores(const BatchGroups& groups, Value means, Value scores) {
+  gatherMeansInPairs(e_, groups, means, scratch_.high, scratch_.low);
+  multiply(query_, {scratch_.high, scratch_.low}, scores);
+}
 
 void PairProducts::tilt(Value columns, Value out) {
   emitPairQuery(e_, {apart_, scratch_.apart});
-  multiply(scratch_.apart, columns, out);
+  roundColumns(e_, columns, scratch_.high);
+  multiply(scratch_.apart, {scratch_.high}, out);
 }
 
-void PairProducts::multiply(Value rows, Value columns, Value out) {
-  const BlockTypes t = blockTypes(e_);
-  e_.call("split_panels", {t.panels, t.pairPanels, t.pairPanels}, {columns, scratch_.high, scratch_.low},
-          [](KernelEmitter& in, ValueRange a) { emitSplitPanels(in, a[0], a[1], a[2]); });
-  func::FuncOp product = e_.call("node_scores_pairs", {t.pairRows, t.pairPanels, t.pairPanels, t.weights},
-                                 {rows, scratch_.high, scratch_.low, out}, [](KernelEmitter& in, ValueRange a) {
-                                   in.forEach(in.index(0), in.liveRows(), in.params.pairRows(), [&](Value first) {
-                                     emitPairScores(in, {a[0], first, {a[1], a[2]}, in.index(0), kBatchKeys, a[3], first});
-                                   });
-                                 });
-  markPairs(e_, product);
+void PairProducts::multiply(Value rows, ArrayRef<Value> parts, Value out) {
+  e_.forEach(e_.index(0), e_.liveRows(), e_.params.pairRows(),
+             [&](Value first) { emitPairScores(e_, {rows, first, SmallVector<Value, 2>(parts), e_.index(0), kBatchKeys, out, first}); });
 }
 
-void PairProducts::values(Value weights, Value values, Value acc) {
-  const BlockTypes t = blockTypes(e_);
-  e_.call("pair_node_weights", {t.weights, t.pairWeights}, {weights, scratch_.weights},
-          [](KernelEmitter& in, ValueRange a) { emitPairWeights(in, a[0], a[1]); });
-  e_.call("pair_node_values", {t.valueRows, t.pairValues}, {values, scratch_.values},
-          [](KernelEmitter& in, ValueRange a) { emitPairValues(in, a[0], a[1]); });
-  func::FuncOp product = e_.call("node_values_pairs", {t.pairWeights, t.pairValues, t.acc}, {scratch_.weights, scratch_.values, acc},
-                                 [](KernelEmitter& in, ValueRange a) {
-                                   in.forEach(in.index(0), in.liveRows(), in.params.pairRows(), [&](Value first) {
-                                     emitPairValues(in, {a[0], first, a[1], in.index(0), kBatchKeys, a[2], first});
-                                   });
-                                 });
-  markPairs(e_, product);
+void PairProducts::keepWeights(Value row, int64_t node, ArrayRef<Value> weights) {
+  storePairs(e_, pairUp(e_, roundFinite(e_, weights[0]), roundFinite(e_, weights[1])), scratch_.weights, {row, e_.index(node)});
+}
+
+void PairProducts::values(const BatchGroups& groups, Value values, Value acc) {
+  gatherValuesInPairs(e_, groups, values, scratch_.values);
+  e_.forEach(e_.index(0), e_.liveRows(), e_.params.pairRows(),
+             [&](Value first) { emitPairValues(e_, {scratch_.weights, first, scratch_.values, e_.index(0), kBatchKeys, acc, first}); });
 }
 
 }  // namespace hsa::ir

@@ -15,6 +15,9 @@ using namespace mlir;  // NOLINT
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+enum class Ask { kNothing, kShare };  // for what comes next
+
 // Weights are cut to bf16, which costs nothing, and not rounded: the mean of m / cut(m) over mantissas m spread evenly over [1, 2) makes up for
 // it. A weight of 1 stays 1.
 constexpr double kCutGain = 1.0027;
@@ -47,11 +50,30 @@ void emitRescaleWeights(KernelEmitter& e, const PairBatch& batch, Value row, Val
   });
 }
 
+// The share of a row that meets keys from `column` on of those that come.
+void emitAskForShare(KernelEmitter& e, const PairBatch& batch, Value first, Value column, Value row) {
+  const int64_t rows = comingRows(e.params), leaves = e.params.pairLeaves();
+  Value some = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, e.get(batch.coming.lines, {e.index(0)}), e.i32(0));
+  auto branch = scf::IfOp::create(e.b, some, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(e.b);
+  e.b.setInsertionPoint(branch.thenBlock()->getTerminator());
+  Value step = arith::DivUIOp::create(e.b, column, e.index(e.params.pairKeys()));
+  Value turn = e.addIndex(e.mulIndex(step, e.params.tileQueries), e.addIndex(first, row));
+  Value leaf = arith::DivUIOp::create(e.b, turn, e.index(rows)), part = arith::RemUIOp::create(e.b, turn, e.index(rows));
+  for (auto [which, memory] : {std::pair{0, batch.coming.keys}, {1, batch.coming.values}}) {
+    Value share = e.toIndex(e.get(batch.coming.lines, {e.index(which)}));
+    Value line = e.toIndex(e.get(batch.coming.lines, {e.addIndex(leaf, e.index(2 + which * leaves))}));
+    Value from = e.addIndex(line, arith::MulIOp::create(e.b, part, share));
+    e.forEach(e.index(0), share, 1, [&](Value i) { e.prefetch(memory, {e.addIndex(from, i), e.index(0)}); });
+  }
+}
+
 // K weights from `column` on = gain 2^(σ log2 e score - max) cut to bf16, their sum, times the gain as well, in f32. The max is looked at lane by lane; its own value
 // only where it grows.
-void emitWeights(KernelEmitter& e, const PairBatch& batch, Value first, Value column) {
+void emitWeights(KernelEmitter& e, const PairBatch& batch, Value first, Value column, Ask ask = Ask::kNothing) {
   const int64_t vectors = e.params.pairKeys() / kPanelKeys;
   forEachRowFrom(e, first, [&](Value row) {
+    if (ask == Ask::kShare) emitAskForShare(e, batch, first, column, row);
     Value query = e.addIndex(first, row), scale = e.f32s(e.params.logScale());
     SmallVector<Value> scores;
     for (int64_t v = 0; v < vectors; ++v) scores.push_back(e.load(batch.scores, {row, e.index(v * kPanelKeys)}));
@@ -115,7 +137,7 @@ void emitScores(KernelEmitter& e, const PairBatch& batch, Value first, Value pan
 void emitLongBatch(KernelEmitter& e, const PairBatch& batch, const RowBounds& rows, Value panel) {
   e.forEach(e.params.pairWeights(), e.params.pairKeys(), [&](Value column) {
     emitScores(e, batch, rows.first, e.addIndex(panel, arith::DivUIOp::create(e.b, column, e.index(kPanelKeys))));
-    emitWeights(e, batch, rows.first, column);
+    emitWeights(e, batch, rows.first, column, Ask::kShare);
   });
   emitValues(e, batch, rows.first, panel, e.params.pairWeights());
 }
@@ -155,6 +177,10 @@ void emitAttendPairBatches(KernelEmitter& e, const PairBatch& batch) {
 
 }  // namespace
 
+int64_t comingRows(const KernelParams& params) {
+  return params.tileQueries * (params.pairWeights() / params.pairKeys()) / params.pairLeaves();
+}
+
 Value emitAnyBad(KernelEmitter& e, Value bad, Value panel, int64_t count) {
   Value flags = e.i32(0);
   for (int64_t p = 0; p < count; ++p) flags = arith::OrIOp::create(e.b, flags, e.get(bad, {e.addIndex(panel, e.index(p))}));
@@ -162,20 +188,18 @@ Value emitAnyBad(KernelEmitter& e, Value bad, Value panel, int64_t count) {
 }
 
 void callAttendPairBatches(KernelEmitter& e, const PairBatch& batch) {
-  SmallVector<Value> arguments = {batch.query,     batch.keys,       batch.values,     batch.positions, batch.bad,
-                                  batch.range,     batch.visible.lo, batch.visible.hi, batch.state.max, batch.state.sum,
-                                  batch.state.acc, batch.scores,     batch.weights};
-  SmallVector<MemRefType> types;
-  for (Value argument : arguments) types.push_back(cast<MemRefType>(argument.getType()));
-  for (MemRefType& type : MutableArrayRef(types).slice(1, 4)) {  // as many panels as a caller has
-    SmallVector<int64_t> shape(type.getShape());
-    shape.front() = ShapedType::kDynamic;
-    type = MemRefType::get(shape, type.getElementType(), type.getLayout());
-  }
-  func::FuncOp function = e.call("attend_pair_batches", types, arguments, [](KernelEmitter& in, ValueRange a) {
-    emitAttendPairBatches(in, {a[0], a[1], a[2], a[3], a[4], a[5], {a[6], a[7]}, {a[8], a[9], a[10]}, a[11], a[12]});
-  });
-  markPairs(e, function);
+  SmallVector<Value> arguments = {batch.query,     batch.keys,        batch.values,        batch.positions,
+                                  batch.bad,       batch.range,       batch.visible.lo,    batch.visible.hi,
+                                  batch.state.max, batch.state.sum,   batch.state.acc,     batch.scores,
+                                  batch.weights,   batch.coming.keys, batch.coming.values, batch.coming.lines};
+  // As many panels as a caller has.
+  callPairs(
+      e, "attend_pair_batches", arguments,
+      [](KernelEmitter& in, ValueRange a) {
+        emitAttendPairBatches(in,
+                              {a[0], a[1], a[2], a[3], a[4], a[5], {a[6], a[7]}, {a[8], a[9], a[10]}, a[11], a[12], {a[13], a[14], a[15]}});
+      },
+      1, 5);
 }
 
 }  // namespace hsa::ir

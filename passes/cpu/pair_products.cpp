@@ -13,7 +13,16 @@ void emitPairValues(KernelEmitter& e, const PairValues& product) {
   e.tile.pairs == PairUnit::kTiles ? emitTileValues(e, product) : emitDotValues(e, product);
 }
 
-void markPairs(KernelEmitter& e, mlir::func::FuncOp function) {
+void callPairs(KernelEmitter& e, llvm::StringRef name, ValueRange arguments, llvm::function_ref<void(KernelEmitter&, ValueRange)> body,
+               int64_t firstOpen, int64_t endOpen) {
+  llvm::SmallVector<MemRefType> types;
+  for (Value argument : arguments) types.push_back(mlir::cast<MemRefType>(argument.getType()));
+  for (MemRefType& type : llvm::MutableArrayRef(types).slice(firstOpen, endOpen - firstOpen)) {
+    llvm::SmallVector<int64_t> shape(type.getShape());
+    shape.front() = mlir::ShapedType::kDynamic;
+    type = MemRefType::get(shape, type.getElementType(), type.getLayout());
+  }
+  mlir::func::FuncOp function = e.call(name, types, arguments, body);
   function->setAttr("hsa.features", e.b.getStringAttr(e.tile.pairs == PairUnit::kTiles ? kTileFeatures : kDotFeatures));
 }
 

@@ -26,8 +26,10 @@ void emitPairScores(KernelEmitter& e, const PairScores& product);
 // acc[first + r, c] += Σ_j weights[row + r, j] value[j, c] for the same rows.
 void emitPairValues(KernelEmitter& e, const PairValues& product);
 
-// Marks a private function that multiplies pairs with the features that it wants of a processor. Such a function calls no other: LLVM loads the configuration of
-// the tiles again behind every call.
-void markPairs(KernelEmitter& e, mlir::func::FuncOp function);
+// Calls the private function `name`, as KernelEmitter::call does, which multiplies pairs: it has the features that it wants of a processor. Arguments keep their
+// types, but for the sizes of the leading dimensions [firstOpen, endOpen), which callers may differ in. Such a function calls no other: LLVM loads the configuration
+// of the tiles again behind every call.
+void callPairs(KernelEmitter& e, llvm::StringRef name, ValueRange arguments, llvm::function_ref<void(KernelEmitter&, ValueRange)> body,
+               int64_t firstOpen = 0, int64_t endOpen = 0);
 
 }  // namespace hsa::ir

@@ -18,25 +18,25 @@
 // CHECK:         amx.tile_store
 // NO-AMX-NOT:  amx.tile
 
-// One configuration of tiles, before every loop; eight tiles at most, so nothing is spilled. First 256 keys that every row sees, whose weights meet the
-// values at once, then 64 of which some are hidden.
+// One configuration of tiles, before every loop; four tiles, of which two are sums. First 256 keys that every row sees, whose weights meet the values at once, then
+// 64 of which some are hidden.
 // ASM-LABEL:    attend_pair_batches:
 // ASM:          ldtilecfg
 // ASM-NOT:      ldtilecfg
-// ASM-COUNT-4:  tilezero
-// ASM-COUNT-8:  tdpbf16ps
-// ASM-COUNT-4:  tilestored
+// ASM-COUNT-2:  tilezero
+// ASM-COUNT-4:  tdpbf16ps
+// ASM-COUNT-2:  tilestored
 // ASM:          vscalefps
-// ASM-COUNT-4:  tileloadd
-// ASM-COUNT-32: tdpbf16ps
-// ASM-COUNT-4:  tilestored
-// ASM-COUNT-4:  tilezero
-// ASM-COUNT-8:  tdpbf16ps
-// ASM-COUNT-4:  tilestored
-// ASM-COUNT-4:  tileloadd
-// ASM-COUNT-8:  tdpbf16ps
-// ASM-COUNT-4:  tilestored
-// ASM-NOT:      tile{{load|stored}}
+// ASM-COUNT-2:  tileloadd
+// ASM-COUNT-16: tdpbf16ps
+// ASM-COUNT-2:  tilestored
+// ASM-COUNT-2:  tilezero
+// ASM-COUNT-4:  tdpbf16ps
+// ASM-COUNT-2:  tilestored
+// ASM-COUNT-2:  tileloadd
+// ASM-COUNT-4:  tdpbf16ps
+// ASM-COUNT-2:  tilestored
+// ASM-NOT:      {{tile(load|store)d|tmm[4-7]}}
 // ASM:          tilerelease
 
 // The same stage in vectors: sixteen sums of sixteen in registers, none of them spilled.
