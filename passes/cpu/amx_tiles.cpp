@@ -37,7 +37,7 @@ void multiplyTiles(KernelEmitter& e, int64_t steps, MutableArrayRef<Value> sums,
 
 void emitTileScores(KernelEmitter& e, const PairScores& p) {
   const int64_t rows = e.params.pairRows() / kTile, steps = e.params.pairDim() / kDepth;
-  e.forEach(p.count, kTile, [&](Value key) {
+  e.forEach(e.index(0), p.count, kTile, [&](Value key) {
     Value keyPanel = e.addIndex(p.panel, arith::DivUIOp::create(e.b, key, e.index(kPanelKeys)));
     SmallVector<Value> sums;
     for (int64_t r = 0; r < rows; ++r) sums.push_back(amx::TileZeroOp::create(e.b, sumsType(e)));

@@ -60,7 +60,7 @@ void emitValueBlock(KernelEmitter& e, const PairValues& p, Value block, Value co
 
 void emitDotScores(KernelEmitter& e, const PairScores& p) {
   const int64_t vectors = e.tile.vectors;
-  e.forEach(p.count, vectors * kPanelKeys, [&](Value key) {
+  e.forEach(e.index(0), p.count, vectors * kPanelKeys, [&](Value key) {
     Value panel = e.addIndex(p.panel, arith::DivUIOp::create(e.b, key, e.index(kPanelKeys)));
     forEachRowBlock(e, p.first, [&](Value block) {
       SmallVector<Value> sums(e.tile.rows * vectors, e.f32s(0));

@@ -43,9 +43,9 @@ Value squaredSpread(KernelEmitter& e, Value queryBands, Value row, ArrayRef<Valu
 
 // The second-order terms of 64 nodes, one vector of nodes at a time: rows run inside, so the nodes' numbers stay in registers. With log Z, scores become
 // shares of Z.
-void emitGain(KernelEmitter& e, const NodeProducts& products, Value queryBands, const NodeBatch& batch, Value scores, Value logZ,
-              const Residuals* residuals) {
-  e.forEach(kBatchKeys, e.lanes(), [&](Value node) {
+void emitGain(KernelEmitter& e, const NodeProducts& products, const BatchGroups& groups, Value queryBands, const NodeBatch& batch,
+              Value scores, Value logZ, const Residuals* residuals) {
+  e.forEach(e.index(0), products.met(e, groups), e.lanes(), [&](Value node) {
     auto scalar = [&](int64_t which) { return e.load(batch.scalars, {e.index(which), node}); };
     Value panel = arith::DivUIOp::create(e.b, node, e.index(kPanelKeys)), place = arith::RemUIOp::create(e.b, node, e.index(kPanelKeys));
     Value constant = scalar(0), twoC = scalar(1), c2 = scalar(2);
@@ -76,6 +76,12 @@ void emitGain(KernelEmitter& e, const NodeProducts& products, Value queryBands, 
   });
 }
 
+// Nodes from `met` on are none.
+void clearBehind(KernelEmitter& e, Value met, Value scores) {
+  Value none = e.f32s(-std::numeric_limits<double>::infinity());
+  e.forEach(met, e.index(kBatchKeys), e.lanes(), [&](Value node) { e.forEachRow([&](Value row) { e.store(none, scores, {row, node}); }); });
+}
+
 struct GainTypes {
   MemRefType bands, var, scalars, scores, rows, nodes;
 };
@@ -93,7 +99,7 @@ GainTypes gainTypes(KernelEmitter& e) {
 }  // namespace
 
 void gatherNodes(KernelEmitter& e, const LevelNodes& level, const BatchGroups& groups, const NodeBatch& batch) {
-  forEachPanelOfNodes(e, groups, [&](Value panel, ArrayRef<BatchSlot> slots) {
+  forEachPanelOfNodes(e, groups, e.index(kBatchPanels), [&](Value panel, ArrayRef<BatchSlot> slots) {
     Value first = e.mulIndex(panel, kPanelKeys);
     for (int64_t i = 0; i < kPanelKeys / kGroupNodes; ++i)
       vector::StoreOp::create(e.b, validConstants(e, level, slots[i]), batch.scalars,
@@ -120,7 +126,8 @@ void callNodeScores(KernelEmitter& e, NodeProducts& products, const LevelNodes& 
   products.scores(groups, level.mean, scores);
   GainTypes t = gainTypes(e);
   products.call("node_gain", {t.bands, t.var, t.scalars, t.scores}, {queryBands, batch.var, batch.scalars, scores},
-                [&](KernelEmitter& in, ValueRange a) { emitGain(in, products, a[0], {a[1], a[2]}, a[3], {}, nullptr); });
+                [&](KernelEmitter& in, ValueRange a) { emitGain(in, products, groups, a[0], {a[1], a[2]}, a[3], {}, nullptr); });
+  clearBehind(e, products.met(e, groups), scores);
 }
 
 void callNodeShares(KernelEmitter& e, NodeProducts& products, const LevelNodes& level, const BatchGroups& groups, Value queryBands,
@@ -131,7 +138,7 @@ void callNodeShares(KernelEmitter& e, NodeProducts& products, const LevelNodes& 
   products.call("node_shares", {t.bands, t.var, t.scalars, t.scores, t.rows, t.nodes, t.scores},
                 {queryBands, batch.var, batch.scalars, shares, logZ, residuals.sum, residuals.each}, [&](KernelEmitter& in, ValueRange a) {
                   const Residuals out{a[5], a[6]};
-                  emitGain(in, products, a[0], {a[1], a[2]}, a[3], a[4], &out);
+                  emitGain(in, products, groups, a[0], {a[1], a[2]}, a[3], a[4], &out);
                 });
 }
 

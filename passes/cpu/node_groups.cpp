@@ -31,8 +31,14 @@ BatchSlot batchSlot(KernelEmitter& e, const BatchGroups& groups, Value slot) {
   return {e.toIndex(e.get(groups.work, {e.select(inside, at, groups.first)})), inside};
 }
 
-void forEachPanelOfNodes(KernelEmitter& e, const BatchGroups& groups, function_ref<void(Value, ArrayRef<BatchSlot>)> body) {
-  e.forEach(kBatchPanels, 1, [&](Value panel) {
+Value filledPanels(KernelEmitter& e, const BatchGroups& groups) {
+  Value left = arith::SubIOp::create(e.b, groups.count, groups.first);
+  Value filled = arith::DivUIOp::create(e.b, e.addIndex(left, e.index(kPanelGroups - 1)), e.index(kPanelGroups));
+  return e.minIndex(filled, e.index(kBatchPanels));
+}
+
+void forEachPanelOfNodes(KernelEmitter& e, const BatchGroups& groups, Value panels, function_ref<void(Value, ArrayRef<BatchSlot>)> body) {
+  e.forEach(e.index(0), panels, 1, [&](Value panel) {
     SmallVector<BatchSlot> slots;
     for (int64_t i = 0; i < kPanelGroups; ++i)
       slots.push_back(batchSlot(e, groups, e.addIndex(e.mulIndex(panel, kPanelGroups), e.index(i))));

@@ -16,8 +16,11 @@ struct BatchSlot {
 };
 BatchSlot batchSlot(KernelEmitter& e, const BatchGroups& groups, Value slot);
 
-// The four slots of each panel.
-void forEachPanelOfNodes(KernelEmitter& e, const BatchGroups& groups,
+// How many of the four panels have a group.
+Value filledPanels(KernelEmitter& e, const BatchGroups& groups);
+
+// The four slots of each of the first `panels` panels.
+void forEachPanelOfNodes(KernelEmitter& e, const BatchGroups& groups, Value panels,
                          llvm::function_ref<void(Value panel, llvm::ArrayRef<BatchSlot> slots)> body);
 
 // Lanes nodes of a panel from node `place` of it on, of an array [?, .., 4]; `row`: what stands between.

@@ -24,7 +24,7 @@ Split split(KernelEmitter& e, Value wide) {
 }
 
 void gatherMeans(KernelEmitter& e, const BatchGroups& groups, Value means, Value to) {
-  forEachPanelOfNodes(e, groups, [&](Value panel, ArrayRef<BatchSlot> slots) {
+  forEachPanelOfNodes(e, groups, e.index(kBatchPanels), [&](Value panel, ArrayRef<BatchSlot> slots) {
     e.forEach(e.params.paddedHeadDim, 1, [&](Value d) {
       for (int64_t place = 0; place < kPanelKeys; place += e.lanes())
         e.store(loadNodes(e, means, slots, place, d), to, {panel, d, e.index(place)});
@@ -34,7 +34,7 @@ void gatherMeans(KernelEmitter& e, const BatchGroups& groups, Value means, Value
 
 // Dimensions d and d + 16 of a block of 32 side by side; zeros above the last one.
 void gatherMeansInPairs(KernelEmitter& e, const BatchGroups& groups, Value means, Value high, Value low) {
-  forEachPanelOfNodes(e, groups, [&](Value panel, ArrayRef<BatchSlot> slots) {
+  forEachPanelOfNodes(e, groups, filledPanels(e, groups), [&](Value panel, ArrayRef<BatchSlot> slots) {
     forEachPairBlock(e, [&](Value number, bool upper) {
       e.forEach(kPanelKeys, 1, [&](Value row) {
         Value d = e.addIndex(e.mulIndex(number, kPairPanelKeys), row);
@@ -63,7 +63,7 @@ void roundColumns(KernelEmitter& e, Value columns, Value to) {
 }
 
 void gatherValues(KernelEmitter& e, const BatchGroups& groups, Value values, Value to) {
-  forEachPanelOfNodes(e, groups, [&](Value panel, ArrayRef<BatchSlot> slots) {
+  forEachPanelOfNodes(e, groups, e.index(kBatchPanels), [&](Value panel, ArrayRef<BatchSlot> slots) {
     for (int64_t node = 0; node < kPanelKeys; ++node)
       e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) {
         e.store(e.load(values, {slots[node / kGroupNodes].group, e.index(node % kGroupNodes), c}), to, {panel, e.index(node), c});
@@ -71,10 +71,11 @@ void gatherValues(KernelEmitter& e, const BatchGroups& groups, Value values, Val
   });
 }
 
-// Node r of two panels side by side.
+// Node r of two panels side by side; the second half only where it has nodes.
 void gatherValuesInPairs(KernelEmitter& e, const BatchGroups& groups, Value values, Value to) {
   constexpr int64_t kPanelGroups = kPanelKeys / kGroupNodes;
-  e.forEach(kBatchPanels / 2, 1, [&](Value pair) {
+  Value pairs = arith::DivUIOp::create(e.b, e.addIndex(filledPanels(e, groups), e.index(1)), e.index(2));
+  e.forEach(e.index(0), pairs, 1, [&](Value pair) {
     e.forEach(kPanelGroups, 1, [&](Value i) {
       Value slot = e.addIndex(e.mulIndex(pair, 2 * kPanelGroups), i);
       Value lower = batchSlot(e, groups, slot).group, upper = batchSlot(e, groups, e.addIndex(slot, e.index(kPanelGroups))).group;
@@ -113,18 +114,18 @@ Value VectorProducts::exp2(KernelEmitter& e, Value x) const { return e.exp2(e.mi
 
 void PairProducts::scores(const BatchGroups& groups, Value means, Value scores) {
   gatherMeansInPairs(e_, groups, means, scratch_.high, scratch_.low);
-  multiply(query_, {scratch_.high, scratch_.low}, scores);
+  multiply(query_, {scratch_.high, scratch_.low}, met(e_, groups), scores);
 }
 
 void PairProducts::tilt(Value columns, Value out) {
   emitPairQuery(e_, {apart_, scratch_.apart});
   roundColumns(e_, columns, scratch_.high);
-  multiply(scratch_.apart, {scratch_.high}, out);
+  multiply(scratch_.apart, {scratch_.high}, e_.index(kBatchKeys), out);
 }
 
-void PairProducts::multiply(Value rows, ArrayRef<Value> parts, Value out) {
+void PairProducts::multiply(Value rows, ArrayRef<Value> parts, Value count, Value out) {
   e_.forEach(e_.index(0), e_.liveRows(), e_.params.pairRows(),
-             [&](Value first) { emitPairScores(e_, {rows, first, SmallVector<Value, 2>(parts), e_.index(0), kBatchKeys, out, first}); });
+             [&](Value first) { emitPairScores(e_, {rows, first, SmallVector<Value, 2>(parts), e_.index(0), count, out, first}); });
 }
 
 void PairProducts::keepWeights(Value row, int64_t node, ArrayRef<Value> weights) {
@@ -133,8 +134,13 @@ void PairProducts::keepWeights(Value row, int64_t node, ArrayRef<Value> weights)
 
 void PairProducts::values(const BatchGroups& groups, Value values, Value acc) {
   gatherValuesInPairs(e_, groups, values, scratch_.values);
-  e_.forEach(e_.index(0), e_.liveRows(), e_.params.pairRows(),
-             [&](Value first) { emitPairValues(e_, {scratch_.weights, first, scratch_.values, e_.index(0), kBatchKeys, acc, first}); });
+  auto product = [&](int64_t nodes) {
+    e_.forEach(e_.index(0), e_.liveRows(), e_.params.pairRows(),
+               [&](Value first) { emitPairValues(e_, {scratch_.weights, first, scratch_.values, e_.index(0), nodes, acc, first}); });
+  };
+  Value half = arith::CmpIOp::create(e_.b, arith::CmpIPredicate::ule, filledPanels(e_, groups), e_.index(kBatchPanels / 2));
+  e_.when(half, [&] { product(kBatchKeys / 2); });
+  e_.when(arith::XOrIOp::create(e_.b, half, arith::ConstantIntOp::create(e_.b, 1, 1)), [&] { product(kBatchKeys); });
 }
 
 }  // namespace hsa::ir

@@ -8,6 +8,8 @@ namespace hsa::ir {
 class NodeProducts {
  public:
   virtual ~NodeProducts() = default;
+  // How many nodes from the first on have scores; behind them there is no node of the batch.
+  virtual Value met(KernelEmitter& e, const BatchGroups& groups) const = 0;
   // scores [TQ,64] = q · μ of the nodes;  means [?,D,4] of all groups
   virtual void scores(const BatchGroups& groups, Value means, Value scores) = 0;
   // out [TQ,64] = (q − q₀) · columns [4,D,16] of a tilt
@@ -32,6 +34,7 @@ class VectorProducts : public NodeProducts {
   };
   VectorProducts(KernelEmitter& emitter, Value query, Value apart, const Scratch& scratch)
       : e_(emitter), query_(query), apart_(apart), scratch_(scratch) {}
+  Value met(KernelEmitter& e, const BatchGroups&) const override { return e.index(kBatchKeys); }
   void scores(const BatchGroups& groups, Value means, Value scores) override;
   void tilt(Value columns, Value out) override;
   void keepWeights(Value row, int64_t node, llvm::ArrayRef<Value> weights) override;
@@ -59,6 +62,7 @@ class PairProducts : public NodeProducts {
   };
   PairProducts(KernelEmitter& emitter, Value pairQuery, Value apart, const Scratch& scratch)
       : e_(emitter), query_(pairQuery), apart_(apart), scratch_(scratch) {}
+  Value met(KernelEmitter& e, const BatchGroups& groups) const override { return e.mulIndex(filledPanels(e, groups), kPanelKeys); }
   void scores(const BatchGroups& groups, Value means, Value scores) override;
   void tilt(Value columns, Value out) override;
   void keepWeights(Value row, int64_t node, llvm::ArrayRef<Value> weights) override;
@@ -71,8 +75,8 @@ class PairProducts : public NodeProducts {
   }
 
  private:
-  // out = rows · the sum of the parts [4,D32/2,32]
-  void multiply(Value rows, llvm::ArrayRef<Value> parts, Value out);
+  // out = rows · `count` columns of the sum of the parts [4,D32/2,32]
+  void multiply(Value rows, llvm::ArrayRef<Value> parts, Value count, Value out);
 
   KernelEmitter& e_;
   Value query_;  // [TQ,D32] in pairs

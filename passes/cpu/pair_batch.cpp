@@ -130,7 +130,7 @@ void emitValues(KernelEmitter& e, const PairBatch& batch, Value first, Value pan
 }
 
 void emitScores(KernelEmitter& e, const PairBatch& batch, Value first, Value panel) {
-  emitPairScores(e, {batch.query, first, {batch.keys}, panel, e.params.pairKeys(), batch.scores, e.index(0)});
+  emitPairScores(e, {batch.query, first, {batch.keys}, panel, e.index(e.params.pairKeys()), batch.scores, e.index(0)});
 }
 
 // W keys that every row sees.

@@ -10,7 +10,7 @@ struct PairScores {
   Value query, first;                // [TQ,D32] in pairs, from row `first` on
   llvm::SmallVector<Value, 2> keys;  // pair_k [P,D32/2,32] each; a number may be the sum of several of bf16
   Value panel;                       // first of the panels that are met
-  int64_t count;                     // keys of them
+  Value count;                       // keys of them, a multiple of 16
   Value scores, row;                 // f32, from row `row` on
 };
 struct PairValues {
@@ -20,7 +20,7 @@ struct PairValues {
   Value acc, first;         // [TQ,Dv] f32, from row `first` on
 };
 
-// scores[row + r, j] = Σ_d query[first + r, d] Σ key[j, d] for the R rows, or those of them that are live, and `count` keys.
+// scores[row + r, j] = Σ_d query[first + r, d] Σ key[j, d] for the R rows, or those of them that are live, and `count` keys, or up to 16 more.
 void emitPairScores(KernelEmitter& e, const PairScores& product);
 
 // acc[first + r, c] += Σ_j weights[row + r, j] value[j, c] for the same rows.
