@@ -229,17 +229,21 @@ def Hsa_TileCountNearOp : Hsa_TileOp<"count_near", 2, 1> {
   let summary = "how many of its splats each token keeps";
   let description = "ins near_score [L·n,W], near_least [n]: log2 τ of each token; outs near_count [L·n]. Source: docs/spec.md, Sparse.";
 }
+def Hsa_TilePassOnOp : Hsa_TileOp<"pass_on", 7, 5> {
+  let summary = "of each token, every splat that gets something of what it sends once links have passed it on: kept affinities times links";
+  let description = "ins near_score [L·n,W], near_splat, near_count, splat_amplitude [S]: log2 a, link_begin [S+1], link_tile [B], link_log [B,64]: of splat t the blocks link_begin[t] to link_begin[t+1], each log2 F of the 64 splats of a tile to t; outs sent_score [n,S]: log2 ψ, sent_splat [n,S], sent_count [n], pass_max, pass_sum [S] (scratch). Source: docs/spec.md, Sparse.";
+}
 def Hsa_TileSendSparseOp : Hsa_TileOp<"send_sparse", 5, 3> {
   let summary = "state ∪= what each token sends to the splats that it keeps";
-  let description = "ins near_score [L·n,W], near_splat, near_count, splat_amplitude [S]: log2 a, v_rows [n,Dv]; outs state_max [S], state_sum [S,16], state_acc [S,Dv]. Source: docs/spec.md, Sparse.";
+  let description = "ins near_score [L·n,W], near_splat, near_count, splat_amplitude [S]: log2 a, v_rows [n,Dv], causal with links: sent_score [n,S], sent_splat, sent_count in place of the first three; outs state_max [S], state_sum [S,16], state_acc [S,Dv]. Source: docs/spec.md, Sparse.";
 }
-def Hsa_TileReceiveSparseOp : Hsa_TileOp<"receive_sparse", 7, 2> {
+def Hsa_TileReceiveSparseOp : Hsa_TileOp<"receive_sparse", 7, 2, ", 8"> {
   let summary = "o = what each token receives from the splats that it keeps, 0 where they were sent nothing";
-  let description = "ins query_score [L·n,W], query_splat, query_count, level_weight [L]: log2 w, state_max, state_sum, state_acc; outs sparse_rows [n,Dv], near_weight [16,W] (scratch). Source: docs/spec.md, Sparse.";
+  let description = "ins query_score [L·n,W], query_splat, query_count, level_weight [L]: log2 w, state_max, state_sum, state_acc, with a gate: query_gate [n,16], log2; outs sparse_rows [n,Dv], near_weight [16,W] (scratch). Source: docs/spec.md, Sparse.";
 }
-def Hsa_TileReceivePrefixOp : Hsa_TileOp<"receive_prefix", 9, 5> {
+def Hsa_TileReceivePrefixOp : Hsa_TileOp<"receive_prefix", 9, 5, ", 10"> {
   let summary = "token by token: it sends, then the queries at its position receive";
-  let description = "ins near_score [L·n,W], near_splat, near_count, splat_amplitude, v_rows [n,Dv], query_score [L·G·n,W] of G heads, query_splat, query_count, level_weight; outs state_max, state_sum, state_acc, sparse_rows [G·n,Dv], near_weight [16,W] (scratch). Source: docs/spec.md, Sparse.";
+  let description = "ins near_score [L·n,W], near_splat, near_count, splat_amplitude, v_rows [n,Dv], query_score [L·G·n,W] of G heads, query_splat, query_count, level_weight, with a gate: query_gate [G·n,16], log2; with links: sent_score [n,S], sent_splat, sent_count in place of near_score, near_splat, near_count; outs state_max, state_sum, state_acc, sparse_rows [G·n,Dv], near_weight [16,W] (scratch). Source: docs/spec.md, Sparse.";
 }
 
 // ---- what a plan runs

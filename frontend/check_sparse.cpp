@@ -14,9 +14,6 @@ absl::Status CheckSparse(const Routed& routed) {
   if (sparse.has_threshold() && !(sparse.threshold() > 0 && sparse.threshold() < 1))
     return absl::InvalidArgumentError(absl::StrCat("graph_c31: sparse has threshold ", sparse.threshold(),
                                                    ", wanted more than 0 and less than 1: a share of the largest; leave it out for none"));
-  if (!routed.links().empty() || routed.has_gate_weight())
-    return absl::InvalidArgumentError(absl::StrCat("graph_c32: routed is sparse and has ", routed.links().empty() ? "a gate" : "links",
-                                                   ", which no kernel of this version does together; leave one of them out"));
   return absl::OkStatus();
 }
 

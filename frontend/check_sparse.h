@@ -6,7 +6,7 @@
 
 namespace hsa::frontend {
 
-// graph_c30 to graph_c32. Of a node that is sparse.
+// graph_c30 and graph_c31. Of a node that is sparse.
 absl::Status CheckSparse(const Routed& routed);
 
 }  // namespace hsa::frontend

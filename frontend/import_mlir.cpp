@@ -1,14 +1,14 @@
 #include "frontend/import_mlir.h"
 
-#include <initializer_list>
-#include <limits>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "dialect/hsa_ops.h"
 #include "frontend/check_graph.h"
 #include "frontend/compiler_context.h"
+#include "frontend/export_routed.h"
 #include "frontend/import_graph.h"
+#include "frontend/module_tensors.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 
@@ -17,66 +17,25 @@ namespace {
 
 using namespace mlir;
 
-template <typename... Words>
-absl::Status refuse(const Words&... words) {
-  return absl::InvalidArgumentError(absl::StrCat(words...));
-}
-
 absl::StatusOr<func::FuncOp> onlyFunction(ModuleOp module) {
   func::FuncOp only;
   for (Operation& op : module.getBody()->getOperations()) {
     auto function = dyn_cast<func::FuncOp>(op);
     if (!function || function.isExternal())
-      return refuse("module_c1: module holds '", op.getName().getStringRef().str(), "'", function ? " without a body" : "",
-                    ", wanted one function with a body and nothing else");
+      return refuseModule("module_c1: module holds '", op.getName().getStringRef().str(), "'", function ? " without a body" : "",
+                          ", wanted one function with a body and nothing else");
     if (only)
-      return refuse("module_c1: module holds functions '", only.getName().str(), "' and '", function.getName().str(), "', wanted one");
+      return refuseModule("module_c1: module holds functions '", only.getName().str(), "' and '", function.getName().str(),
+                          "', wanted one");
     only = function;
   }
-  if (!only) return refuse("module_c1: module is empty, wanted one function");
+  if (!only) return refuseModule("module_c1: module is empty, wanted one function");
   return only;
-}
-
-// "hsa.name" where there is one, else `fallback`: module_c6.
-absl::StatusOr<std::string> nameOf(Attribute name, llvm::StringRef fallback) {
-  if (!name) return fallback.str();
-  if (auto string = dyn_cast<StringAttr>(name)) return string.getValue().str();
-  return refuse("module_c6: hsa.name of ", fallback.str(), " is not a string");
-}
-
-// Graphs keep sizes in 32 bits: module_c7.
-absl::Status checkFits(llvm::StringRef what, std::initializer_list<int64_t> sizes) {
-  for (const int64_t size : sizes) {
-    if (size < 0 || size > std::numeric_limits<int32_t>::max())
-      return refuse("module_c7: ", what.str(), " has a size of ", size, ", wanted less than 2^31");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status addInput(Graph& graph, func::FuncOp function, Value operand, llvm::StringRef role, llvm::StringRef fallback,
-                      std::string& reader) {
-  auto argument = dyn_cast<BlockArgument>(operand);
-  if (!argument) return refuse("module_c3: ", role.str(), " of the attention is no argument of the function");
-  absl::StatusOr<std::string> name = nameOf(function.getArgAttr(argument.getArgNumber(), kNameAttr), fallback);
-  if (!name.ok()) return name.status();
-  reader = *name;
-  auto type = cast<RankedTensorType>(operand.getType());
-  if (type.isDynamicDim(0) || type.isDynamicDim(2))
-    return refuse("module_c4: ", role.str(), " '", *name, "' has a dynamic number of heads or dim; only tokens may be '?'");
-  if (!type.getElementType().isF32())
-    return refuse("module_c4: ", role.str(), " '", *name, "' is not f32; write f32 here, the plan takes bf16 and f16 files as well");
-  if (absl::Status fits = checkFits(*name, {type.getDimSize(0), type.getDimSize(2)}); !fits.ok()) return fits;
-  Tensor& input = *graph.add_inputs();
-  input.set_name(*name);
-  input.set_heads(type.getDimSize(0));
-  input.set_dim(type.getDimSize(2));
-  if (!type.isDynamicDim(1)) input.set_tokens(type.getDimSize(1));
-  return absl::OkStatus();
 }
 
 absl::Status addSplats(Attention::Splats& splats, ir::ConfigAttr config) {
   if (config.getLeafTokens() != kLeafTokens)
-    return refuse("module_c5: leafTokens is ", config.getLeafTokens(), ", this version wants ", kLeafTokens);
+    return refuseModule("module_c5: leafTokens is ", config.getLeafTokens(), ", this version wants ", kLeafTokens);
   absl::Status fits = checkFits("config", {config.getOrder(), config.getNearSinkTokens(), config.getWindowTokens(), config.getTileQueries(),
                                            config.getMiniSegmentTokens(), config.getSegmentTokens(), config.getBands()});
   if (!fits.ok()) return fits;
@@ -97,45 +56,30 @@ absl::Status addSplats(Attention::Splats& splats, ir::ConfigAttr config) {
 absl::Status addOutputs(Graph& graph, Attention& attention, func::FuncOp function, ir::AttentionOp op, func::ReturnOp done) {
   for (OpOperand& returned : done->getOpOperands()) {
     const bool isOutput = returned.get() == op.getOutput();
-    if (!isOutput && returned.get() != op.getLse()) return refuse("module_c3: the function returns what its attention did not make");
+    if (!isOutput && returned.get() != op.getLse()) return refuseModule("module_c3: the function returns what its attention did not make");
     absl::StatusOr<std::string> name = nameOf(function.getResultAttr(returned.getOperandNumber(), kNameAttr), isOutput ? "o" : "lse");
     if (!name.ok()) return name.status();
     graph.add_outputs(*name);
     isOutput ? attention.set_output(*name) : attention.set_lse(*name);
   }
-  if (!attention.has_output()) return refuse("module_c3: the output of the attention is not returned");
-  if (op.getLse() && !attention.has_lse()) return refuse("module_c3: the lse of the attention is not returned; return it or leave it out");
+  if (!attention.has_output()) return refuseModule("module_c3: the output of the attention is not returned");
+  if (op.getLse() && !attention.has_lse())
+    return refuseModule("module_c3: the lse of the attention is not returned; return it or leave it out");
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<Graph> exportGraph(ModuleOp module) {
-  absl::StatusOr<func::FuncOp> function = onlyFunction(module);
-  if (!function.ok()) return function.status();
-  if (!function->getBody().hasOneBlock() || !llvm::hasNItems(function->getBody().front(), 2) ||
-      !isa<ir::AttentionOp>(function->getBody().front().front()))
-    return refuse("module_c2: the body of '", function->getName().str(), "' is more or less than hsa.attention and return; ",
-                  "this version compiles one attention per module");
-  auto op = cast<ir::AttentionOp>(function->getBody().front().front());
-  auto done = cast<func::ReturnOp>(function->getBody().front().back());
-
+absl::StatusOr<Graph> exportAttention(func::FuncOp function, ir::AttentionOp op, func::ReturnOp done) {
   Graph graph;
-  graph.set_name(function->getName().str());
+  graph.set_name(function.getName().str());
   Attention& attention = *graph.add_nodes()->mutable_attention();
-  struct Role {
-    Value operand;
-    const char *role, *fallback;
-    std::string* reader;
-  };
-  for (const Role& r :
+  for (const Role& role :
        {Role{op.getQuery(), "query", "q", attention.mutable_query()}, Role{op.getKey(), "key", "k", attention.mutable_key()},
         Role{op.getValue(), "value", "v", attention.mutable_value()}}) {
-    if (absl::Status added = addInput(graph, *function, r.operand, r.role, r.fallback, *r.reader); !added.ok()) return added;
+    if (absl::Status added = addInput(graph, function, role); !added.ok()) return added;
   }
-  if (function->getNumArguments() != 3)
-    return refuse("module_c3: function '", function->getName().str(), "' has ", function->getNumArguments(),
-                  " arguments, wanted query, key and value");
+  if (function.getNumArguments() != 3)
+    return refuseModule("module_c3: function '", function.getName().str(), "' has ", function.getNumArguments(),
+                        " arguments, wanted query, key and value");
   if (auto scale = op.getScaleAttr()) attention.set_scale(scale.getValueAsDouble());
   if (auto mask = op.getMaskAttr()) {
     attention.mutable_mask()->set_causal(mask.getCausal());
@@ -145,8 +89,35 @@ absl::StatusOr<Graph> exportGraph(ModuleOp module) {
   if (auto config = op.getConfigAttr()) {
     if (absl::Status added = addSplats(*attention.mutable_splats(), config); !added.ok()) return added;
   }
-  if (absl::Status added = addOutputs(graph, attention, *function, op, done); !added.ok()) return added;
-  if (absl::Status checked = CheckGraph(graph); !checked.ok()) return checked;
+  if (absl::Status added = addOutputs(graph, attention, function, op, done); !added.ok()) return added;
+  return graph;
+}
+
+// One attention of either scheme, before it at most the hsa.links that a routed one reads, and return behind it.
+absl::StatusOr<Graph> exportFunction(func::FuncOp function) {
+  const auto more = [&] {
+    return refuseModule("module_c2: the body of '", function.getName().str(), "' is more or less than hsa.attention and return; ",
+                        "this version compiles one attention per module");
+  };
+  if (!function.getBody().hasOneBlock()) return more();
+  Block& body = function.getBody().front();
+  Operation* first = &body.front();
+  const bool links = isa<ir::LinksOp>(first);
+  if (!llvm::hasNItems(body, links ? 3 : 2)) return more();
+  auto done = cast<func::ReturnOp>(body.back());
+  if (auto op = dyn_cast<ir::RoutedAttentionOp>(links ? first->getNextNode() : first)) return exportRouted(function, op, done);
+  if (auto op = dyn_cast<ir::AttentionOp>(first)) return exportAttention(function, op, done);
+  return more();
+}
+
+}  // namespace
+
+absl::StatusOr<Graph> exportGraph(ModuleOp module) {
+  absl::StatusOr<func::FuncOp> function = onlyFunction(module);
+  if (!function.ok()) return function.status();
+  absl::StatusOr<Graph> graph = exportFunction(*function);
+  if (!graph.ok()) return graph.status();
+  if (absl::Status checked = CheckGraph(*graph); !checked.ok()) return checked;
   return graph;
 }
 

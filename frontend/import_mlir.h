@@ -10,9 +10,9 @@
 
 namespace hsa::frontend {
 
-// The graph that a layer-0 module says, checked. The module is one function whose body is one hsa.attention and a return of its results:
+// The graph that a layer-0 module says, checked. The module is one function whose body is one attention and a return of its results:
 //   module_c1  one function, with a body, and nothing else
-//   module_c2  its body is hsa.attention and return
+//   module_c2  its body is hsa.attention and return, or hsa.routed_attention (frontend/export_routed.h), the hsa.links it reads, and return
 //   module_c3  query, key and value are arguments, and every result of the attention is returned
 //   module_c4  heads and dims are static, tensors of f32 (inputs of a plan may be bf16 or f16 all the same)
 //   module_c5  leafTokens is 16

@@ -69,6 +69,7 @@ Emitter emitterOf(Operation& op) {
       {"hsa.tile_gate", emitGate},
       {"hsa.tile_nearest_splats", emitNearestSplats},
       {"hsa.tile_count_near", emitCountNear},
+      {"hsa.tile_pass_on", emitPassOn},
       {"hsa.tile_send_sparse", emitSendSparse},
       {"hsa.tile_receive_sparse", emitReceiveSparse},
       {"hsa.tile_receive_prefix", emitReceivePrefix},

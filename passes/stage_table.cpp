@@ -66,6 +66,10 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"level_center", port, f32, {d}}, {"level_product", port, f32, {any, d, panel}}, {"level_terms", port, f32, {any, 2, panel}}, {"level_limit", port, f32, {any}},
       {"near_score", port, f32, {any, p.nearSlots()}}, {"near_splat", port, i32, {any, p.nearSlots()}}, {"near_least", port, f32, {any}}, {"near_count", port, i32, {any}},
       {"query_score", port, f32, {any, p.nearSlots()}}, {"query_splat", port, i32, {any, p.nearSlots()}}, {"query_count", port, i32, {any}},
+      // (with links and a gate)
+      {"link_begin", port, i32, {p.splats + 1}}, {"link_tile", port, i32, {any}}, {"link_log", port, f32, {any, kSplatTile}},
+      {"sent_score", port, f32, {any, p.splats}}, {"sent_splat", port, i32, {any, p.splats}}, {"sent_count", port, i32, {any}},
+      {"pass_max", buffer, f32, {p.splats}}, {"pass_sum", buffer, f32, {p.splats}}, {"query_gate", port, f32, {any, kMostLevels}},
       {"splat_amplitude", port, f32, {p.splats}}, {"level_weight", port, f32, {any}}, {"sparse_rows", port, f32, {any, dv}},
       {"near_weight", buffer, f32, {kMostSplatLevels, p.nearSlots()}},
       // scratch of one batch
@@ -195,6 +199,9 @@ std::vector<StageSpec> routedStages(const RoutedKind& kind) {
   return stages;
 }
 
+// In place of near_score, near_splat and near_count.
+static constexpr std::string_view kSentLists[] = {"sent_score", "sent_splat", "sent_count"};
+
 // Tokens find their splats first, whatever the mask; the state takes them in, or gives, splat by splat.
 std::vector<StageSpec> sparseStages(const RoutedKind& kind) {
   // clang-format off: a table
@@ -212,12 +219,28 @@ std::vector<StageSpec> sparseStages(const RoutedKind& kind) {
       prefix{"receive_prefix", "segment", false,
              {"near_score", "near_splat", "near_count", "splat_amplitude", "v_rows", "query_score", "query_splat", "query_count", "level_weight"},
              {"state_max", "state_sum", "state_acc", "sparse_rows", "near_weight"}},
-      store{"store_rows", "rows", true, {"o_rows"}, {"rows_out"}};
+      store{"store_rows", "rows", true, {"o_rows"}, {"rows_out"}},
+      gate{"gate", "tile", false, {"q_rows", "gate_weight", "gate_bias"}, {"query_gate"}},
+      flow{"flow_state", "segment", false, {"flow_tiles", "flow_index", "own_max", "own_sum", "own_acc"}, {"state_max", "state_sum", "state_acc", "scores"}},
+      passOn{"pass_on", "segment", false, {"near_score", "near_splat", "near_count", "splat_amplitude", "link_begin", "link_tile", "link_log"},
+             {"sent_score", "sent_splat", "sent_count", "pass_max", "pass_sum"}};
   // clang-format on
   if (kind.factor) nearest.ins.push_back("level_factor");
   std::vector<StageSpec> stages = {widen, axis};
   if (kind.isotropic) stages.push_back(center);
-  stages.insert(stages.end(), {kind.isotropic ? nearestIsotropic : nearest, count, send, kind.causal ? prefix : receive, store});
+  stages.insert(stages.end(), {kind.isotropic ? nearestIsotropic : nearest, count});
+  if (kind.gate) {
+    stages.push_back(gate);
+    for (StageSpec* of : {&receive, &prefix}) of->ins.push_back("query_gate");
+  }
+  // Flow acts on a state once where all send before any receives, else on what each token sends.
+  if (kind.flow && kind.causal) {
+    stages.push_back(passOn);
+    for (StageSpec* of : {&send, &prefix}) llvm::copy(kSentLists, of->ins.begin());
+  } else if (kind.flow) {
+    stages.push_back(flow);
+  }
+  stages.insert(stages.end(), {send, kind.causal ? prefix : receive, store});
   return stages;
 }
 

@@ -78,9 +78,6 @@ FailureOr<Routed> routedOf(Operation* op) {
   std::tie(routed.received, routed.keep) = affinityOf(received), std::tie(routed.sent, sentKeep) = affinityOf(sent);
   if (routed.keep != sentKeep)
     return op->emitOpError("keeps other affinities of its queries than of its keys, which this version interprets and does not compile");
-  if (routed.keep && (routed.gate || routed.links))
-    return op->emitOpError("is sparse and comes with ")
-           << (routed.gate ? "hsa.gate" : "hsa.flow") << ", which this version interprets and does not compile; leave one of them out";
   if (failed(checkValueRanges(routed))) return failure();
   if (!routed.received || !routed.sent || routed.received.getCenter() != routed.sent.getCenter() ||
       routed.received.getVariance() != routed.sent.getVariance() || routed.received.getFactor() != routed.sent.getFactor() ||

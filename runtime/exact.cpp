@@ -6,8 +6,6 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
-#include <random>
-#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -37,18 +35,6 @@ std::vector<Range> VisibleKeys(const AttentionSpec& spec, int64_t p, int64_t key
   if (sinks > 0) ranges.push_back({0, sinks});
   if (window < end) ranges.push_back({window, end});
   return ranges;
-}
-
-// out[i] = element i of the row; true when all of them are finite.
-bool LoadRow(const TensorView& tensor, int64_t head, int64_t token, std::span<double> out) {
-  const std::byte* row = tensor.Row(head, token);
-  bool finite = true;
-  for (double& value : out) {
-    value = LoadElement(row, tensor.dtype);
-    row += DTypeBytes(tensor.dtype);
-    finite &= std::isfinite(value);
-  }
-  return finite;
 }
 
 // (max, sum, acc) of one row, in float64, with a running maximum.
@@ -109,20 +95,11 @@ std::vector<Row> ExactRows(const AttentionSpec& spec, const TensorView& query, c
   return rows;
 }
 
-VerifiedRow Compare(const Row& exact, std::span<const double> o, bool o_finite, const double* lse) {
-  VerifiedRow row;
+VerifiedRow Compare(const Row& exact, std::span<const double> o, const double* lse) {
   const bool sees_a_key = exact.sum > 0 || !exact.finite;
-  if (!exact.finite) {
-    row.rel_l2 = o_finite ? kInfinity : 0;
-  } else {
-    double difference = 0, norm = 0;
-    for (std::size_t c = 0; c < o.size(); ++c) {
-      const double wanted = sees_a_key ? exact.acc[c] / exact.sum : 0;
-      difference += (o[c] - wanted) * (o[c] - wanted);
-      norm += wanted * wanted;
-    }
-    row.rel_l2 = !o_finite ? kInfinity : difference == 0 ? 0 : norm == 0 ? kInfinity : std::sqrt(difference / norm);
-  }
+  std::vector<double> wanted(o.size(), exact.finite ? 0 : std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t c = 0; exact.sum > 0 && exact.finite && c < o.size(); ++c) wanted[c] = exact.acc[c] / exact.sum;
+  VerifiedRow row{.rel_l2 = RelL2OfRow(wanted, o)};
   if (lse == nullptr) return row;
   if (!exact.finite) {
     row.lse_error = std::isfinite(*lse) ? kInfinity : 0;
@@ -153,59 +130,12 @@ absl::Status CheckShapes(const TensorView& query, const TensorView& key, const T
   return absl::OkStatus();
 }
 
-// The smallest value that at least `share` of them do not exceed.
-double NearestRank(std::span<const double> sorted, double share) {
-  const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
-  return sorted[std::clamp<std::size_t>(rank, 1, sorted.size()) - 1];
-}
-
-void SetQuantiles(VerifyStats& stats) {
-  if (stats.rows.empty()) return;
-  std::vector<double> errors;
-  for (const VerifiedRow& row : stats.rows) {
-    errors.push_back(row.rel_l2);
-    stats.lse_max = std::max(stats.lse_max, row.lse_error);
-  }
-  std::sort(errors.begin(), errors.end());
-  stats.median = NearestRank(errors, 0.5);
-  stats.p90 = NearestRank(errors, 0.9);
-  stats.p95 = NearestRank(errors, 0.95);
-  stats.max = errors.back();
-}
-
-}  // namespace
-
-std::vector<int64_t> SampleWithoutReplacement(int64_t population, int64_t count, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::set<int64_t> sample;
-  for (int64_t j = std::max<int64_t>(population - count, 0); j < population; ++j) {
-    const auto drawn = static_cast<int64_t>(random() % (static_cast<uint64_t>(j) + 1));
-    if (!sample.insert(drawn).second) sample.insert(j);
-  }
-  return {sample.begin(), sample.end()};
-}
-
-namespace {
-
-// Of the queries that are not excluded, ascending.
-std::vector<int64_t> DrawQueries(int64_t queries, const VerifyOptions& options) {
-  std::vector<int64_t> drawn =
-      SampleWithoutReplacement(queries - static_cast<int64_t>(options.exclude.size()), options.queries, options.seed);
-  auto excluded = options.exclude.begin();
-  int64_t before = 0;  // excluded queries so far: the r-th of the others is r + before
-  for (int64_t& query : drawn) {
-    while (excluded != options.exclude.end() && *excluded <= query + before) ++excluded, ++before;
-    query += before;
-  }
-  return drawn;
-}
-
 }  // namespace
 
 absl::StatusOr<VerifyStats> Verify(const AttentionSpec& spec, const TensorView& query, const TensorView& key, const TensorView& value,
                                    const TensorView& o, const TensorView& lse, const VerifyOptions& options) {
   if (absl::Status shapes = CheckShapes(query, key, value, o, lse); !shapes.ok()) return shapes;
-  const std::vector<int64_t> positions = DrawQueries(query.tokens(), options);
+  const std::vector<int64_t> positions = DrawVerified(query.tokens(), options);
   const int64_t heads = query.heads(), kv_heads = key.heads(), group = heads / kv_heads;
   const auto tasks = static_cast<int64_t>(positions.size()) * kv_heads;
 
@@ -223,11 +153,11 @@ absl::StatusOr<VerifyStats> Verify(const AttentionSpec& spec, const TensorView& 
     std::vector<double> row(static_cast<std::size_t>(o.dim()));
     for (int64_t g = 0; g < group; ++g) {
       const int64_t head = kv_head * group + g;
-      const bool finite = LoadRow(o, head, i, row);
+      LoadRow(o, head, i, row);
       double log_sum = 0;
       if (lse.data != nullptr) log_sum = LoadElement(lse.Row(0, head) + i * DTypeBytes(lse.dtype), lse.dtype);
       VerifiedRow& result = stats.rows[sample * static_cast<std::size_t>(heads) + static_cast<std::size_t>(head)];
-      result = Compare(exact[static_cast<std::size_t>(g)], row, finite, lse.data != nullptr ? &log_sum : nullptr);
+      result = Compare(exact[static_cast<std::size_t>(g)], row, lse.data != nullptr ? &log_sum : nullptr);
       result.head = head;
       result.query = i;
     }

@@ -136,7 +136,14 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "query_count",
     "splat_amplitude",  // log2 a of each splat
     "level_weight",     // log2 w of each level
-    "sparse_rows",      // output rows in f32
+    "link_begin",
+    "link_tile",
+    "link_log",  // log2 F in columns
+    "sent_score",
+    "sent_splat",
+    "sent_count",   // what tokens send along links
+    "query_gate",   // log2 weight of each level as a query sees it
+    "sparse_rows",  // output rows in f32
 
     // Results of a tile
     "o_rows",   // output rows in f32

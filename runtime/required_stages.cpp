@@ -34,6 +34,8 @@ std::vector<std::string_view> SparseStages(const format::Graph& graph) {
                                          "count_near", "send_sparse",    graph.mask().causal() ? "receive_prefix" : "receive_sparse",
                                          "store_rows"};
   if (IsIsotropic(graph.routed())) names.push_back("center_tokens");
+  if (!graph.routed().gate_weight().empty()) names.push_back("gate");
+  if (!graph.routed().links().empty()) names.push_back(graph.mask().causal() ? "pass_on" : "flow_state");
   return names;
 }
 

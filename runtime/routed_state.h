@@ -43,7 +43,9 @@ class RoutedState {
   std::vector<float> LogSent() const;  // log2 z of each splat
   // The running maxima that masses of a chunk are relative to before flow.
   std::span<const float> own_max() const { return own_max_.empty() ? max_ : own_max_; }
-  void PutOwnMax(int64_t splat, float max) { own_max_[splat] = max; }  // of a state that has passed on
+  void PutOwnMax(int64_t splat, float max) {  // of a state that has passed on; another one keeps none
+    if (!own_max_.empty()) own_max_[splat] = max;
+  }
 
   // What happens to splats that come and go; Σ z_s and Σ S_s stay.
   void Halve(int64_t splat, int64_t child);  // `child` gets half of what was sent to `splat`

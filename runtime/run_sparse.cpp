@@ -19,6 +19,7 @@
 #include "runtime/format/level_name.h"
 #include "runtime/level_search.h"
 #include "runtime/level_tree.h"
+#include "runtime/link_columns.h"
 #include "runtime/near_lists.h"
 #include "runtime/routed_snapshot.h"
 #include "runtime/routed_state.h"
@@ -30,12 +31,21 @@ namespace hsa {
 namespace {
 
 constexpr int64_t kPackTokens = 1024;  // on their way at once: their lists stay in the second-level cache
+constexpr int64_t kSentBytes =
+    4 << 20;  // of a pack's lists of what tokens send along links, which hold every splat: packs are shorter then
 // Parts of the tokens whose states are made side by side and then merged, in order: of a length that does not depend on the threads, so outputs do not.
 constexpr int64_t kPartTokens = 16384, kMostParts = 16;
 constexpr double kThresholdTokens = 8192;  // up to so many the threshold is as given
 constexpr int64_t kRecallTokens = 256;     // of each kv_head: where not every splat is looked at, these look at all of them too
 
 int64_t PartsOf(const Geometry& g) { return g.causal ? 1 : std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts); }
+
+bool PassesOnByToken(const Geometry& g, const format::Routed& routed) { return g.causal && !routed.links().empty(); }
+
+int64_t PackTokens(const Geometry& g, const format::Routed& routed, int64_t splats) {
+  if (!PassesOnByToken(g, routed)) return kPackTokens;
+  return std::clamp(kSentBytes / SentLists::Bytes(1, splats) / kSplatTile * kSplatTile, int64_t{kSplatTile}, kPackTokens);
+}
 
 // Rows of tokens with room behind them for a whole tile, and the splats that they keep.
 struct TokenRows {
@@ -52,6 +62,8 @@ struct Pack {
   int64_t kv_head, first = 0, count = 0;  // key positions
   TokenRows keys, queries;
   WideRows values;
+  SentLists sent;             // of the keys, where links pass on what each of them sends
+  std::vector<float> gate;    // [heads of the group · count + 64, 16]: log2 weights of levels, with a gate
   std::vector<float> output;  // [heads of the group · count, padded value_dim]
 };
 
@@ -65,15 +77,20 @@ class SparseRun {
         tables_(std::move(tables)),
         before_(before),
         tokens_before_(TokensOf(before)),
+        pack_tokens_(PackTokens(g_, routed_, tables_[0].splats)),
+        no_amplitude_(tables_[0].splats, 0.0f),
         states_(g_.kv_heads * PartsOf(g_), EmptyState()),
         keys_(job.program, job.inputs.key.dtype),
         search_(job.program),
+        gate_(job.program.Find("gate")),
+        flow_state_(job.program.Find("flow_state")),
+        pass_on_(job.program.Find("pass_on")),
         send_(job.program.Find("send_sparse")),
         receive_(job.program.Find(g_.causal ? "receive_prefix" : "receive_sparse")),
         store_(job.program.Find("store_rows", job.outputs.o.dtype)),
         progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {
     for (const format::SplatLevel& level : routed_.levels()) log_weights_.push_back(static_cast<float>(std::log2(level.weight())));
-    hashes_.resize(tables_.size()), levels_.resize(tables_.size());
+    hashes_.resize(tables_.size()), levels_.resize(tables_.size()), columns_.resize(tables_.size());
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) MakeLevels(kv_head);
   }
 
@@ -126,6 +143,7 @@ class SparseRun {
 
   void MakeLevels(int64_t kv_head) {
     levels_[kv_head] = LevelsOf(tables_[kv_head], Looking::kAsAsked);
+    if (PassesOnByToken(g_, routed_)) columns_[kv_head] = LinkColumns::Of(tables_[kv_head].flow, tables_[kv_head].splats);
     if (job_.options.affinity_cache != nullptr) hashes_[kv_head] = HashOf(levels_[kv_head], routed_.sparse().top());
   }
 
@@ -212,14 +230,15 @@ class SparseRun {
     });
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
       for (int64_t part = 1; part < parts; ++part) states_[kv_head * parts].Merge(states_[kv_head * parts + part]);
+      if (!tables_[kv_head].flow.empty()) states_[kv_head * parts].PassOn(workers_.local(), flow_state_, tables_[kv_head].flow);
       JoinBefore(kv_head, states_[kv_head * parts]);
     }
-    const int64_t packs = (g_.queries + kPackTokens - 1) / kPackTokens;
+    const int64_t packs = (g_.queries + pack_tokens_ - 1) / pack_tokens_;
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads * packs, [&](int64_t i) {
       if (progress_.cancelled()) return;
       std::unique_ptr<Pack> pack = NewPack(i / packs);
-      pack->first = g_.first_position() + i % packs * kPackTokens;
-      pack->count = std::min(kPackTokens, g_.keys - pack->first);
+      pack->first = g_.first_position() + i % packs * pack_tokens_;
+      pack->count = std::min(pack_tokens_, g_.keys - pack->first);
       FindQueries(*pack);
       Receive(*pack, states_[pack->kv_head * parts]);
       Store(*pack);
@@ -257,7 +276,7 @@ class SparseRun {
         return nullptr;
       }
       std::unique_ptr<Pack> pack = NewPack(kv_head);
-      pack->first = next, pack->count = std::min(kPackTokens, end - next);
+      pack->first = next, pack->count = std::min(pack_tokens_, end - next);
       next += pack->count;
       return pack.release();  // the last filter deletes it
     };
@@ -339,6 +358,21 @@ class SparseRun {
       pack.keys.lists.Drop(token);
       ++bad_tokens_;
     }
+    if (PassesOnByToken(g_, routed_)) PassOn(worker, pack);
+  }
+
+  // What the keys send once links have passed it on.
+  void PassOn(Worker& worker, Pack& pack) {
+    pack.sent.Resize(pack.count, tables_[0].splats);
+    pack.keys.lists.BindKeys(worker);
+    BindAmplitude(worker, tables_[pack.kv_head].amplitude);
+    columns_[pack.kv_head].Bind(worker);
+    pack.sent.Bind(worker);
+    worker.Call(pass_on_);
+  }
+
+  static void BindAmplitude(Worker& worker, const std::vector<float>& amplitude) {
+    worker.Bind("splat_amplitude", amplitude.data(), {static_cast<int64_t>(amplitude.size())});
   }
 
   void FindQueries(Pack& pack) {
@@ -350,12 +384,24 @@ class SparseRun {
       keys_.Read(worker, job_.inputs.query, pack.kv_head * g_.group() + head, query, pack.count, d,
                  &pack.queries.wide.rows[head * pack.count * d], &pack.queries.wide.bad[head * pack.count]);
     Find(worker, pack.kv_head, pack.queries, g_.group() * pack.count, LeastOf(pack, g_.group()));
+    if (!tables_[0].gate.empty()) FindGates(worker, pack);
+  }
+
+  void FindGates(Worker& worker, Pack& pack) {
+    const int64_t rows = g_.group() * pack.count, d = g_.padded_head_dim;
+    pack.gate.resize((rows + kSplatTile) * kMostLevels);
+    tables_[pack.kv_head].gate.Bind(worker);
+    for (int64_t first = 0; first < rows; first += kSplatTile) {
+      worker.Bind("q_rows", &pack.queries.wide.rows[first * d], {kSplatTile, d});
+      worker.Bind("query_gate", &pack.gate[first * kMostLevels], {kSplatTile, kMostLevels});
+      worker.Call(gate_);
+    }
   }
 
   void Send(int64_t kv_head, int64_t begin, int64_t end, RoutedState& state) {
     std::unique_ptr<Pack> pack = NewPack(kv_head);
-    for (pack->first = begin; pack->first < end && !progress_.cancelled(); pack->first += kPackTokens) {
-      pack->count = std::min(kPackTokens, end - pack->first);
+    for (pack->first = begin; pack->first < end && !progress_.cancelled(); pack->first += pack_tokens_) {
+      pack->count = std::min(pack_tokens_, end - pack->first);
       FindKeys(*pack);
       Observe(*pack);
       Worker& worker = workers_.local();
@@ -366,8 +412,13 @@ class SparseRun {
 
   void BindKeys(Worker& worker, const Pack& pack, const RoutedState& state) const {
     state.Bind(worker);
-    pack.keys.lists.BindKeys(worker);
-    worker.Bind("splat_amplitude", tables_[pack.kv_head].amplitude.data(), {tables_[0].splats});
+    if (PassesOnByToken(g_, routed_)) {
+      pack.sent.Bind(worker);
+      BindAmplitude(worker, no_amplitude_);
+    } else {
+      pack.keys.lists.BindKeys(worker);
+      BindAmplitude(worker, tables_[pack.kv_head].amplitude);
+    }
     worker.Bind("v_rows", pack.values.rows.data(), {pack.count, g_.padded_value_dim});
   }
 
@@ -380,6 +431,7 @@ class SparseRun {
     state.Bind(worker);
     if (g_.causal) BindKeys(worker, pack, state);
     pack.queries.lists.BindQueries(worker);
+    if (!tables_[0].gate.empty()) worker.Bind("query_gate", pack.gate.data(), {g_.group() * pack.count, kMostLevels});
     worker.Bind("level_weight", log_weights_.data(), {routed_.levels_size()});
     worker.Bind("sparse_rows", pack.output.data(), {g_.group() * pack.count, dv});
     worker.Call(receive_);
@@ -405,34 +457,40 @@ class SparseRun {
   const format::Routed& routed_;
   std::vector<RoutedTables> tables_;
   const std::vector<RoutedSnapshot>& before_;
-  int64_t tokens_before_;
+  int64_t tokens_before_, pack_tokens_;
+  std::vector<float> no_amplitude_;             // [splats]: of what links have passed on
   std::vector<RoutedState> states_;             // of each part of each kv_head; that of its first part is that of all once they are merged
   std::vector<float> log_weights_;              // [levels]: log2 w
   std::vector<std::vector<LevelTree>> levels_;  // of each kv_head
+  std::vector<LinkColumns> columns_;            // of each kv_head, where links pass on what each token sends
   std::vector<ContentHash> hashes_;             // of each kv_head: what a search depends on beside the tokens; used with a cache
   RowReader keys_;
   SearchStages search_;
   AdaptedHeads adapted_;
-  Program::Stage send_, receive_, store_;
+  Program::Stage gate_, flow_state_, pass_on_, send_, receive_, store_;
   ProgressMeter progress_;
   std::atomic<int64_t> bad_tokens_{0}, kept_{0}, looked_at_{0}, segments_{0}, reused_{0};
   Workers workers_{[this] { return Worker(job_.program); }};
 };
 
 // Anonymous memory of a run, about: tables and states of every kv_head, and what a thread holds.
-int64_t MemoryOf(const Job& job, int64_t splats) {
+int64_t MemoryOf(const Job& job, const RoutedTables& of) {
+  const int64_t splats = of.splats;
   const Geometry& g = job.geometry;
   const format::Routed& routed = job.plan.graph().routed();
   const int64_t tables =
       ((routed.isotropic() ? 10 : 6) + 2 * StoredRows(job.plan.graph())) * splats * g.padded_head_dim * static_cast<int64_t>(sizeof(float));
   const int64_t states = (g.causal ? g.kv_heads : g.kv_heads * PartsOf(g)) * RoutedState::Bytes(splats, g.padded_value_dim);
   const int64_t rows = (g.padded_head_dim + g.padded_value_dim) * static_cast<int64_t>(sizeof(float));
-  const int64_t pack = (1 + g.group()) * (kPackTokens * rows + NearLists::Bytes(routed.levels_size(), routed.sparse().top(), kPackTokens));
+  const int64_t sent = PassesOnByToken(g, routed) ? SentLists::Bytes(PackTokens(g, routed, splats), splats) : 0;
+  const int64_t pack =
+      sent + (1 + g.group()) * (kPackTokens * rows + NearLists::Bytes(routed.levels_size(), routed.sparse().top(), kPackTokens));
+  const int64_t links = static_cast<int64_t>(of.flow.tiles.size() * sizeof(float)) * (PassesOnByToken(g, routed) ? 2 : 1);
   int64_t graphs = 0;
   if (job.options.search == LevelSearch::kHnsw)
     for (const format::SplatLevel& level : routed.levels()) graphs += SplatGraph::Bytes(level.splats(), g.padded_head_dim);
   const int64_t cache = job.options.affinity_cache == nullptr ? 0 : job.options.affinity_cache->budget_bytes();
-  return cache + g.kv_heads * (tables + graphs) + states + (job.threads + 1) * pack +
+  return cache + g.kv_heads * (tables + graphs + links) + states + (job.threads + 1) * pack +
          job.threads * static_cast<int64_t>(job.plan.header().arena_bytes());
 }
 
@@ -448,7 +506,7 @@ absl::Status RunSparse(const Job& job, RunReport& report) {
   if (!tables.ok()) return tables.status();
   for (const RoutedSnapshot& snapshot : *before)
     if (absl::Status same = snapshot.CheckSameSplats(splats); !same.ok()) return same;
-  const int64_t least = MemoryOf(job, tables->front().splats), budget = job.options.memory_budget_bytes;
+  const int64_t least = MemoryOf(job, tables->front()), budget = job.options.memory_budget_bytes;
   if (budget > 0 && budget < least)
     return absl::ResourceExhaustedError(absl::StrCat("--memory-budget: ", budget, " bytes are too few for ", tables->front().splats,
                                                      " splats of ", job.geometry.kv_heads, " kv_heads on ", job.threads,

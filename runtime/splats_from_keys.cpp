@@ -13,6 +13,7 @@
 #include "runtime/geometry.h"
 #include "runtime/key_order.h"
 #include "runtime/kmeans.h"
+#include "runtime/links_from_keys.h"
 #include "runtime/rows.h"
 #include "runtime/tensor_writer.h"
 
@@ -20,7 +21,8 @@ namespace hsa {
 namespace {
 
 constexpr int64_t kMostKeys = 65536;
-constexpr int64_t kKmeansKeys = 32;      // a splat
+constexpr int64_t kKmeansKeys = 32;  // a splat
+constexpr int64_t kLinkKeysAtOnce = 1024;
 constexpr double kLeastVariance = 1e-4;  // of a group, beside that of all keys: a group of equal keys has none
 
 // Finite keys of one kv_head, evenly spread over its tokens, as rows of `width` floats with zeros behind the key.
@@ -55,10 +57,10 @@ struct Moments {
 
 class SplatWriter {
  public:
-  SplatWriter(const Plan& plan, const TensorView& key, TensorWriter& writer, SplatsBy by, uint64_t seed)
-      : by_(by),
-        seed_(seed),
+  SplatWriter(const Plan& plan, const TensorView& key, TensorWriter& writer, const SplatMaking& making)
+      : making_(making),
         plan_(plan),
+        writer_(writer),
         routed_(plan.graph().routed()),
         key_(key),
         program_(plan),
@@ -82,19 +84,53 @@ class SplatWriter {
       WriteLevel(head, first, splats, rows, width);
       first += splats;
     }
+    if (making_.links == LinksBy::kOverlap) WriteLinks(head, rows, width);
     return absl::OkStatus();
   }
 
  private:
+  TensorView Written(const std::string& name) const {
+    if (name.empty()) return {};
+    const MutableTensorView view = writer_.View(name);
+    return {view.data, view.dtype, view.shape, view.strides};
+  }
+
+  // Of evenly spread rows, some at a time.
+  void WriteLinks(int64_t head, const std::vector<float>& rows, int64_t width) {
+    LinksFromKeys links(plan_.graph(),
+                        {.center = Written(routed_.center()),
+                         .variance = Written(routed_.variance()),
+                         .amplitude = Written(routed_.amplitude()),
+                         .factor = Written(FactorName(routed_))},
+                        head);
+    const int64_t count = static_cast<int64_t>(rows.size()) / width, used = std::min(count, kLinkKeys);
+    std::vector<std::vector<double>> keys;
+    for (int64_t i = 0; i < used; ++i) {
+      const auto row = rows.begin() + i * count / used * width;
+      keys.emplace_back(row, row + key_.dim());
+      if (static_cast<int64_t>(keys.size()) < kLinkKeysAtOnce && i + 1 < used) continue;
+      links.Add(keys);
+      keys.clear();
+    }
+    for (int link = 0; link < routed_.links_size(); ++link)
+      if (!routed_.links(link).weight().empty()) WriteLink(head, links.Weight(link), writer_.View(routed_.links(link).weight()));
+  }
+
+  static void WriteLink(int64_t head, const KeptMatrix& weight, const MutableTensorView& to) {
+    for (int64_t s = 0; s < weight.rows(); ++s)
+      for (int64_t i = weight.begin[s]; i < weight.begin[s + 1]; ++i)
+        reinterpret_cast<float*>(to.Row(head, s))[weight.column[i]] = static_cast<float>(weight.value[i]);
+  }
+
   void WriteLevel(int64_t head, int64_t first, int64_t splats, const std::vector<float>& rows, int64_t width) {
-    by_ == SplatsBy::kKmeans ? WriteByKmeans(head, first, splats, rows, width) : WriteByBisection(head, first, splats, rows, width);
+    making_.by == SplatsBy::kKmeans ? WriteByKmeans(head, first, splats, rows, width) : WriteByBisection(head, first, splats, rows, width);
   }
 
   void WriteByKmeans(int64_t head, int64_t first, int64_t splats, const std::vector<float>& rows, int64_t width) {
     const int64_t count = static_cast<int64_t>(rows.size()) / width, used = std::min(count, splats * kKmeansKeys);
     std::vector<float> x(used * width);
     for (int64_t i = 0; i < used; ++i) std::copy_n(rows.begin() + i * count / used * width, width, x.begin() + i * width);
-    const std::vector<int32_t> groups = KmeansGroups(x, width, key_.dim(), splats, seed_);
+    const std::vector<int32_t> groups = KmeansGroups(x, width, key_.dim(), splats, making_.seed);
     std::vector<std::vector<int32_t>> members(splats);
     std::vector<int32_t> all(used);
     std::iota(all.begin(), all.end(), 0);
@@ -143,9 +179,9 @@ class SplatWriter {
     for (int64_t i = 0; i < entries; ++i) variance[i] = finite(width * std::max(sum[i] / count[i], least));
   }
 
-  const SplatsBy by_;
-  const uint64_t seed_;
+  const SplatMaking making_;
   const Plan& plan_;
+  TensorWriter& writer_;
   const format::Routed& routed_;
   const TensorView& key_;
   const Program program_;
@@ -171,13 +207,17 @@ void AddFlow(const format::Routed& routed, int64_t heads, int64_t dim, std::vect
 
 }  // namespace
 
-absl::Status WriteSplatsFromKeys(const Plan& plan, const TensorView& key, const std::string& path, SplatsBy by, uint64_t seed) {
+absl::Status WriteSplatsFromKeys(const Plan& plan, const TensorView& key, const std::string& path, const SplatMaking& making) {
   const format::Routed& routed = plan.graph().routed();
   const int64_t heads = plan.graph().kv_heads(), dim = plan.graph().head_dim();
   if (key.heads() != heads || key.dim() != dim)
     return absl::InvalidArgumentError(absl::StrCat("tensor '", plan.graph().key(), "' is [", key.shape[0], ", ", key.shape[1], ", ",
                                                    key.shape[2], "], the plan wants [", heads, ", M, ", dim,
                                                    "]; give a matching file or compile the graph again"));
+  const auto has_weight = [](const format::Link& link) { return !link.weight().empty(); };
+  if (making.links == LinksBy::kOverlap && std::none_of(routed.links().begin(), routed.links().end(), has_weight))
+    return absl::InvalidArgumentError(
+        "--links-by overlap: the plan reads no weight of a link; add links { from: 0 to: 1 weight: \"up\" } to the graph, or leave it out");
   int64_t splats = 0;
   for (const format::SplatLevel& level : routed.levels()) splats += level.splats();
   std::vector<TensorSpec> tensors = {{routed.center(), DType::kF32, {heads, splats, dim}}};
@@ -188,7 +228,7 @@ absl::Status WriteSplatsFromKeys(const Plan& plan, const TensorView& key, const 
   AddFlow(routed, heads, dim, tensors);
   absl::StatusOr<TensorWriter> writer = TensorWriter::Create(path, tensors);
   if (!writer.ok()) return writer.status();
-  SplatWriter splat_writer(plan, key, *writer, by, seed);
+  SplatWriter splat_writer(plan, key, *writer, making);
   for (int64_t head = 0; head < heads; ++head)
     if (absl::Status written = splat_writer.WriteHead(head); !written.ok()) return written;
   return writer->Commit();

@@ -23,7 +23,7 @@ namespace {
 // Flags as they were written; what they mean is checked afterwards, so that each message can say what it wants.
 struct Text {
   std::string theta, budget, seed, segment, threads, memory_budget, out_dtype, precision, verify, tolerance, confidence, adapt, splats_by,
-      token_error, search, affinity_cache;
+      links_by, token_error, search, affinity_cache;
   bool exact = false;
 };
 
@@ -36,6 +36,9 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
       ->type_name("FILE");
   app.add_option("--splats-by", text.splats_by, "how --make-splats groups the keys: bisection (default), or kmeans, drawn by --seed")
       ->type_name("bisection|kmeans");
+  app.add_option("--links-by", text.links_by,
+                 "links that --make-splats makes: zeros (default), or overlap: what splats of both levels share")
+      ->type_name("HOW");
   app.add_option("--state", command.options.load_states,
                  "go on from this state of a plan of scheme routed, with its splats; may be repeated")
       ->type_name("FILE")
@@ -166,6 +169,10 @@ absl::Status SetNumbers(const Text& text, RunCommand& command) {
   if (!text.splats_by.empty() && text.splats_by != "bisection" && text.splats_by != "kmeans")
     return Unwanted("--splats-by", text.splats_by, "bisection or kmeans");
   if (!text.splats_by.empty() && command.make_splats.empty()) return Usage("--splats-by makes splats, give it with --make-splats");
+  if (!text.links_by.empty() && text.links_by != "zeros" && text.links_by != "overlap")
+    return Unwanted("--links-by", text.links_by, "zeros or overlap");
+  if (!text.links_by.empty() && command.make_splats.empty()) return Usage("--links-by makes links, give it with --make-splats");
+  command.links_by = text.links_by == "overlap" ? LinksBy::kOverlap : LinksBy::kZeros;
   command.splats_by = text.splats_by == "kmeans" ? SplatsBy::kKmeans : SplatsBy::kBisection;
   if (!text.token_error.empty()) {
     double error = 0;

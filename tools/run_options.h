@@ -17,6 +17,7 @@ struct RunCommand {
   std::string input;                                   // safetensors
   std::string make_splats;                             // make them from the keys and write them here; empty: do not
   SplatsBy splats_by = SplatsBy::kBisection;           // how make_splats makes them
+  LinksBy links_by = LinksBy::kZeros;                  // and their links
   std::string splats;                                  // empty: input holds them, or the first of options.load_states
   std::string output;                                  // safetensors; empty: the result is thrown away after it was measured
   std::string report, trace;                           // files; empty: none

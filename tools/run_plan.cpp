@@ -21,6 +21,7 @@
 #include "runtime/covariance.h"
 #include "runtime/coverage.h"
 #include "runtime/exact.h"
+#include "runtime/exact_routed.h"
 #include "runtime/find_crossover.h"
 #include "runtime/memory_usage.h"
 #include "runtime/plan.h"
@@ -136,7 +137,7 @@ absl::StatusOr<Inputs> OpenInputs(const RunCommand& command, const TensorFile& f
 // What only attention of scheme softmax has, or only that of scheme routed.
 absl::Status CheckScheme(const RunCommand& command, const format::Graph& graph) {
   if (graph.has_routed() && command.verify > 0)
-    return absl::InvalidArgumentError("--verify: compares with softmax attention, and the plan is of scheme routed; leave it out");
+    if (absl::Status verifies = CheckVerifiesRouted(command.options); !verifies.ok()) return verifies;
   if (!graph.has_routed() && !(command.splats.empty() && command.make_splats.empty()))
     return absl::InvalidArgumentError(
         "--splats, --make-splats: the plan is of scheme softmax, which makes its splats itself; leave it out");
@@ -148,7 +149,8 @@ absl::StatusOr<std::string> SplatsPath(const RunCommand& command, const Plan& pl
   if (command.make_splats.empty()) return command.splats.empty() ? command.input : command.splats;
   absl::StatusOr<TensorView> key = file.Get(plan.graph().key());
   if (!key.ok()) return key.status();
-  if (absl::Status made = WriteSplatsFromKeys(plan, *key, command.make_splats, command.splats_by, command.options.seed); !made.ok())
+  if (absl::Status made = WriteSplatsFromKeys(plan, *key, command.make_splats, {command.splats_by, command.links_by, command.options.seed});
+      !made.ok())
     return made;
   return command.make_splats;
 }
@@ -281,8 +283,11 @@ class PlanRun {
     VerifyOptions options{command_.verify, command_.options.seed, {}, Progress(bar)};
     const int64_t first = inputs_.key.tokens() - inputs_.query.tokens();
     for (int64_t position : report.audited_positions) options.exclude.push_back(position - first);
+    const TensorView o = AsInput(outputs_.o);
     absl::StatusOr<VerifyStats> stats =
-        Verify(SpecOf(plan_.graph()), inputs_.query, inputs_.key, inputs_.value, AsInput(outputs_.o), AsInput(outputs_.lse), options);
+        plan_.graph().has_routed()
+            ? VerifyRouted(plan_.graph(), inputs_, command_.options.load_states, o, options)
+            : Verify(SpecOf(plan_.graph()), inputs_.query, inputs_.key, inputs_.value, o, AsInput(outputs_.lse), options);
     if (!stats.ok()) return absl::IsCancelled(stats.status()) ? absl::CancelledError("cancelled, nothing was written") : stats.status();
     SetVerified(report, *stats);
     if (command_.error) report.verified.error_rank = ErrorRank(outputs_.error, *stats);

@@ -45,8 +45,8 @@ void emitSendTo(KernelEmitter& e, const Lists& keys, Value row, Value slot, Valu
   }
 }
 
-void emitSendToken(KernelEmitter& e, const Lists& keys, Value token, Value tokens, Value levels, Value amplitude, Value values,
-                   const TileState& state) {
+void emitSendToken(KernelEmitter& e, const Lists& keys, Value token, Value tokens, Value amplitude, Value values, const TileState& state) {
+  Value levels = arith::DivUIOp::create(e.b, e.dim(keys.count, 0), tokens);  // 1 where links have passed on what it sends
   e.forEach(e.index(0), levels, 1, [&](Value level) {
     Value row = e.addIndex(arith::MulIOp::create(e.b, level, tokens), token);
     keys.forEachKept(e, row, [&](Value slot) { emitSendTo(e, keys, row, slot, amplitude, values, token, state); });
@@ -58,7 +58,7 @@ struct Receiver {
   KernelEmitter& e;
   Lists queries;
   Value query, stride, levels;  // list of level ℓ: query + ℓ · stride
-  Value levelWeight;
+  Value levelWeight, gate;      // gate: null, or [rows,16]
   TileState state;
   Value weights;  // [levels,W]
 
@@ -68,6 +68,7 @@ struct Receiver {
   Value findLogWeights() const {
     return e.fold(e.index(0), levels, 1, {e.f32(kNoSplat)}, [&](Value level, ValueRange carried) {
       Value row = list(level), weight = e.get(levelWeight, {level});
+      if (gate) weight = e.add(weight, e.get(gate, {query, level}));
       return e.fold(e.index(0), e.toIndex(e.get(queries.count, {row})), 1, carried, [&](Value slot, ValueRange most) {
         Value x = e.add(e.add(e.get(queries.score, {row, slot}), weight), e.get(state.max, {queries.splatAt(e, row, slot)}));
         e.set(x, weights, {level, slot});
@@ -120,28 +121,31 @@ struct Receiver {
 void emitSendSparse(KernelEmitter& e, ValueRange arguments) {
   const Lists keys{arguments[0], arguments[1], arguments[2]};
   const TileState state{arguments[5], arguments[6], arguments[7]};
-  Value tokens = e.dim(arguments[4], 0), levels = arith::DivUIOp::create(e.b, e.dim(keys.count, 0), tokens);
-  e.forEach(e.index(0), tokens, 1, [&](Value token) { emitSendToken(e, keys, token, tokens, levels, arguments[3], arguments[4], state); });
+  Value tokens = e.dim(arguments[4], 0);
+  e.forEach(e.index(0), tokens, 1, [&](Value token) { emitSendToken(e, keys, token, tokens, arguments[3], arguments[4], state); });
 }
 
 void emitReceiveSparse(KernelEmitter& e, ValueRange arguments) {
   const Lists queries{arguments[0], arguments[1], arguments[2]};
   const TileState state{arguments[4], arguments[5], arguments[6]};
-  Value output = arguments[7], tokens = e.dim(output, 0);
+  const auto outs = arguments.take_back(2);
+  Value gate = arguments.size() > 9 ? arguments[7] : Value(), output = outs[0], tokens = e.dim(output, 0);
   e.forEach(e.index(0), tokens, 1, [&](Value token) {
-    Receiver{e, queries, token, tokens, e.dim(arguments[3], 0), arguments[3], state, arguments[8]}.receive(output, token);
+    Receiver{e, queries, token, tokens, e.dim(arguments[3], 0), arguments[3], gate, state, outs[1]}.receive(output, token);
   });
 }
 
 void emitReceivePrefix(KernelEmitter& e, ValueRange arguments) {
   const Lists keys{arguments[0], arguments[1], arguments[2]}, queries{arguments[5], arguments[6], arguments[7]};
-  const TileState state{arguments[9], arguments[10], arguments[11]};
-  Value values = arguments[4], output = arguments[12], tokens = e.dim(values, 0), rows = e.dim(output, 0), levels = e.dim(arguments[8], 0);
+  const auto outs = arguments.take_back(5);
+  const TileState state{outs[0], outs[1], outs[2]};
+  Value gate = arguments.size() > 14 ? arguments[9] : Value();
+  Value values = arguments[4], output = outs[3], tokens = e.dim(values, 0), rows = e.dim(output, 0), levels = e.dim(arguments[8], 0);
   e.forEach(e.index(0), tokens, 1, [&](Value token) {
-    emitSendToken(e, keys, token, tokens, levels, arguments[3], values, state);
+    emitSendToken(e, keys, token, tokens, arguments[3], values, state);
     e.forEach(e.index(0), arith::DivUIOp::create(e.b, rows, tokens), 1, [&](Value head) {
       Value row = e.addIndex(arith::MulIOp::create(e.b, head, tokens), token);
-      Receiver{e, queries, row, rows, levels, arguments[8], state, arguments[13]}.receive(output, row);
+      Receiver{e, queries, row, rows, levels, arguments[8], gate, state, outs[4]}.receive(output, row);
     });
   });
 }

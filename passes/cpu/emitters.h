@@ -74,6 +74,7 @@ void emitTokenShares(KernelEmitter& e, ValueRange arguments);
 // Scheme routed, sparse: emit_near.cpp (which splats a token keeps), emit_sparse.cpp (what it sends to them and receives)
 void emitNearestSplats(KernelEmitter& e, ValueRange arguments);
 void emitCountNear(KernelEmitter& e, ValueRange arguments);
+void emitPassOn(KernelEmitter& e, ValueRange arguments);  // emit_pass_on.cpp
 void emitSendSparse(KernelEmitter& e, ValueRange arguments);
 void emitReceiveSparse(KernelEmitter& e, ValueRange arguments);
 void emitReceivePrefix(KernelEmitter& e, ValueRange arguments);

@@ -26,10 +26,10 @@ class Refusal {
 // Strings can be printed on one line (plan_c34), so every later message can quote them.
 absl::Status CheckText(const google::protobuf::Message& message, const Refusal& refuse);
 
-// Graph, mask and splats: plan_c4 to plan_c11, plan_c23 to plan_c26, plan_c35, plan_c39 to plan_c43, plan_c45 to plan_c47.
+// Graph, mask and splats: plan_c4 to plan_c11, plan_c23 to plan_c26, plan_c35, plan_c39 to plan_c43, plan_c45 and plan_c46.
 absl::Status CheckGraph(const Graph& graph, const Refusal& refuse);
 
-// What a token keeps of its splats: plan_c45 to plan_c47. Of a graph that is sparse.
+// What a token keeps of its splats: plan_c45 and plan_c46. Of a graph that is sparse.
 absl::Status CheckSparse(const Routed& routed, const Refusal& refuse);
 
 // Names and value dims of levels, and adaptation: plan_c62 to plan_c64. Of a graph that is routed.

@@ -222,7 +222,7 @@ sed 's/levels { name: "section" splats: 16/& value_dim: 20/' "$examples/routed.t
 refuses graph_value_dim 1 odd_values.textproto 'graph_c63' "level 1 'section' has value_dim 20" 'multiple of 16' -- "$compile" odd_values.textproto -o out/x.hsaplan
 sed 's/levels { name: "phrase"/adapt { least_splats: 500 } &/' "$examples/routed_flow.textproto" >adapt_few.textproto
 refuses graph_adapt 1 adapt_few.textproto 'graph_c65' 'least_splats is 500' 'room for' -- "$compile" adapt_few.textproto -o out/x.hsaplan
-refuses graph_sparse_with_links 1 sparse_flow.textproto 'sparse' 'links' 'leave one' -- "$compile" sparse_flow.textproto -o out/x.hsaplan
+works graph_sparse_with_links out/x.hsaplan -- "$compile" sparse_flow.textproto -o out/x.hsaplan
 "$compile" "$examples/routed.textproto" -o routed.hsaplan >stdout 2>stderr || wrong routed_plan "examples/routed.textproto does not compile"
 routed=("$bin/hsa-run" routed.hsaplan -o out/o.safetensors --in good.safetensors)
 input splats.safetensors center:F32:1x80x64 variance:F32:1x80x64 amplitude:F32:1x80x1  # variances in [-1, 1)
@@ -231,7 +231,8 @@ works routed_make_splats out/o.safetensors out/s.safetensors -- "${routed[@]}" -
 refuses routed_no_splats 1 "'center'" '--splats' -- "${routed[@]}"
 refuses routed_variance 1 'splats|variance' 'splat [0-9]+ of kv_head 0 \(level [01] .[a-z]+.\)' 'positive' -- "${routed[@]}" --splats splats.safetensors
 refuses routed_tolerance 1 'routed' 'tolerance' -- "${routed[@]}" --splats splats.safetensors --tolerance 0.1
-refuses routed_verify 1 'verify' 'routed' -- "${routed[@]}" --splats splats.safetensors --verify 4
+works routed_verify out/o.safetensors -- "${routed[@]}" --splats made.safetensors --verify 4
+refuses routed_verify_adapt 1 'verify' '--adapt' 'leave one of them out' -- "${routed[@]}" --splats made.safetensors --verify 4 --adapt on
 refuses routed_two_splats 2 'splats' 'exclude' -- "${routed[@]}" --splats splats.safetensors --make-splats out/s.safetensors
 refuses routed_segment 1 'segment' 'routed' -- "${routed[@]}" --splats splats.safetensors --exact --segment 4096
 works routed_memory_budget out/o.safetensors -- "${routed[@]}" --make-splats out/s.safetensors --memory-budget 16MiB
@@ -255,6 +256,8 @@ refuses state_other_graph 1 'splats 64 \+ 16' 'splats 48 \+ 16' -- "$bin/hsa-run
 "$compile" "$examples/routed_flow.textproto" -o flow.hsaplan >stdout 2>stderr || wrong state_flow_plan "examples/routed_flow.textproto does not compile"
 flow=("$bin/hsa-run" flow.hsaplan -o out/o.safetensors --in good.safetensors)
 "${flow[@]}" --make-splats flow.safetensors --state-out flow.hsastate >stdout 2>stderr || wrong state_flow_made "no state of a run with links"
+works links_by out/o.safetensors out/s.safetensors -- "${flow[@]}" --make-splats out/s.safetensors --links-by overlap
+refuses links_by_no_link 1 'links-by' 'no weight of a link' -- "${routed[@]}" --make-splats out/s.safetensors --links-by overlap
 works state_with_links out/o.safetensors -- "${flow[@]}" --splats flow.safetensors --state flow.hsastate
 refuses state_without_links 1 "'gate_weight'" '--splats' -- "${flow[@]}" --state flow.hsastate
 refuses state_and_make_splats 2 'state' 'make-splats' -- "${routed[@]}" --state good.hsastate --make-splats out/s.safetensors

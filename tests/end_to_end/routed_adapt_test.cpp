@@ -87,7 +87,8 @@ class RoutedAdaptTest : public testing::TestWithParam<Kind> {};
 INSTANTIATE_TEST_SUITE_P(Kinds, RoutedAdaptTest,
                          testing::Values(kPlain, Kind{"isotropic", true}, Kind{"links", false, true},
                                          Kind{"links_and_gate_isotropic", true, true, true}, Kind{"sparse", false, false, false, 3},
-                                         Kind{"sparse_isotropic", true, false, false, 2}),
+                                         Kind{"sparse_isotropic", true, false, false, 2},
+                                         Kind{"sparse_links_and_gate", false, true, true, 3}),
                          [](const auto& test) { return test.param.name; });
 
 TEST_P(RoutedAdaptTest, ResidualOfADriftingStreamIsHalved) {

@@ -1,21 +1,13 @@
 #include "tests/end_to_end/routed_stream.h"
 
 #include <numeric>
-#include <optional>
 #include <stdexcept>
 
 #include "absl/strings/str_cat.h"
 #include "tests/end_to_end/routed_graph.h"
-#include "tests/end_to_end/run_problem.h"
 
 namespace hsa::end_to_end {
 namespace {
-
-OwnedTensor Owned(int64_t heads, int64_t tokens, int64_t dim, const std::vector<float>& values) {
-  OwnedTensor tensor(heads, tokens, dim, DType::kF32, Layout::kHeadsFirst);
-  tensor.Fill(values);
-  return tensor;
-}
 
 // Levels that are linked, from and to: both ways between neighbours, as RandomRouted links them.
 std::vector<std::pair<int64_t, int64_t>> LinksOf(const oracle::RoutedSpec& spec) {
@@ -29,20 +21,16 @@ int64_t FirstOf(const oracle::RoutedSpec& spec, int64_t level) {
   return std::accumulate(spec.levels.begin(), spec.levels.begin() + level, int64_t{0});
 }
 
-// The weights of the links of a problem, in their order.
-std::vector<OwnedTensor> WeightsOf(const oracle::RoutedProblem& p) {
-  std::vector<OwnedTensor> weights;
+// The weights of a link of a problem, [Hkv, n_to, n_from].
+std::vector<float> WeightOf(const oracle::RoutedProblem& p, int64_t from, int64_t to) {
   const int64_t S = p.splats();
-  for (const auto& [from, to] : LinksOf(p.spec)) {
-    std::vector<float> values;
-    for (int64_t g = 0; g < p.spec.Hkv; ++g)
-      for (int64_t s = 0; s < p.spec.levels[to]; ++s) {
-        const auto row = p.link.begin() + (g * S + FirstOf(p.spec, to) + s) * S + FirstOf(p.spec, from);
-        values.insert(values.end(), row, row + p.spec.levels[from]);
-      }
-    weights.push_back(Owned(p.spec.Hkv, p.spec.levels[to], p.spec.levels[from], values));
-  }
-  return weights;
+  std::vector<float> values;
+  for (int64_t g = 0; g < p.spec.Hkv; ++g)
+    for (int64_t s = 0; s < p.spec.levels[to]; ++s) {
+      const auto row = p.link.begin() + (g * S + FirstOf(p.spec, to) + s) * S + FirstOf(p.spec, from);
+      values.insert(values.end(), row, row + p.spec.levels[from]);
+    }
+  return values;
 }
 
 }  // namespace
@@ -78,29 +66,36 @@ oracle::RoutedProblem Piece(const oracle::RoutedProblem& problem, int64_t begin,
   return piece;
 }
 
+StreamInputs::StreamInputs(const oracle::RoutedProblem& p, SplatsFrom from) {
+  const oracle::RoutedSpec& s = p.spec;
+  inputs_.query = Own(s.H, s.N, s.D, p.q), inputs_.key = Own(s.Hkv, s.M, s.D, p.k), inputs_.value = Own(s.Hkv, s.M, s.Dv, p.v);
+  SplatTensors& splats = inputs_.splats;
+  if (from == SplatsFrom::kProblem) {
+    splats.center = Own(s.Hkv, p.splats(), s.D, p.center);
+    if (!s.full) splats.variance = Own(s.Hkv, p.splats(), p.variance_dim(), p.variance);
+    if (p.factor_rows() > 0) splats.factor = Own(s.Hkv, p.splats() * p.factor_rows(), s.D, p.factor);
+    if (s.amplitude) splats.amplitude = Own(s.Hkv, p.splats(), 1, p.amplitude);
+  }
+  for (const auto& [link_from, link_to] : LinksOf(s))
+    splats.links.push_back(Own(s.Hkv, s.levels[link_to], s.levels[link_from], WeightOf(p, link_from, link_to)));
+  const auto levels = static_cast<int64_t>(s.levels.size());
+  if (s.gate) splats.gate_weight = Own(s.Hkv, levels, s.D, p.gate_weight), splats.gate_bias = Own(s.Hkv, levels, 1, p.gate_bias);
+}
+
+TensorView StreamInputs::Own(int64_t heads, int64_t tokens, int64_t dim, const std::vector<float>& values) {
+  OwnedTensor& tensor = tensors_.emplace_back(heads, tokens, dim, DType::kF32, Layout::kHeadsFirst);
+  tensor.Fill(values);
+  return tensor.view();
+}
+
 absl::StatusOr<StreamRun> TryStream(const oracle::RoutedProblem& p, const RunOptions& options, SplatsFrom splats) {
   return TryStream(StreamPlan(p.spec), p, options, splats);
 }
 
 absl::StatusOr<StreamRun> TryStream(const Plan& plan, const oracle::RoutedProblem& p, const RunOptions& options, SplatsFrom splats) {
-  const oracle::RoutedSpec& s = p.spec;
-  const OwnedTensor q = Owned(s.H, s.N, s.D, p.q), k = Owned(s.Hkv, s.M, s.D, p.k), v = Owned(s.Hkv, s.M, s.Dv, p.v);
-  const OwnedTensor center = Owned(s.Hkv, p.splats(), s.D, p.center), variance = Owned(s.Hkv, p.splats(), p.variance_dim(), p.variance);
-  std::optional<OwnedTensor> amplitude;
-  if (s.amplitude) amplitude = Owned(s.Hkv, p.splats(), 1, p.amplitude);
-  Inputs inputs{q.view(), k.view(), v.view()};
-  if (splats == SplatsFrom::kProblem) {
-    inputs.splats.center = center.view(), inputs.splats.variance = variance.view();
-    if (amplitude) inputs.splats.amplitude = amplitude->view();
-  }
-  const std::vector<OwnedTensor> links = WeightsOf(p);
-  for (const OwnedTensor& weight : links) inputs.splats.links.push_back(weight.view());
-  std::optional<OwnedTensor> gate_weight, gate_bias;
-  const auto levels = static_cast<int64_t>(s.levels.size());
-  if (s.gate) inputs.splats.gate_weight = gate_weight.emplace(Owned(s.Hkv, levels, s.D, p.gate_weight)).view();
-  if (s.gate) inputs.splats.gate_bias = gate_bias.emplace(Owned(s.Hkv, levels, 1, p.gate_bias)).view();
-  OwnedTensor o(s.H, s.N, s.Dv, DType::kF32, Layout::kHeadsFirst);
-  absl::StatusOr<RunReport> report = Run(plan, inputs, {.o = o.mutable_view()}, options);
+  const StreamInputs tensors(p, splats);
+  OwnedTensor o(p.spec.H, p.spec.N, p.spec.Dv, DType::kF32, Layout::kHeadsFirst);
+  absl::StatusOr<RunReport> report = Run(plan, tensors.inputs(), {.o = o.mutable_view()}, options);
   if (!report.ok()) return report.status();
   return StreamRun{o.Values(), *report};
 }

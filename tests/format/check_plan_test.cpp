@@ -279,8 +279,6 @@ const Case kCases[] = {
     {"sparse_top", 45, "graph.routed.sparse.top is 0, wanted 1..64", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_sparse(); }},
     {"sparse_top_many", 45, "graph.routed.sparse.top is 65, wanted 1..64", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_sparse()->set_top(65); }},
     {"sparse_threshold", 46, "graph.routed.sparse.threshold is 1, wanted less than 1, 0 for none", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_sparse()->set_top(8); h.mutable_graph()->mutable_routed()->mutable_sparse()->set_threshold(1); }},
-    {"sparse_links", 47, "graph.routed is sparse and has links, wanted one of them", [](PlanHeader& h) { AddLink(h); h.mutable_graph()->mutable_routed()->mutable_sparse()->set_top(8); }},
-    {"sparse_gate", 47, "graph.routed is sparse and has a gate, wanted one of them", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_sparse()->set_top(8); h.mutable_graph()->mutable_routed()->set_gate_weight("w"); h.mutable_graph()->mutable_routed()->set_gate_bias("b"); }},
     {"routed_weight", 40, "graph.routed.levels has weight -1, wanted a finite number > 0", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_levels(0)->set_weight(-1); }},
     {"routed_gate", 41, "graph.routed.gate_weight is 'w' and gate_bias '', wanted both or neither", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->set_gate_weight("w"); }},
     {"routed_link", 42, "graph.routed has a link from level 0 to level 2, wanted two of 2", [](PlanHeader& h) { AddLink(h).set_to(2); }},

@@ -84,9 +84,6 @@ const Refusal kRefusals[] = {
     {"c30_top", [](Graph& g) { Of(g).mutable_sparse()->set_top(0); }, "graph_c30: sparse has top 0, wanted 1 to 64 splats of a level; "},
     {"c30_top_many", [](Graph& g) { Of(g).mutable_sparse()->set_top(65); }, "graph_c30: sparse has top 65, wanted 1 to 64"},
     {"c31_threshold", [](Graph& g) { Of(g).mutable_sparse()->set_threshold(1); }, "graph_c31: sparse has threshold 1, wanted more than 0"},
-    {"c32_links", [](Graph& g) { Of(g).mutable_sparse(); }, "graph_c32: routed is sparse and has links, which"},
-    {"c32_gate", [](Graph& g) { Of(g).mutable_sparse(), Of(g).clear_links(), g.mutable_inputs()->DeleteSubrange(3, 3); },
-     "graph_c32: routed is sparse and has a gate, which"},
 };
 
 Routed::Adapt& Adapting(Graph& g) {

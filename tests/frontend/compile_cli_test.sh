@@ -63,6 +63,17 @@ for example in "$examples"/*.textproto; do run 0 "$plan: *" "$example" -o "$plan
 run 0 '*hsa.attention*' "$graph" --emit=hsa
 run 0 '' "$graph" --emit=hsa -o "$module"
 run 0 "$plan: * cache hit" "$module" -o "$plan" # the same graph
+# Scheme routed: a module and the textproto that says the same make the same plan, byte for byte.
+sed '0,/levels {/s//sparse { top: 3 threshold: 0.1 } levels {/' "$examples/routed.textproto" >"$folder/routed_sparse.textproto"
+sed 's/inputs { name: "amplitude" heads: 1 dim: 1 }/& inputs { name: "factor" heads: 1 dim: 64 tokens: 320 }/; s/variance: "variance"/& factor: "factor"/' \
+  "$examples/routed.textproto" >"$folder/routed_low_rank.textproto"
+for routed in "$examples/routed.textproto" "$examples/routed_flow.textproto" "$folder/routed_sparse.textproto" "$folder/routed_low_rank.textproto"; do
+  run 0 '' "$routed" --emit=hsa -o "$module"
+  grep -q hsa.routed_attention "$module" || { echo "$routed: --emit=hsa printed no hsa.routed_attention"; failures=$((failures + 1)); }
+  run 0 "$folder/text.hsaplan: *" "$routed" -o "$folder/text.hsaplan" --no-cache
+  run 0 "$folder/module.hsaplan: *" "$module" -o "$folder/module.hsaplan" --no-cache
+  cmp "$folder/text.hsaplan" "$folder/module.hsaplan" || { echo "$routed: its module makes another plan"; failures=$((failures + 1)); }
+done
 run 0 '*hsa.attend_fused*' "$graph" --emit=stages
 run 0 '*memref*' "$graph" --emit=structured
 run 0 '*define *void @hsa_*' "$graph" --emit=llvm

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "dialect/hsa_ops.h"
 #include "frontend/check_graph.h"
 #include "frontend/compiler_context.h"
@@ -82,6 +83,69 @@ TEST(ImportGraphTest, RoundTrips) {
   }
 }
 
+// The graphs of scheme routed that a textproto can say: levels alone have names in one of them only.
+Graph WithoutLevelNames(Graph graph) {
+  for (auto& level : *graph.mutable_nodes(0)->mutable_routed()->mutable_levels()) level.clear_name();
+  return graph;
+}
+Graph Covariance(const char* inputs, const char* fields) {
+  absl::StatusOr<Graph> graph =
+      ParseGraphText(absl::StrCat(R"(name: "odd" inputs { name: "keys" heads: 2 dim: 16 } inputs { name: "c" heads: 2 tokens: 12 dim: 16 }
+    inputs { name: "q" heads: 4 dim: 16 } inputs { name: "v" heads: 2 dim: 8 } )",
+                                  inputs, R"(
+    nodes { routed { query: "q" key: "keys" value: "v" output: "out" center: "c" levels { splats: 9 weight: 0.25 } levels { splats: 3 } )",
+                                  fields, " } }"),
+                     "odd.textproto");
+  EXPECT_TRUE(graph.ok()) << graph.status();
+  return graph.value_or(Graph());
+}
+
+std::vector<Graph> RoutedGraphs() {
+  std::vector<Graph> graphs = {WithoutLevelNames(Example("routed")), WithoutLevelNames(Example("routed_flow"))};
+  graphs.push_back(Covariance(R"(inputs { name: "s" heads: 2 tokens: 12 dim: 4 })", R"(variance: "s" causal: true)"));
+  graphs.push_back(Covariance(R"(inputs { name: "l" heads: 2 tokens: 192 dim: 16 })", R"(cholesky: "l")"));
+  graphs.push_back(Covariance(R"(inputs { name: "f" heads: 2 tokens: 24 dim: 16 } inputs { name: "s" heads: 2 tokens: 12 dim: 1 })",
+                              R"(variance: "s" factor: "f" sparse { top: 3 threshold: 0.125 })"));
+  return graphs;
+}
+
+TEST(ImportGraphTest, RoutedRoundTrips) {
+  for (const Graph& graph : RoutedGraphs()) {
+    const std::unique_ptr<mlir::MLIRContext> context = newContext();
+    const std::string text = Print(*importGraph(graph, *context));
+    const absl::StatusOr<Graph> back = ParseMlir(text, "printed.mlir");
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(Print(*importGraph(*back, *context)), text);
+    Graph sized = WithDefaults(graph), back_sized = WithDefaults(*back);  // a module tells how many splats a tensor has
+    for (Graph* of : {&sized, &back_sized})
+      for (Tensor& input : *of->mutable_inputs()) input.clear_tokens();
+    EXPECT_EQ(back_sized.DebugString(), sized.DebugString());
+  }
+}
+
+TEST(ImportMlirTest, TakesTheShortFormOfRouted) {
+  const absl::StatusOr<Graph> graph = ParseMlir(R"(
+    func.func @short(%q: tensor<4x?x32xf32>, %k: tensor<2x?x32xf32>, %v: tensor<2x?x48xf32>, %c: tensor<2x12x32xf32>, %s: tensor<2x12x1xf32>,
+                     %u: tensor<2x3x9xf32>, %e: tensor<2x9x2xf32>, %f: tensor<2x2x3xf32>) -> tensor<4x?x48xf32> {
+      %l = hsa.links %u, %e, %f {levels = array<i64: 9, 3>, from = array<i64: 0, 1>, to = array<i64: 1, 0>, ranks = array<i64: 0, 2>}
+          : (tensor<2x3x9xf32>, tensor<2x9x2xf32>, tensor<2x2x3xf32>) -> tensor<2x12x12xf32>
+      %o = hsa.routed_attention %q, %k, %v splats %c, %s link %l {levels = array<i64: 9, 3>, weights = array<f64: 1.0, 2.0>}
+          : (tensor<4x?x32xf32>, tensor<2x?x32xf32>, tensor<2x?x48xf32>, tensor<2x12x32xf32>, tensor<2x12x1xf32>, tensor<2x12x12xf32>)
+          -> tensor<4x?x48xf32>
+      return %o : tensor<4x?x48xf32>
+    })",
+                                                "short.mlir");
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  const Routed& routed = graph->nodes(0).routed();
+  EXPECT_EQ(routed.center(), "center");
+  EXPECT_EQ(routed.variance(), "variance");
+  EXPECT_EQ(routed.links(0).weight(), "link_0_weight");
+  EXPECT_EQ(routed.links(1).expand(), "link_1_expand");
+  EXPECT_EQ(routed.links(1).compress(), "link_1_compress");
+  EXPECT_EQ(graph->outputs(0), "o");
+  EXPECT_FALSE(routed.causal());
+}
+
 TEST(ImportMlirTest, TakesTheShortForm) {
   const absl::StatusOr<Graph> graph = ParseMlir(R"(
     func.func @short(%q: tensor<4x?x32xf32>, %k: tensor<2x?x32xf32>, %v: tensor<2x?x48xf32>) -> tensor<4x?x48xf32> {
@@ -104,6 +168,11 @@ struct Refusal {
 
 #define HSA_QKV "%q: tensor<4x?x32xf32>, %k: tensor<2x?x32xf32>, %v: tensor<2x?x32xf32>"
 #define HSA_TYPES "(tensor<4x?x32xf32>, tensor<2x?x32xf32>, tensor<2x?x32xf32>) -> tensor<4x?x32xf32>"
+
+#define HSA_SPLATS "%c: tensor<2x4x32xf32>, %s: tensor<2x4x32xf32>"
+#define HSA_ROUTED "hsa.routed_attention %q, %k, %v splats %c, %s "
+#define HSA_LEVELS "levels = array<i64: 3, 1>, weights = array<f64: 1.0, 1.0>"
+#define HSA_ROUTED_TYPES "tensor<4x?x32xf32>, tensor<2x?x32xf32>, tensor<2x?x32xf32>, tensor<2x4x32xf32>, tensor<2x4x32xf32>"
 
 const Refusal kRefusals[] = {
     {"no_mlir", "func.func @f( {", "f.mlir:1:14: expected"},
@@ -150,6 +219,34 @@ const Refusal kRefusals[] = {
      "  %o = hsa.attention %q, %k, %v {config = #hsa.config<nearSinkTokens = 4294967300>} : " HSA_TYPES
      "\n return %o : tensor<4x?x32xf32>\n}",
      "f.mlir: module_c7: config has a size of 4294967300"},
+    {"c3_routed_extra_argument",
+     "func.func @f(" HSA_QKV ", " HSA_SPLATS ", %x: tensor<2x4x1xf32>) -> tensor<4x?x32xf32> {\n %o = " HSA_ROUTED "{" HSA_LEVELS
+     "} : (" HSA_ROUTED_TYPES ") -> tensor<4x?x32xf32>\n return %o : tensor<4x?x32xf32>\n}",
+     "f.mlir: module_c3: function 'f' has 6 arguments, its attention reads 5"},
+    {"c3_routed_not_returned",
+     "func.func @f(" HSA_QKV ", " HSA_SPLATS ") {\n %o = " HSA_ROUTED "{" HSA_LEVELS "} : (" HSA_ROUTED_TYPES
+     ") -> tensor<4x?x32xf32>\n return\n}",
+     "f.mlir: module_c3: the function returns 0 values, wanted the output of its attention alone"},
+    {"c80_link_argument",
+     "func.func @f(" HSA_QKV ", " HSA_SPLATS ", %l: tensor<2x4x4xf32>) -> tensor<4x?x32xf32> {\n %o = " HSA_ROUTED "link %l {" HSA_LEVELS
+     "} : (" HSA_ROUTED_TYPES ", tensor<2x4x4xf32>) -> tensor<4x?x32xf32>\n return %o : tensor<4x?x32xf32>\n}",
+     "f.mlir: module_c80: link of the attention is not made by hsa.links"},
+    {"c80_other_levels",
+     "func.func @f(" HSA_QKV ", " HSA_SPLATS ", %u: tensor<2x2x2xf32>) -> tensor<4x?x32xf32> {\n"
+     " %l = hsa.links %u {levels = array<i64: 2, 2>, from = array<i64: 0>, to = array<i64: 1>, ranks = array<i64: 0>} : "
+     "(tensor<2x2x2xf32>) -> "
+     "tensor<2x4x4xf32>\n %o = " HSA_ROUTED "link %l {" HSA_LEVELS "} : (" HSA_ROUTED_TYPES
+     ", tensor<2x4x4xf32>) -> tensor<4x?x32xf32>\n return %o : tensor<4x?x32xf32>\n}",
+     "f.mlir: module_c80: hsa.links has other levels than the attention that reads it"},
+    {"c81_read_twice",
+     "func.func @f(" HSA_QKV ", " HSA_SPLATS ") -> tensor<4x?x32xf32> {\n %o = hsa.routed_attention %q, %k, %v splats %c, %c {" HSA_LEVELS
+     "} : (" HSA_ROUTED_TYPES ") -> tensor<4x?x32xf32>\n return %o : tensor<4x?x32xf32>\n}",
+     "f.mlir: module_c81: argument 3 is read as center and as variance; wanted one argument for each"},
+    {"graph_constraint_of_routed",
+     "func.func @f(" HSA_QKV ", %c: tensor<2x70000x32xf32>, %s: tensor<2x70000x32xf32>) -> tensor<4x?x32xf32> {\n"
+     " %o = " HSA_ROUTED "{levels = array<i64: 70000>, weights = array<f64: 1.0>} : (tensor<4x?x32xf32>, tensor<2x?x32xf32>, "
+     "tensor<2x?x32xf32>, tensor<2x70000x32xf32>, tensor<2x70000x32xf32>) -> tensor<4x?x32xf32>\n return %o : tensor<4x?x32xf32>\n}",
+     "f.mlir: graph_c25: level 0 has 70000 splats"},
     {"graph_constraint",
      "func.func @f(" HSA_QKV ") -> tensor<4x?x32xf32> {\n"
      "  %o = hsa.attention %q, %k, %v {scale = -1.0 : f64} : " HSA_TYPES "\n return %o : tensor<4x?x32xf32>\n}",

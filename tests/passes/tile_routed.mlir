@@ -40,19 +40,6 @@ func.func @whole(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6x
 
 // -----
 
-// Sparse tokens have stages of their own, which know no links and no gate.
-func.func @sparse(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x1xf32>,
-                  %up: tensor<2x1x4xf32>) -> tensor<4x?x6xf32> {
-  %l = hsa.links %up {levels = array<i64: 4, 1>, from = array<i64: 0>, to = array<i64: 1>, ranks = array<i64: 0>}
-      : (tensor<2x1x4xf32>) -> tensor<2x5x5xf32>
-  // expected-error @below {{is sparse and comes with hsa.flow, which this version interprets and does not compile; leave one of them out}}
-  %o = hsa.routed_attention %q, %k, %v splats %c, %s link %l {levels = array<i64: 4, 1>, sparse = #hsa.sparse<top = 3>, weights = array<f64: 1.0, 0.5>}
-      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x1xf32>, tensor<2x5x5xf32>) -> tensor<4x?x6xf32>
-  return %o : tensor<4x?x6xf32>
-}
-
-// -----
-
 // Tokens are looked at between being read and being packed: their projections and squared distance from the mean center (5 numbers), how far each is from the
 // token that it may join, the mean values of those that joined, and the share that each has of what some splat was sent. Of any number of tokens, a tensor of
 // tokens times splats nowhere but in 64 × 64 of scratch.

@@ -134,6 +134,8 @@ const Wrong kWrong[] = {
     {"threads_zero", {"--threads", "0"}, "--threads is '0', wanted 1 to 65536"},
     {"segment_of_splats", {"--segment", "4096"}, "--segment is of exact mode"},
     {"segment_zero", {"--exact", "--segment", "0"}, "--segment is '0'"},
+    {"links_by", {"--make-splats", "s", "--links-by", "all"}, "--links-by is 'all', wanted zeros or overlap"},
+    {"links_by_alone", {"--links-by", "overlap"}, "--links-by makes links, give it with --make-splats"},
     {"verify_zero", {"--verify", "0"}, "--verify is '0'"},
     {"memory_unit", {"--memory-budget", "12parsecs"}, "--memory-budget is '12parsecs', wanted a size such as 256MiB"},
     {"memory_zero", {"--memory-budget", "0"}, "--memory-budget is '0'"},
@@ -156,6 +158,11 @@ TEST(RunOptionsTest, Searches) {
   EXPECT_EQ(Parse({"p", "--in", "i", "--search", "hnsw"})->options.search, LevelSearch::kHnsw);
   EXPECT_EQ(Parse({"p", "--in", "i"})->affinity_cache_bytes, 0);
   EXPECT_EQ(Parse({"p", "--in", "i", "--affinity-cache", "64MiB"})->affinity_cache_bytes, 64 << 20);
+}
+
+TEST(RunOptionsTest, Links) {
+  EXPECT_EQ(Parse({"p", "--in", "i", "--make-splats", "s"})->links_by, LinksBy::kZeros);
+  EXPECT_EQ(Parse({"p", "--in", "i", "--make-splats", "s", "--links-by", "overlap"})->links_by, LinksBy::kOverlap);
 }
 
 TEST(RunOptionsTest, PlanAndInputAreRequired) {
