@@ -78,7 +78,30 @@ absl::Status addLevels(Routed& routed, ir::RoutedAttentionOp op) {
     Routed::Level& level = *routed.add_levels();
     level.set_splats(static_cast<uint32_t>(splats)), level.set_weight(weight);
   }
+  if (op.getNames())
+    for (auto [level, name] : llvm::zip_equal(*routed.mutable_levels(), op.getNames()->getAsValueRange<StringAttr>()))
+      level.set_name(name.str());
+  if (const std::optional<ArrayRef<int64_t>> dims = op.getValueDims())
+    for (auto [level, dim] : llvm::zip_equal(*routed.mutable_levels(), *dims)) level.set_value_dim(static_cast<uint32_t>(dim));
   return absl::OkStatus();
+}
+
+void addAdapt(Routed& routed, ir::AdaptAttr adapt) {
+  if (!adapt) return;
+  Routed::Adapt& to = *routed.mutable_adapt();
+  to.set_what(adapt.getWhat() == ir::AdaptKind::Observe ? Routed::Adapt::OBSERVE : Routed::Adapt::SPLATS);
+  to.set_segment_tokens(static_cast<uint32_t>(adapt.getSegmentTokens()));
+  to.set_most_events(static_cast<uint32_t>(adapt.getMostEvents()));
+  to.set_least_splats(static_cast<uint32_t>(adapt.getLeastSplats()));
+  to.set_history(static_cast<uint32_t>(adapt.getHistory()));
+  const auto given = [&](FloatAttr number, void (Routed::Adapt::*set)(double)) {
+    if (number) (to.*set)(number.getValueAsDouble());
+  };
+  given(adapt.getMemory(), &Routed::Adapt::set_memory);
+  given(adapt.getCover(), &Routed::Adapt::set_cover);
+  given(adapt.getUncoveredShare(), &Routed::Adapt::set_uncovered_share);
+  given(adapt.getIdle(), &Routed::Adapt::set_idle);
+  given(adapt.getGain(), &Routed::Adapt::set_gain);
 }
 
 absl::Status addSparse(Routed& routed, ir::SparseAttr sparse) {
@@ -113,6 +136,7 @@ absl::StatusOr<Graph> exportRouted(func::FuncOp function, ir::RoutedAttentionOp 
   if (status.ok()) status = addOutput(graph, routed, function, op, done);
   if (!status.ok()) return status;
   routed.set_causal(op.getCausal());
+  addAdapt(routed, op.getAdaptAttr());
   return graph;
 }
 

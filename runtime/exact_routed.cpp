@@ -36,19 +36,28 @@ struct Sum {
     }
     const double weight = std::exp(log_weight - max);
     sum += weight * of_sum;
-    for (size_t c = 0; c < acc.size(); ++c) acc[c] += weight * of_acc[c];
+    for (size_t c = 0; c < std::min(acc.size(), of_acc.size()); ++c) acc[c] += weight * of_acc[c];  // what one of them lacks is 0
   }
 };
 
 using Sums = std::vector<Sum>;  // of each splat
 
-Sums NoSums(int64_t splats, int64_t value_dim) { return Sums(splats, Sum{.acc = std::vector<double>(value_dim, 0.0)}); }
+// Of the value dimensions that its level keeps.
+Sums NoSums(const format::Graph& graph) {
+  Sums sums;
+  for (const format::SplatLevel& level : graph.routed().levels()) {
+    const uint32_t kept = level.value_dim() == 0 ? graph.value_dim() : level.value_dim();
+    sums.resize(sums.size() + level.splats(), Sum{.acc = std::vector<double>(kept, 0.0)});
+  }
+  return sums;
+}
 
 int64_t Up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 // What state files sent, which has been passed on along links.
-Sums SumsOf(const std::vector<RoutedSnapshot>& states, int64_t kv_head, int64_t splats, int64_t value_dim) {
-  Sums sums = NoSums(splats, value_dim);
+Sums SumsOf(const format::Graph& graph, const std::vector<RoutedSnapshot>& states, int64_t kv_head) {
+  Sums sums = NoSums(graph);
+  const int64_t splats = static_cast<int64_t>(sums.size()), value_dim = graph.value_dim();
   const int64_t padded_splats = Up(splats, kSplatTile), padded_dim = Up(value_dim, kPanelKeys);
   for (const RoutedSnapshot& snapshot : states) {
     RoutedState state(padded_splats, padded_dim), scratch(padded_splats, padded_dim);
@@ -72,8 +81,8 @@ class ExactStream {
         kv_head_(kv_head),
         before_tokens_(TokensOf(states)),
         splats_(graph, splats, kv_head),
-        before_(SumsOf(states, kv_head, splats_.count(), inputs.value.dim())),
-        sums_(NoSums(splats_.count(), inputs.value.dim())),
+        before_(SumsOf(graph, states, kv_head)),
+        sums_(NoSums(graph)),
         log_affinity_(kTokensAtOnce * splats_.count()),
         values_(kTokensAtOnce * inputs.value.dim()) {}
 

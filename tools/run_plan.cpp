@@ -135,9 +135,10 @@ absl::StatusOr<Inputs> OpenInputs(const RunCommand& command, const TensorFile& f
 }
 
 // What only attention of scheme softmax has, or only that of scheme routed.
-absl::Status CheckScheme(const RunCommand& command, const format::Graph& graph) {
+absl::Status CheckScheme(const RunCommand& command, const Plan& plan) {
+  const format::Graph& graph = plan.graph();
   if (graph.has_routed() && command.verify > 0)
-    if (absl::Status verifies = CheckVerifiesRouted(command.options); !verifies.ok()) return verifies;
+    if (absl::Status verifies = CheckVerifiesRouted(WithDefaults(plan, command.options)); !verifies.ok()) return verifies;
   if (!graph.has_routed() && !(command.splats.empty() && command.make_splats.empty()))
     return absl::InvalidArgumentError(
         "--splats, --make-splats: the plan is of scheme softmax, which makes its splats itself; leave it out");
@@ -321,7 +322,7 @@ absl::StatusOr<RunReport> RunPlan(RunCommand command) {
   if (absl::Status folders = CheckFolders(command); !folders.ok()) return folders;
   absl::StatusOr<Plan> plan = OpenPlan(command);
   if (!plan.ok()) return plan.status();
-  if (absl::Status scheme = CheckScheme(command, plan->graph()); !scheme.ok()) return scheme;
+  if (absl::Status scheme = CheckScheme(command, *plan); !scheme.ok()) return scheme;
   absl::StatusOr<TensorFile> file = TensorFile::Open(command.input);
   if (!file.ok()) return file.status();
   absl::StatusOr<std::string> splats_path = SplatsPath(command, *plan, *file);

@@ -44,6 +44,7 @@ const Case kCases[] = {
      {.H = 2, .Hkv = 2, .N = 60, .M = 80, .D = 20, .Dv = 12, .levels = {30, 5}, .link = true, .gate = true, .causal = true, .top = 4}},
     {"bands", {.N = 30, .M = 60, .D = 36, .levels = {9}, .bands = 8}},
     {"low_rank", {.N = 30, .M = 60, .D = 36, .levels = {9, 3}, .causal = true, .bands = 3, .rank = 5}},
+    {"fewer_values", {.N = 30, .M = 60, .D = 36, .Dv = 48, .levels = {64, 9}, .value_dims = {48, 16}, .gate = true, .causal = true}},
     {"full", {.N = 30, .M = 60, .D = 36, .levels = {9, 3}, .link = true, .full = true}},
 };
 

@@ -83,29 +83,32 @@ TEST(ImportGraphTest, RoundTrips) {
   }
 }
 
-// The graphs of scheme routed that a textproto can say: levels alone have names in one of them only.
-Graph WithoutLevelNames(Graph graph) {
-  for (auto& level : *graph.mutable_nodes(0)->mutable_routed()->mutable_levels()) level.clear_name();
-  return graph;
-}
-Graph Covariance(const char* inputs, const char* fields) {
-  absl::StatusOr<Graph> graph =
-      ParseGraphText(absl::StrCat(R"(name: "odd" inputs { name: "keys" heads: 2 dim: 16 } inputs { name: "c" heads: 2 tokens: 12 dim: 16 }
-    inputs { name: "q" heads: 4 dim: 16 } inputs { name: "v" heads: 2 dim: 8 } )",
-                                  inputs, R"(
-    nodes { routed { query: "q" key: "keys" value: "v" output: "out" center: "c" levels { splats: 9 weight: 0.25 } levels { splats: 3 } )",
-                                  fields, " } }"),
-                     "odd.textproto");
+// The graphs of scheme routed that a textproto can say.
+Graph RoutedGraph(const std::string& text) {
+  absl::StatusOr<Graph> graph = ParseGraphText(text, "odd.textproto");
   EXPECT_TRUE(graph.ok()) << graph.status();
   return graph.value_or(Graph());
 }
+Graph Covariance(const char* inputs, const char* fields) {
+  return RoutedGraph(absl::StrCat(R"(name: "odd" inputs { name: "keys" heads: 2 dim: 16 } inputs { name: "c" heads: 2 tokens: 12 dim: 16 }
+    inputs { name: "q" heads: 4 dim: 16 } inputs { name: "v" heads: 2 dim: 8 } )",
+                                  inputs, R"(
+    nodes { routed { query: "q" key: "keys" value: "v" output: "out" center: "c" levels { splats: 9 weight: 0.25 } levels { splats: 3 } )",
+                                  fields, " } }"));
+}
 
 std::vector<Graph> RoutedGraphs() {
-  std::vector<Graph> graphs = {WithoutLevelNames(Example("routed")), WithoutLevelNames(Example("routed_flow"))};
+  std::vector<Graph> graphs = {Example("routed"), Example("routed_flow")};
   graphs.push_back(Covariance(R"(inputs { name: "s" heads: 2 tokens: 12 dim: 4 })", R"(variance: "s" causal: true)"));
   graphs.push_back(Covariance(R"(inputs { name: "l" heads: 2 tokens: 192 dim: 16 })", R"(cholesky: "l")"));
   graphs.push_back(Covariance(R"(inputs { name: "f" heads: 2 tokens: 24 dim: 16 } inputs { name: "s" heads: 2 tokens: 12 dim: 1 })",
                               R"(variance: "s" factor: "f" sparse { top: 3 threshold: 0.125 })"));
+  graphs.push_back(Covariance(R"(inputs { name: "s" heads: 2 tokens: 12 dim: 16 })",
+                              R"(variance: "s" causal: true adapt { what: OBSERVE least_splats: 2 gain: 3 memory: 0.25 })"));
+  graphs.push_back(RoutedGraph(
+      R"(name: "few" inputs { name: "q" heads: 2 dim: 16 } inputs { name: "k" heads: 2 dim: 16 } inputs { name: "v" heads: 2 dim: 48 }
+    inputs { name: "c" heads: 2 dim: 16 } inputs { name: "s" heads: 2 dim: 1 }
+    nodes { routed { query: "q" key: "k" value: "v" output: "o" center: "c" variance: "s" levels { name: "words" splats: 64 value_dim: 48 } levels { splats: 3 value_dim: 16 } } })"));
   return graphs;
 }
 
@@ -246,7 +249,7 @@ const Refusal kRefusals[] = {
      "func.func @f(" HSA_QKV ", %c: tensor<2x70000x32xf32>, %s: tensor<2x70000x32xf32>) -> tensor<4x?x32xf32> {\n"
      " %o = " HSA_ROUTED "{levels = array<i64: 70000>, weights = array<f64: 1.0>} : (tensor<4x?x32xf32>, tensor<2x?x32xf32>, "
      "tensor<2x?x32xf32>, tensor<2x70000x32xf32>, tensor<2x70000x32xf32>) -> tensor<4x?x32xf32>\n return %o : tensor<4x?x32xf32>\n}",
-     "f.mlir: graph_c25: level 0 has 70000 splats"},
+     "f.mlir: graph_c25: level 0 'token' has 70000 splats"},
     {"graph_constraint",
      "func.func @f(" HSA_QKV ") -> tensor<4x?x32xf32> {\n"
      "  %o = hsa.attention %q, %k, %v {scale = -1.0 : f64} : " HSA_TYPES "\n return %o : tensor<4x?x32xf32>\n}",
