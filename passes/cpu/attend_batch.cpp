@@ -236,8 +236,7 @@ Sight emitSight(KernelEmitter& e, const Bounds& position, const Bounds& lo, cons
   Value behindSinks = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, position.least, e.i32(e.params.sinkTokens));
   Value tooEarly = arith::AndIOp::create(e.b, less(position.most, lo.least), behindSinks);
   Value none = arith::OrIOp::create(e.b, tooLate, tooEarly);
-  Value some = arith::XOrIOp::create(e.b, none, arith::ConstantIntOp::create(e.b, 1, 1));
-  return {some, arith::OrIOp::create(e.b, less(hi.least, position.most), less(position.least, lo.most))};
+  return {e.negate(none), arith::OrIOp::create(e.b, less(hi.least, position.most), less(position.least, lo.most))};
 }
 
 void callScoreBatch(KernelEmitter& e, Value rows, Value panels, Value scores, int64_t depth) {

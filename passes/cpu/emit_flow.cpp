@@ -68,9 +68,7 @@ void emitFlowState(KernelEmitter& e, ValueRange arguments) {
   Value mass = e.local({kSplatTile});
   forEachLinkTile(e, tiles, index, [&](const LinkTile& link) {
     e.forEach(kSplatTile, 1, [&](Value row) {
-      Value source = e.addIndex(link.from, row), total = e.load(own.sum, {source, e.index(0)});
-      for (int64_t c = e.lanes(); c < kSumLanes; c += e.lanes()) total = e.add(total, e.load(own.sum, {source, e.index(c)}));
-      e.set(e.reduceAdd(total), mass, {row});
+      e.set(e.sumOfLanes(own.sum, e.addIndex(link.from, row)), mass, {row});
       for (int64_t c = 0; c < kSplatTile; c += e.lanes()) e.store(linkScore(e, tiles, link, row, c, own.max), scores, {row, e.index(c)});
     });
     const TileState rows = rowsOf(e, state, link.to);

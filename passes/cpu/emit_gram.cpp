@@ -73,8 +73,7 @@ void emitGram(KernelEmitter& e, ValueRange arguments) {
     })[0];
     Value finite = arith::CmpIOp::create(e.b, arith::CmpIPredicate::eq, flags, e.i32(0));
     e.when(finite, [&] { addBlockToGram(e, e.slice(rows, first, kGramRows), gram); });
-    e.when(arith::XOrIOp::create(e.b, finite, arith::ConstantIntOp::create(e.b, 1, 1)),
-           [&] { addFiniteRows(e, rows, bad, first, end, gram); });
+    e.when(e.negate(finite), [&] { addFiniteRows(e, rows, bad, first, end, gram); });
   });
   addFiniteRows(e, rows, bad, whole, count, gram);
   mirrorGram(e, gram);

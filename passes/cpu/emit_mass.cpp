@@ -58,9 +58,7 @@ void emitLogMass(KernelEmitter& e, ValueRange arguments) {
   const TileState state{arguments[3], arguments[4], arguments[5]};
   Value infinity = e.f32(std::numeric_limits<double>::infinity());
   e.forEachRow([&](Value row) {
-    Value total = e.load(massSum, {row, e.index(0)});
-    for (int64_t c = e.lanes(); c < kSumLanes; c += e.lanes()) total = e.add(total, e.load(massSum, {row, e.index(c)}));
-    Value log = e.reduceMax(e.add(e.spread(e.get(massMax, {row})), e.log2(e.spread(e.reduceAdd(total)))));
+    Value log = e.reduceMax(e.add(e.spread(e.get(massMax, {row})), e.log2(e.spread(e.sumOfLanes(massSum, row)))));
     e.set(log, logZ, {row});
     Value finite = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OLT, math::AbsFOp::create(e.b, log), infinity);
     e.when(finite, [&] { emitRescaleRow(e, row, e.get(state.max, {row}), log, state); });

@@ -50,9 +50,7 @@ void emitFinish(KernelEmitter& e, ValueRange arguments) {
   TileState state{arguments[0], arguments[1], arguments[2]};
   Value output = arguments[3], lse = arguments[4];
   e.forEachRow([&](Value row) {
-    Value total = e.load(state.sum, {row, e.index(0)});
-    for (int64_t c = e.lanes(); c < kSumLanes; c += e.lanes()) total = e.add(total, e.load(state.sum, {row, e.index(c)}));
-    total = e.spread(e.reduceAdd(total));
+    Value total = e.spread(e.sumOfLanes(state.sum, row));
     Value empty = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OEQ, total, e.f32s(0));
     Value inverse = e.select(empty, e.f32s(0), arith::DivFOp::create(e.b, e.f32s(1), total));
     e.forEach(e.params.paddedValueDim, e.lanes(), [&](Value c) { e.store(e.mul(e.load(state.acc, {row, c}), inverse), output, {row, c}); });

@@ -4,7 +4,6 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "passes/cpu/emitters.h"
 #include "passes/cpu/node_batch.h"
 #include "passes/cpu/pair_products.h"
@@ -16,11 +15,6 @@ using namespace mlir;  // NOLINT
 namespace {
 
 constexpr int64_t kPart = 2 * kPanelKeys;  // nodes whose weights are kept at once
-
-Value andNot(KernelEmitter& e, Value condition, Value other) {
-  Value all = vector::BroadcastOp::create(e.b, condition.getType(), arith::ConstantIntOp::create(e.b, 1, 1));
-  return arith::AndIOp::create(e.b, condition, arith::XOrIOp::create(e.b, other, all));
-}
 
 // What becomes of the nodes of a batch: bits of those that are opened, and vectors of conditions for those that stay closed.
 struct Verdict {
@@ -38,7 +32,7 @@ Verdict judge(KernelEmitter& e, const NodeBatch& batch, Value residual, Value th
     Value alive = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, e.load(batch.scalars, {e.index(0), e.index(node)}),
                                         e.f32s(-std::numeric_limits<double>::infinity()));
     Value high = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, e.load(residual, {e.index(node)}), e.spread(threshold));
-    verdict.closed.push_back(andNot(e, alive, high));
+    verdict.closed.push_back(arith::AndIOp::create(e.b, alive, e.negate(high)));
     auto join = [&](Value all, Value condition) -> Value {
       Value place = arith::ConstantIntOp::create(e.b, word, node);
       return arith::OrIOp::create(e.b, all, arith::ShLIOp::create(e.b, e.bitsOf(condition), place));
@@ -116,9 +110,7 @@ void emitLean(KernelEmitter& e, NodeProducts& products, Value tilt, Value lean, 
     products.tilt(e.slice(tilt, e.index(first / kPanelKeys), kBatchPanels), product);
     const int64_t count = std::min<int64_t>(kBatchKeys, e.params.paddedValueDim - first);
     e.forEachRow([&](Value row) {
-      Value total = e.load(lean, {row, e.index(0)});
-      for (int64_t lane = e.lanes(); lane < kSumLanes; lane += e.lanes()) total = e.add(total, e.load(lean, {row, e.index(lane)}));
-      total = e.spread(e.reduceAdd(total));
+      Value total = e.spread(e.sumOfLanes(lean, row));
       e.forEach(count, e.lanes(), [&](Value c) {
         Value to = e.addIndex(c, e.index(first));
         e.store(e.multiplyAdd(total, e.load(product, {row, c}), e.load(acc, {row, to})), acc, {row, to});

@@ -34,11 +34,7 @@ void emitSend(KernelEmitter& e, ValueRange arguments) {
 void emitSettleState(KernelEmitter& e, ValueRange arguments) {
   Value max = arguments[0], sum = arguments[1], weight = arguments[2], bias = arguments[3], mass = arguments[4];
   e.forEach(e.params.splats, e.lanes(), [&](Value s) { e.store(e.add(e.load(weight, {s}), e.load(max, {s})), bias, {s}); });
-  e.forEach(e.params.splats, 1, [&](Value s) {
-    Value total = e.load(sum, {s, e.index(0)});
-    for (int64_t c = e.lanes(); c < kSumLanes; c += e.lanes()) total = e.add(total, e.load(sum, {s, e.index(c)}));
-    e.set(e.reduceAdd(total), mass, {s});
-  });
+  e.forEach(e.params.splats, 1, [&](Value s) { e.set(e.sumOfLanes(sum, s), mass, {s}); });
 }
 
 // The same turned round: queries are the rows, splats what they attend to.

@@ -54,6 +54,11 @@ static Value reduceLanes(KernelEmitter& e, Value vector, function_ref<Value(Valu
   return vector::ExtractOp::create(e.b, vector, ArrayRef<int64_t>{0});
 }
 Value KernelEmitter::any(Value condition) { return vector::ReductionOp::create(b, vector::CombiningKind::OR, condition); }
+Value KernelEmitter::negate(Value condition) {
+  Value holds = arith::ConstantIntOp::create(b, 1, 1);
+  if (isa<VectorType>(condition.getType())) holds = vector::BroadcastOp::create(b, condition.getType(), holds);
+  return arith::XOrIOp::create(b, condition, holds);
+}
 Value KernelEmitter::bitsOf(Value condition) {
   Type word = b.getIntegerType(static_cast<unsigned>(lanes()));
   Value packed = vector::BitCastOp::create(b, VectorType::get({1}, word), condition);
@@ -74,6 +79,12 @@ void KernelEmitter::store(Value value, Value memref, ValueRange at) { vector::St
 Value KernelEmitter::get(Value memref, ValueRange at) { return memref::LoadOp::create(b, memref, at); }
 void KernelEmitter::set(Value scalar, Value memref, ValueRange at) { memref::StoreOp::create(b, scalar, memref, at); }
 Value KernelEmitter::dim(Value memref, int64_t dimension) { return memref::DimOp::create(b, memref, dimension); }
+
+Value KernelEmitter::sumOfLanes(Value sums, Value row) {
+  Value total = load(sums, {row, index(0)});
+  for (int64_t lane = lanes(); lane < kSumLanes; lane += lanes()) total = add(total, load(sums, {row, index(lane)}));
+  return reduceAdd(total);
+}
 
 // The offset is computed here: a subview would need two more passes to say the same.
 Value KernelEmitter::view(Value memref, Value offset, ArrayRef<int64_t> shape) {

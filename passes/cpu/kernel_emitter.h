@@ -100,6 +100,7 @@ class KernelEmitter {
   Value spread(Value scalar);     // to all lanes
   Value reduceMax(Value vector);  // one scalar
   Value reduceAdd(Value vector);
+  Value negate(Value condition);  // one, or a vector of them
   Value any(Value condition);     // of a vector of conditions
   Value bitsOf(Value condition);  // of a vector of conditions as an i64, that of lane 0 the lowest
   Value select(Value condition, Value yes, Value no);
@@ -110,6 +111,7 @@ class KernelEmitter {
   Value get(Value memref, ValueRange at);
   void set(Value scalar, Value memref, ValueRange at);
   Value dim(Value memref, int64_t dimension);
+  Value sumOfLanes(Value sums, Value row);                    // scalar Σ of the partial sums [.., kSumLanes] of a row
   Value slice(Value memref, Value first, int64_t count);      // [first, first + count) of the leading dimension of an entry's argument
   Value reshape(Value block, llvm::ArrayRef<int64_t> shape);  // the same elements of a blockType, in another shape
   Value view(Value memref, Value offset, llvm::ArrayRef<int64_t> shape);  // contiguous elements from `offset` on

@@ -140,7 +140,7 @@ void PairProducts::values(const BatchGroups& groups, Value values, Value acc) {
   };
   Value half = arith::CmpIOp::create(e_.b, arith::CmpIPredicate::ule, filledPanels(e_, groups), e_.index(kBatchPanels / 2));
   e_.when(half, [&] { product(kBatchKeys / 2); });
-  e_.when(arith::XOrIOp::create(e_.b, half, arith::ConstantIntOp::create(e_.b, 1, 1)), [&] { product(kBatchKeys); });
+  e_.when(e_.negate(half), [&] { product(kBatchKeys); });
 }
 
 }  // namespace hsa::ir

@@ -54,18 +54,17 @@ void emitRescaleWeights(KernelEmitter& e, const PairBatch& batch, Value row, Val
 void emitAskForShare(KernelEmitter& e, const PairBatch& batch, Value first, Value column, Value row) {
   const int64_t rows = comingRows(e.params), leaves = e.params.pairLeaves();
   Value some = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, e.get(batch.coming.lines, {e.index(0)}), e.i32(0));
-  auto branch = scf::IfOp::create(e.b, some, /*withElseRegion=*/false);
-  OpBuilder::InsertionGuard guard(e.b);
-  e.b.setInsertionPoint(branch.thenBlock()->getTerminator());
-  Value step = arith::DivUIOp::create(e.b, column, e.index(e.params.pairKeys()));
-  Value turn = e.addIndex(e.mulIndex(step, e.params.tileQueries), e.addIndex(first, row));
-  Value leaf = arith::DivUIOp::create(e.b, turn, e.index(rows)), part = arith::RemUIOp::create(e.b, turn, e.index(rows));
-  for (auto [which, memory] : {std::pair{0, batch.coming.keys}, {1, batch.coming.values}}) {
-    Value share = e.toIndex(e.get(batch.coming.lines, {e.index(which)}));
-    Value line = e.toIndex(e.get(batch.coming.lines, {e.addIndex(leaf, e.index(2 + which * leaves))}));
-    Value from = e.addIndex(line, arith::MulIOp::create(e.b, part, share));
-    e.forEach(e.index(0), share, 1, [&](Value i) { e.prefetch(memory, {e.addIndex(from, i), e.index(0)}); });
-  }
+  e.when(some, [&] {
+    Value step = arith::DivUIOp::create(e.b, column, e.index(e.params.pairKeys()));
+    Value turn = e.addIndex(e.mulIndex(step, e.params.tileQueries), e.addIndex(first, row));
+    Value leaf = arith::DivUIOp::create(e.b, turn, e.index(rows)), part = arith::RemUIOp::create(e.b, turn, e.index(rows));
+    for (auto [which, memory] : {std::pair{0, batch.coming.keys}, {1, batch.coming.values}}) {
+      Value share = e.toIndex(e.get(batch.coming.lines, {e.index(which)}));
+      Value line = e.toIndex(e.get(batch.coming.lines, {e.addIndex(leaf, e.index(2 + which * leaves))}));
+      Value from = e.addIndex(line, arith::MulIOp::create(e.b, part, share));
+      e.forEach(e.index(0), share, 1, [&](Value i) { e.prefetch(memory, {e.addIndex(from, i), e.index(0)}); });
+    }
+  });
 }
 
 // K weights from `column` on = gain 2^(σ log2 e score - max) cut to bf16, their sum, times the gain as well, in f32. The max is looked at lane by lane; its own value
@@ -111,8 +110,6 @@ void emitScaleSums(KernelEmitter& e, const PairBatch& batch, Value first, double
   });
 }
 
-Value negate(KernelEmitter& e, Value condition) { return arith::XOrIOp::create(e.b, condition, arith::ConstantIntOp::create(e.b, 1, 1)); }
-
 struct RowBounds {
   Value first;    // row
   Bounds lo, hi;  // of what the R rows see
@@ -146,7 +143,7 @@ void emitLongBatch(KernelEmitter& e, const PairBatch& batch, const RowBounds& ro
 void emitShortBatch(KernelEmitter& e, const PairBatch& batch, const RowBounds& rows, Value panel) {
   const int64_t panels = e.params.pairKeys() / kPanelKeys;
   const Sight sight = sightOf(e, batch, rows, panel, panels);
-  e.when(arith::AndIOp::create(e.b, sight.some, negate(e, emitAnyBad(e, batch.bad, panel, panels))), [&] {
+  e.when(arith::AndIOp::create(e.b, sight.some, e.negate(emitAnyBad(e, batch.bad, panel, panels))), [&] {
     emitScores(e, batch, rows.first, panel);
     e.when(sight.masked, [&] { emitMask(e, batch, rows.first, panel); });
     emitWeights(e, batch, rows.first, e.index(0));
@@ -165,11 +162,10 @@ void emitAttendPairBatches(KernelEmitter& e, const PairBatch& batch) {
       Value fits = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ule, stop, end);
       Value whole = e.rarely(fits, arith::ConstantIntOp::create(e.b, 0, 1), [&]() -> Value {  // behind the end there is nothing to look at
         Value hidden = sightOf(e, batch, rows, panel, many).masked;
-        return negate(e, arith::OrIOp::create(e.b, hidden, emitAnyBad(e, batch.bad, panel, many)));
+        return e.negate(arith::OrIOp::create(e.b, hidden, emitAnyBad(e, batch.bad, panel, many)));
       });
       e.when(whole, [&] { emitLongBatch(e, batch, rows, panel); });
-      e.when(negate(e, whole),
-             [&] { e.forEach(panel, e.minIndex(stop, end), few, [&](Value at) { emitShortBatch(e, batch, rows, at); }); });
+      e.when(e.negate(whole), [&] { e.forEach(panel, e.minIndex(stop, end), few, [&](Value at) { emitShortBatch(e, batch, rows, at); }); });
     });
     emitScaleSums(e, batch, first, 1 / kCutGain);
   });
