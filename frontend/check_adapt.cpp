@@ -10,23 +10,13 @@
 namespace hsa::frontend {
 
 absl::Status CheckAdapt(const Routed& routed, const Tensor& key, const std::vector<const Tensor*>& parameters) {
-  const Routed::Adapt& adapt = routed.adapt();
-  const AdaptLimits limits{.segment_tokens = adapt.segment_tokens(),
-                           .most_events = adapt.most_events(),
-                           .least_splats = adapt.least_splats(),
-                           .history = adapt.history(),
-                           .memory = adapt.memory(),
-                           .cover = adapt.cover(),
-                           .uncovered_share = adapt.uncovered_share(),
-                           .idle = adapt.idle(),
-                           .gain = adapt.gain()};
   const bool plain = std::ranges::all_of(parameters, [&](const Tensor* tensor) {
     return tensor->name() != routed.variance() || tensor->dim() == 1 || tensor->dim() == key.dim();
   });
   AdaptSubject subject{.causal = routed.causal(), .plain = plain && !routed.has_factor() && !routed.has_cholesky()};
   for (int level = 0; level < routed.levels_size(); ++level)
     subject.levels.push_back({LevelText(routed, level), routed.levels(level).splats()});
-  const std::string why = WhyNotAdapt(limits, subject);
+  const std::string why = WhyNotAdapt(AdaptNumbersOf(routed.adapt()), subject);
   return why.empty() ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrCat("graph_c65: ", why));
 }
 

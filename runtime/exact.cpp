@@ -15,6 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "oneapi/tbb/parallel_for.h"
 #include "runtime/element.h"
+#include "runtime/partial_row.h"
 
 namespace hsa {
 namespace {
@@ -37,24 +38,10 @@ std::vector<Range> VisibleKeys(const AttentionSpec& spec, int64_t p, int64_t key
   return ranges;
 }
 
-// (max, sum, acc) of one row, in float64, with a running maximum.
-struct Row {
-  std::vector<double> query, acc;
+struct Row : PartialRow {
+  std::vector<double> query;
   bool query_finite = true;
-  double max = -kInfinity, sum = 0;
   bool finite = true;  // the query, if it saw a key, and every key and value that it saw
-
-  void Add(double score, std::span<const double> value) {
-    if (score > max) {
-      const double rescale = std::exp(max - score);
-      sum *= rescale;
-      for (double& a : acc) a *= rescale;
-      max = score;
-    }
-    const double weight = std::exp(score - max);
-    sum += weight;
-    for (std::size_t c = 0; c < acc.size(); ++c) acc[c] += weight * value[c];
-  }
 };
 
 double Dot(std::span<const double> a, std::span<const double> b) {
@@ -87,7 +74,7 @@ std::vector<Row> ExactRows(const AttentionSpec& spec, const TensorView& query, c
       for (Row& row : rows) {
         row.finite &= finite && row.query_finite;
         for (std::size_t j = 0; row.finite && j < count; ++j)
-          row.Add(spec.scale * Dot(row.query, std::span(keys).subspan(j * head_dim, head_dim)),
+          row.Add(spec.scale * Dot(row.query, std::span(keys).subspan(j * head_dim, head_dim)), 1,
                   std::span(values).subspan(j * value_dim, value_dim));
       }
     }

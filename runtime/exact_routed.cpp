@@ -13,6 +13,7 @@
 #include "oneapi/tbb/parallel_for.h"
 #include "runtime/exact_splats.h"
 #include "runtime/give_back.h"
+#include "runtime/partial_row.h"
 #include "runtime/routed_snapshot.h"
 
 namespace hsa {
@@ -21,33 +22,14 @@ namespace {
 constexpr double kNone = -std::numeric_limits<double>::infinity(), kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kTokensAtOnce = 64;  // their affinities are there at once, and found by all threads
 
-// (max, sum, acc) in float64, with a running maximum.
-struct Sum {
-  double max = kNone, sum = 0;
-  std::vector<double> acc;
-
-  void Add(double log_weight, double of_sum, std::span<const double> of_acc) {
-    if (log_weight == kNone) return;
-    if (log_weight > max) {
-      const double rescale = std::exp(max - log_weight);
-      sum *= rescale;
-      for (double& a : acc) a *= rescale;
-      max = log_weight;
-    }
-    const double weight = std::exp(log_weight - max);
-    sum += weight * of_sum;
-    for (size_t c = 0; c < std::min(acc.size(), of_acc.size()); ++c) acc[c] += weight * of_acc[c];  // what one of them lacks is 0
-  }
-};
-
-using Sums = std::vector<Sum>;  // of each splat
+using Sums = std::vector<PartialRow>;  // of each splat
 
 // Of the value dimensions that its level keeps.
 Sums NoSums(const format::Graph& graph) {
   Sums sums;
   for (const format::SplatLevel& level : graph.routed().levels()) {
     const uint32_t kept = level.value_dim() == 0 ? graph.value_dim() : level.value_dim();
-    sums.resize(sums.size() + level.splats(), Sum{.acc = std::vector<double>(kept, 0.0)});
+    sums.resize(sums.size() + level.splats(), PartialRow{.acc = std::vector<double>(kept, 0.0)});
   }
   return sums;
 }
@@ -112,7 +94,7 @@ class ExactStream {
     if (!LoadRow(inputs_.query, head, query, q)) return std::vector<double>(inputs_.value.dim(), kNaN);
     splats_.LogKept(q, LengthAt(inputs_.key.tokens() - inputs_.query.tokens() + query), received);
     splats_.Weigh(q, received);
-    Sum row{.acc = std::vector<double>(inputs_.value.dim(), 0.0)};
+    PartialRow row{.acc = std::vector<double>(inputs_.value.dim(), 0.0)};
     AddTo(row, received, before_);
     AddTo(row, splats_.BackAlongLinks(received), sums_);
     for (double& a : row.acc) a = row.sum > 0 ? a / row.sum : 0;
@@ -123,7 +105,7 @@ class ExactStream {
   // How many tokens count for the one at a position.
   double LengthAt(int64_t position) const { return static_cast<double>(before_tokens_ + (causal_ ? position + 1 : inputs_.key.tokens())); }
 
-  static void AddTo(Sum& row, std::span<const double> log_received, const Sums& sums) {
+  static void AddTo(PartialRow& row, std::span<const double> log_received, const Sums& sums) {
     for (size_t s = 0; s < sums.size(); ++s)
       if (sums[s].sum > 0) row.Add(log_received[s] + sums[s].max, sums[s].sum, sums[s].acc);
   }

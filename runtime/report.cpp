@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "nlohmann/json.hpp"
+#include "runtime/adapt_json.h"
 
 namespace hsa {
 namespace {
@@ -48,19 +49,6 @@ Json Search(const RunReport& report) {
           {"reused", report.search.reused}};
 }
 
-Json Limits(const AdaptLimits& l) {
-  if (l.what == Adapt::kOff) return nullptr;
-  return {{"segment_tokens", l.segment_tokens},
-          {"most_events", l.most_events},
-          {"least_splats", l.least_splats},
-          {"history", l.history},
-          {"memory", l.memory},
-          {"cover", l.cover},
-          {"uncovered_share", l.uncovered_share},
-          {"idle", l.idle},
-          {"gain", l.gain}};
-}
-
 Json Adapted(const RunReport& report) {
   Json list = Json::array();
   for (const AdaptReport& level : report.adapted)
@@ -78,7 +66,7 @@ Json Adapted(const RunReport& report) {
           {"asked_by", report.adapt_asked                 ? Json("run")
                        : report.adapt.what == Adapt::kOff ? Json(nullptr)
                                                           : Json("plan")},
-          {"limits", Limits(report.adapt)},
+          {"limits", report.adapt.what == Adapt::kOff ? Json(nullptr) : AdaptLimitsJson(report.adapt)},
           {"seconds", Number(report.adapt_seconds)},
           {"levels", std::move(list)}};
 }

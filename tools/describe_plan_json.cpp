@@ -1,5 +1,6 @@
 #include "absl/strings/ascii.h"
 #include "nlohmann/json.hpp"
+#include "runtime/adapt_json.h"
 #include "runtime/format/adapt_limits.h"
 #include "runtime/format/choose_variant.h"
 #include "runtime/format/level_name.h"
@@ -15,16 +16,9 @@ using format::PlanHeader;
 std::string Lower(const std::string& text) { return absl::AsciiStrToLower(text); }
 
 Json AdaptJson(const AdaptLimits& l) {
-  return {{"what", AdaptName(l.what)},
-          {"segment_tokens", l.segment_tokens},
-          {"most_events", l.most_events},
-          {"least_splats", l.least_splats},
-          {"history", l.history},
-          {"memory", l.memory},
-          {"cover", l.cover},
-          {"uncovered_share", l.uncovered_share},
-          {"idle", l.idle},
-          {"gain", l.gain}};
+  Json json = {{"what", AdaptName(l.what)}};
+  json.update(AdaptLimitsJson(l));
+  return json;
 }
 
 Json RoutedJson(const format::Routed& r) {

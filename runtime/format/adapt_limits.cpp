@@ -36,16 +36,9 @@ std::string WhyNotInRange(const AdaptLimits& l) {
 const char* AdaptName(Adapt what) { return what == Adapt::kSplats ? "splats" : what == Adapt::kObserve ? "observe" : "off"; }
 
 AdaptLimits AdaptLimitsOf(const format::Adapt& adapt) {
-  return {.what = adapt.what() == format::Adapt::OBSERVE ? Adapt::kObserve : Adapt::kSplats,
-          .segment_tokens = static_cast<int64_t>(adapt.segment_tokens()),
-          .most_events = adapt.most_events(),
-          .least_splats = adapt.least_splats(),
-          .history = adapt.history(),
-          .memory = adapt.memory(),
-          .cover = adapt.cover(),
-          .uncovered_share = adapt.uncovered_share(),
-          .idle = adapt.idle(),
-          .gain = adapt.gain()};
+  AdaptLimits limits = AdaptNumbersOf(adapt);
+  limits.what = adapt.what() == format::Adapt::OBSERVE ? Adapt::kObserve : Adapt::kSplats;
+  return limits;
 }
 
 AdaptSubject AdaptSubjectOf(const format::Graph& graph) {

@@ -36,6 +36,20 @@ const char* AdaptName(Adapt what);
 
 AdaptLimits AdaptLimitsOf(const format::Adapt& adapt);
 
+// The numbers of a message that has a field for each: of a plan or of a graph.
+template <typename Message>
+AdaptLimits AdaptNumbersOf(const Message& adapt) {
+  return {.segment_tokens = static_cast<int64_t>(adapt.segment_tokens()),
+          .most_events = adapt.most_events(),
+          .least_splats = adapt.least_splats(),
+          .history = adapt.history(),
+          .memory = adapt.memory(),
+          .cover = adapt.cover(),
+          .uncovered_share = adapt.uncovered_share(),
+          .idle = adapt.idle(),
+          .gain = adapt.gain()};
+}
+
 // What adapts: whether it is causal and its covariances are isotropic or diagonal, and its levels as messages name them.
 struct AdaptSubject {
   struct Level {

@@ -11,6 +11,12 @@
 
 namespace hsa::end_to_end {
 
+// The spec with N queries at the end of M keys.
+inline oracle::RoutedSpec Of(oracle::RoutedSpec spec, int64_t N, int64_t M, double width = 1, double threshold = 0) {
+  spec.N = N, spec.M = M, spec.width = width, spec.threshold = threshold;
+  return spec;
+}
+
 void AddInput(frontend::Graph& graph, const std::string& name, int64_t heads, int64_t dim);
 
 // The graph of spec's heads, dims, levels, covariances, mask, gate and of what a token keeps. Its links are the test's to add.

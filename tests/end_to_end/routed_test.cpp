@@ -203,11 +203,6 @@ const RoutedSpec kFull = {.H = 3, .Hkv = 1, .levels = {48, 16}, .weights = {1, 0
 const RoutedSpec kFullCausal = {
     .H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9}, .link = true, .gate = true, .causal = true, .full = true};
 
-RoutedSpec Of(RoutedSpec spec, int64_t N, int64_t M, double width = 1) {
-  spec.N = N, spec.M = M, spec.width = width;
-  return spec;
-}
-
 struct Case {
   std::string name;
   RoutedSpec spec;

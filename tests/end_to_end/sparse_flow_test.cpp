@@ -32,11 +32,6 @@ const RoutedSpec kBothCausal = {
     .H = 4, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9, 1}, .isotropic = true, .link = true, .gate = true, .causal = true, .top = 5};
 const RoutedSpec kFullBoth = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9}, .link = true, .gate = true, .full = true, .top = 5};
 
-RoutedSpec Of(RoutedSpec spec, int64_t N, int64_t M, double width = 1, double threshold = 0) {
-  spec.N = N, spec.M = M, spec.width = width, spec.threshold = threshold;
-  return spec;
-}
-
 struct Case {
   std::string name;
   RoutedSpec spec;

@@ -83,11 +83,6 @@ const RoutedSpec kLowRank = {.H = 4, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70,
 const RoutedSpec kFullCausal = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9}, .causal = true, .full = true, .top = 5};
 const RoutedSpec kWide = {.D = 20, .Dv = 200, .levels = {300}, .causal = true, .top = 33};
 
-RoutedSpec Of(RoutedSpec spec, int64_t N, int64_t M, double width = 1, double threshold = 0) {
-  spec.N = N, spec.M = M, spec.width = width, spec.threshold = threshold;
-  return spec;
-}
-
 struct Case {
   std::string name;
   RoutedSpec spec;
