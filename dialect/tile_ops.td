@@ -254,7 +254,7 @@ def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, Isol
     `query_tokens` and `key_tokens` are N and M where the graph fixes them, for the run to compare with. `precision` is the element type of
     the products of exact attention where hsa-quantize has narrowed them. Of the scheme routed, `splat_levels` are the splats of each level, `level_weights`
     their weights, `splat_names` the tensors center, variance and amplitude ("" for none), and `variance_dim` is 1 (isotropic), D or the number of bands, 0 where there is no variance; `factor_name` is the tensor factor or cholesky and `factor_rows` how many rows of it a splat has; scale and config then mean nothing; `sparse` is what a token keeps,
-    `level_names`, `level_value_dims` and `adapt` as in hsa.receive_causal.
+    `level_names`, `level_value_dims`, `adapt` and `window` as in hsa.receive_causal.
     `gate_names` are the tensors of the gate, weight and bias; `link_names` the factors of the links as in hsa.links, `link_from`, `link_to` and `link_ranks` what it says of them.
     Constraints: schedule_c1 kv_heads divides query_heads;  schedule_c2 splat_levels, level_weights, splat_names (three) and variance_dim come together;
     schedule_c3 gate_names are two;  schedule_c4 link_names, link_from, link_to and link_ranks come together, one name for a rank of 0 and two for another;
@@ -269,7 +269,8 @@ def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, Isol
                        OptionalAttr<I64Attr>:$variance_dim, OptionalAttr<StrAttr>:$factor_name, OptionalAttr<I64Attr>:$factor_rows, OptionalAttr<StrArrayAttr>:$gate_names, OptionalAttr<StrArrayAttr>:$link_names,
                        OptionalAttr<DenseI64ArrayAttr>:$link_from, OptionalAttr<DenseI64ArrayAttr>:$link_to,
                        OptionalAttr<DenseI64ArrayAttr>:$link_ranks, OptionalAttr<Hsa_SparseAttr>:$sparse,
-                       OptionalAttr<StrArrayAttr>:$level_names, OptionalAttr<DenseI64ArrayAttr>:$level_value_dims, OptionalAttr<Hsa_AdaptAttr>:$adapt);
+                       OptionalAttr<StrArrayAttr>:$level_names, OptionalAttr<DenseI64ArrayAttr>:$level_value_dims, OptionalAttr<Hsa_AdaptAttr>:$adapt,
+                       OptionalAttr<I64Attr>:$window);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasVerifier = 1;

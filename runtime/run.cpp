@@ -8,6 +8,7 @@
 #include "oneapi/tbb/task_arena.h"
 #include "runtime/bytes.h"
 #include "runtime/check_adapt.h"
+#include "runtime/check_window.h"
 #include "runtime/choose_path.h"
 #include "runtime/covariance.h"
 #include "runtime/coverage.h"
@@ -100,6 +101,8 @@ absl::Status CheckRouted(const Plan& plan, const Outputs& outputs, const RunOpti
         "the plan is of scheme routed, whose splats are parameters: it has no index, tolerance, budget or theta; leave the mode out");
   if (options.adapt)
     if (absl::Status limits = CheckAdapt(*options.adapt, plan.graph()); !limits.ok()) return limits;
+  if (options.window_tokens)
+    if (absl::Status window = CheckWindow(options, plan.graph()); !window.ok()) return window;
   if (options.token_error)
     if (absl::Status relevance = CheckRelevance(*options.token_error, plan.header()); !relevance.ok()) return relevance;
   if (options.segment_tokens != 0)
@@ -148,6 +151,8 @@ absl::Status CheckSearch(const format::Graph& graph, const RunOptions& options) 
 }
 
 absl::Status CheckSoftmax(const RunOptions& options) {
+  if (options.window_tokens)
+    return absl::InvalidArgumentError("--window: the plan is of scheme softmax, whose graph says sliding_window; leave it out");
   if (options.token_error)
     return absl::InvalidArgumentError("--token-error: the plan is of scheme softmax, which has --tolerance; leave it out");
   if (options.adapt)

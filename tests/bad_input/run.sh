@@ -288,6 +288,11 @@ works adapt_links_goes_on out/o.safetensors -- "${flow[@]}" --splats flow.safete
 refuses adapt_unknown_limit 2 'adapt' 'speed=3' 'memory' -- "${routed[@]}" --splats made.safetensors --adapt speed=3
 refuses adapt_contradicts 1 'adapt' 'least_splats is 50' 'room for 16' -- "${routed[@]}" --splats made.safetensors --adapt least_splats=50
 refuses adapt_segment 1 'adapt' 'segment_tokens is 100' '256' -- "${routed[@]}" --splats made.safetensors --adapt segment_tokens=100
+refuses window_size 1 'window is 100' 'multiple of 512' -- "${routed[@]}" --splats made.safetensors --window 100
+refuses window_not_a_number 2 'window' 'many' -- "${routed[@]}" --splats made.safetensors --window many
+refuses window_state 1 'window' 'state-out' '--window 0' -- "${routed[@]}" --splats made.safetensors --window 512 --state-out out/s.hsastate
+refuses window_softmax 1 'window' 'softmax' -- "${run[@]}" --in good.safetensors --window 512
+works window out/o.safetensors -- "${routed[@]}" --splats made.safetensors --window 512 --verify 4
 refuses adapt_softmax 1 'adapt' 'softmax' -- "${run[@]}" --in good.safetensors --adapt on
 refuses inspect_html_of_a_plan 2 'html' -- "$inspect" good.hsaplan --html out/p.html
 refuses inspect_svg_of_a_plan 2 'svg' -- "$inspect" good.hsaplan --svg out/p.svg
