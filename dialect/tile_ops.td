@@ -181,17 +181,17 @@ def Hsa_TileSettleStateOp : Hsa_TileOp<"settle_state", 3, 2> {
   let summary = "what receivers need of a state: receive_bias = log2(w a) + max, receive_mass = sum";
   let description = "ins state_max, state_sum, splat_weight [S]: log2 w a; outs receive_bias, receive_mass [S]. Source: docs/spec.md, Routed.";
 }
-def Hsa_TileReceiveOp : Hsa_TileOp<"receive", 6, 4, ", 7, 8, 9, 10, 12"> {
+def Hsa_TileReceiveOp : Hsa_TileOp<"receive", 7, 4, ", 8, 9, 10, 11, 13"> {
   let summary = "rows ∪= what each query receives from a state";
-  let description = "ins query [TQ,D], panel_scale, panel_shift [S/16,D,16], receive_bias, receive_mass, state_acc, isotropic: query_norm [TQ], panel_product [S/16,D,16], panel_terms [S/16,2,16], splat_limit [S/64], low rank or full: panel_factor [S/16,R,D,16], with a gate: gate [TQ,16], level_panel [S/16,16,16]: 1 where a splat is of a level; outs max, sum, acc, scores (scratch). Source: docs/spec.md, Routed.";
+  let description = "ins query [TQ,D], panel_scale, panel_shift [S/16,D,16], receive_bias, receive_mass, state_acc, splat_range [2]: the first splat and the end of those that are received from, multiples of 64, isotropic: query_norm [TQ], panel_product [S/16,D,16], panel_terms [S/16,2,16], splat_limit [S/64], low rank or full: panel_factor [S/16,R,D,16], with a gate: gate [TQ,16], level_panel [S/16,16,16]: 1 where a splat is of a level; outs max, sum, acc, scores (scratch). Source: docs/spec.md, Routed.";
 }
 def Hsa_TileBeginChunkOp : Hsa_TileOp<"begin_chunk", 4, 6, ", 5, 8"> {
   let summary = "a causal chunk: its length, and what each of its tokens sends relative to max";
   let description = "ins panel_k [4,D,16], token_bias [4,16], splat_scale, splat_shift, isotropic, low rank or full: as hsa.tile_send; outs state_max, state_sum, state_acc: max raised to the first token, sent [S,64] = 2^(affinity - max), 0 behind the chunk, chunk_tokens [1] = tokens before the first that exceeds max by 80 or more, excess [64] (scratch). Source: docs/spec.md, Routed.";
 }
-def Hsa_TileReceiveChunkOp : Hsa_TileOp<"receive_chunk", 8, 5, ", 9, 10, 11, 12, 14"> {
+def Hsa_TileReceiveChunkOp : Hsa_TileOp<"receive_chunk", 9, 5, ", 10, 11, 12, 13, 15"> {
   let summary = "rows ∪= what each query receives from the state before the chunk and from the chunk's tokens up to its own";
-  let description = "ins query [TQ,D], panel_scale, panel_shift, receive_bias, receive_mass, state_acc, sent [S,64], panel_v [4,16,Dv], isotropic, low rank or full and with a gate: as hsa.tile_receive; outs max, sum, acc and scratch: scores, pair_mass [TQ,64]. Source: docs/spec.md, Routed.";
+  let description = "ins query [TQ,D], panel_scale, panel_shift, receive_bias, receive_mass, state_acc, splat_range, sent [S,64], panel_v [4,16,Dv], isotropic, low rank or full and with a gate: as hsa.tile_receive; outs max, sum, acc and scratch: scores, pair_mass [TQ,64]. Source: docs/spec.md, Routed.";
 }
 def Hsa_TileExtendStateOp : Hsa_TileOp<"extend_state", 2, 3> {
   let summary = "state ∪= what the tokens of a chunk sent; max follows";

@@ -46,7 +46,7 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"token_bias", port, f32, {any, panel}}, {"splat_scale", port, f32, {p.splats, d}}, {"splat_shift", port, f32, {p.splats, d}},
       {"panel_scale", port, f32, {p.splats / panel, d, panel}}, {"panel_shift", port, f32, {p.splats / panel, d, panel}}, {"splat_weight", port, f32, {p.splats}},
       {"state_max", port, f32, {p.splats}}, {"state_sum", port, f32, {p.splats, 16}}, {"state_acc", port, f32, {p.splats, dv}},
-      {"receive_bias", port, f32, {p.splats}}, {"receive_mass", port, f32, {p.splats}},
+      {"receive_bias", port, f32, {p.splats}}, {"receive_mass", port, f32, {p.splats}}, {"splat_range", port, i32, {2}},
       // (of isotropic splats)
       {"splat_center", port, f32, {d}}, {"token_norm", port, f32, {any, panel}}, {"query_norm", buffer, f32, {tq}}, {"splat_limit", port, f32, {p.splats / kSplatTile}},
       {"splat_product", port, f32, {p.splats, d}}, {"splat_terms", port, f32, {p.splats, 2}},
@@ -182,7 +182,7 @@ std::vector<StageSpec> routedStages(const RoutedKind& kind) {
   add({"load_query", "tile", false, {"q_rows"}, {"query", "max", "sum", "acc"}});
   if (kind.gate) add({"gate", "tile", false, {"query", "gate_weight", "gate_bias"}, {"gate"}});
   if (kind.isotropic) add({"center_query", "tile", false, {"splat_center"}, {"query", "query_norm"}});
-  StageSpec receive = {"receive", "tile", false, {"query", "panel_scale", "panel_shift", "receive_bias", "receive_mass", "state_acc"}, {"max", "sum", "acc", "scores"}};
+  StageSpec receive = {"receive", "tile", false, {"query", "panel_scale", "panel_shift", "receive_bias", "receive_mass", "state_acc", "splat_range"}, {"max", "sum", "acc", "scores"}};
   if (kind.causal) {
     receive.entry = "receive_chunk";
     receive.ins.append({"sent", "panel_v"});

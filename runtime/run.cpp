@@ -15,6 +15,7 @@
 #include "runtime/level_search.h"
 #include "runtime/memory_usage.h"
 #include "runtime/pairs.h"
+#include "runtime/refinement.h"
 #include "runtime/required_stages.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
@@ -103,6 +104,8 @@ absl::Status CheckRouted(const Plan& plan, const Outputs& outputs, const RunOpti
     if (absl::Status limits = CheckAdapt(*options.adapt, plan.graph()); !limits.ok()) return limits;
   if (options.window_tokens)
     if (absl::Status window = CheckWindow(options, plan.graph()); !window.ok()) return window;
+  if (options.refine)
+    if (absl::Status refines = CheckRefine(*options.refine, plan.header()); !refines.ok()) return refines;
   if (options.token_error)
     if (absl::Status relevance = CheckRelevance(*options.token_error, plan.header()); !relevance.ok()) return relevance;
   if (options.segment_tokens != 0)
@@ -151,6 +154,8 @@ absl::Status CheckSearch(const format::Graph& graph, const RunOptions& options) 
 }
 
 absl::Status CheckSoftmax(const RunOptions& options) {
+  if (options.refine)
+    return absl::InvalidArgumentError("--refine: the plan is of scheme softmax, which opens its splats to a --tolerance; leave it out");
   if (options.window_tokens)
     return absl::InvalidArgumentError("--window: the plan is of scheme softmax, whose graph says sliding_window; leave it out");
   if (options.token_error)

@@ -70,6 +70,9 @@ struct RunOptions {
   // Scheme routed: tokens that are sent together may be sent as one or left out while that changes an output by at most this share of the largest ‖v‖
   // (docs/spec.md, "Relevance"); when not set, every token is sent.
   std::optional<double> token_error = {};
+  // Dense plans of scheme routed: tiles of queries receive from the coarse levels first, and stop where the last one changed them by at most this relative L2,
+  // in (0, 1) (docs/spec.md, "Refinement"); when not set, from all levels.
+  std::optional<double> refine = {};
   // Of a sparse plan of scheme routed: how tokens look for their splats on every level; when not set, the fastest for its number of splats, as measured.
   std::optional<LevelSearch> search = {};
   // Of a sparse plan: segments of 1,024 tokens that were seen before, in this run or another one that had this cache, do not look for splats again.

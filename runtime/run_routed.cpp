@@ -19,6 +19,7 @@
 #include "runtime/check_window.h"
 #include "runtime/give_back.h"
 #include "runtime/pane_states.h"
+#include "runtime/refinement.h"
 #include "runtime/required_stages.h"
 #include "runtime/routed_snapshot.h"
 #include "runtime/routed_state.h"
@@ -69,17 +70,20 @@ class RoutedRun {
   static int64_t StatesOf(const Geometry& g) { return g.kv_heads * PartsOf(g); }
 
   absl::Status Execute(RunReport& report) {
+    if (job_.options.refine) refinement_.emplace(job_.plan.graph().routed(), g_, *job_.options.refine);
     g_.causal ? RunPrefixes() : RunWhole();
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
     const auto splats = static_cast<double>(tables_[0].CountSplats());
     const double dims = static_cast<double>(g_.head_dim + g_.value_dim);
     report.flop = 2 * splats * (static_cast<double>(g_.head_dim) + MeanValueDim(job_.plan.graph())) *
-                  static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries);
+                  (static_cast<double>(g_.kv_heads * g_.keys) +
+                   (refinement_ ? refinement_->Looked() : 1) * static_cast<double>(g_.heads * g_.queries));
     report.bytes_read = static_cast<int64_t>(dims) * g_.kv_heads * g_.keys * DTypeBytes(job_.inputs.key.dtype) +
                         g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
     if (bad_tokens_ > 0)
       report.warnings.push_back(absl::StrCat(bad_tokens_.load(), " tokens with a key or value that is not finite sent nothing"));
     if (job_.options.token_error) report.mode += RelevanceText();
+    if (refinement_) refinement_->AddTo(report);
     report.mode += WindowText(job_.options, RoutedState::Bytes(tables_[0].splats, g_.padded_value_dim));
     adapted_.AddTo(report);
     return job_.outputs.rows_ready ? job_.outputs.rows_ready(0, g_.queries) : absl::OkStatus();
@@ -376,12 +380,19 @@ class RoutedRun {
     io_.Load(worker, tile);
     if (HasGate()) worker.Call(gate_);
     if (!tables_[0].isotropic.center.empty()) worker.Call(center_);
-    worker.Call(receive_);
-    io_.Store(worker, tile);
+    ReceiveSplats(worker, tile);
     const int64_t query = tile.position[0] - g_.first_position();
     give_back_.Read(job_.inputs.query, tile.head, query, query + tile.count);
     give_back_.Written(tile.head, query, query + tile.count);
     progress_.Advance(static_cast<double>(tile.count));
+  }
+
+  void ReceiveSplats(Worker& worker, const Tile& tile) {
+    if (refinement_) return refinement_->Receive(worker, io_, tile, receive_);
+    const std::array<int32_t, 2> all = {0, static_cast<int32_t>(tables_[0].splats)};
+    worker.Bind("splat_range", all.data(), {2});
+    worker.Call(receive_);
+    io_.Store(worker, tile);
   }
 
   const Job& job_;
@@ -394,6 +405,7 @@ class RoutedRun {
   GiveBack give_back_;
   Program::Stage send_, settle_, receive_, begin_, flow_state_, flow_chunk_, gate_, center_, extend_;
   AdaptedHeads adapted_;
+  std::optional<Refinement> refinement_;
   ProgressMeter progress_;
   std::atomic<int64_t> bad_tokens_{0};
   Workers workers_{[this] { return Worker(job_.program); }};

@@ -23,7 +23,7 @@ namespace {
 // Flags as they were written; what they mean is checked afterwards, so that each message can say what it wants.
 struct Text {
   std::string theta, budget, seed, segment, threads, memory_budget, out_dtype, precision, verify, tolerance, confidence, adapt, splats_by,
-      links_by, window, token_error, search, affinity_cache;
+      links_by, window, refine, token_error, search, affinity_cache;
   bool exact = false;
 };
 
@@ -60,6 +60,11 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
                  "all before it "
                  "(docs/routed.md)")
       ->type_name("N");
+  app.add_option("--refine", text.refine,
+                 "dense plans of scheme routed: queries receive from coarse levels first, and from finer ones while the last one changed "
+                 "them by more than "
+                 "this share, in (0, 1) (docs/routed.md)")
+      ->type_name("EPSILON");
   app.add_option("--search", text.search,
                  "sparse plans of scheme routed: how tokens look for their splats (default: the fastest for each level) (docs/routed.md)")
       ->type_name("brute|descent|hnsw");
@@ -183,6 +188,12 @@ absl::Status SetNumbers(const Text& text, RunCommand& command) {
   if (!text.links_by.empty() && command.make_splats.empty()) return Usage("--links-by makes links, give it with --make-splats");
   command.links_by = text.links_by == "overlap" ? LinksBy::kOverlap : LinksBy::kZeros;
   command.splats_by = text.splats_by == "kmeans" ? SplatsBy::kKmeans : SplatsBy::kBisection;
+  if (!text.refine.empty()) {
+    double error = 0;
+    set = Set(error, "--refine", text.refine, 0.0, 1.0, "a number in (0, 1)");
+    if (!set.ok()) return set;
+    options.refine = error;
+  }
   if (!text.token_error.empty()) {
     double error = 0;
     set = Set(error, "--token-error", text.token_error, 0.0, 1.0, "a number in (0, 1)");
