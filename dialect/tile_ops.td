@@ -246,6 +246,20 @@ def Hsa_TileReceivePrefixOp : Hsa_TileOp<"receive_prefix", 9, 5, ", 10"> {
   let description = "ins near_score [L·n,W], near_splat, near_count, splat_amplitude, v_rows [n,Dv], query_score [L·G·n,W] of G heads, query_splat, query_count, level_weight, with a gate: query_gate [G·n,16], log2; with links: sent_score [n,S], sent_splat, sent_count in place of near_score, near_splat, near_count; outs state_max, state_sum, state_acc, sparse_rows [G·n,Dv], near_weight [16,W] (scratch). Source: docs/spec.md, Sparse.";
 }
 
+// ---- algebra of what is kept: links from data
+def Hsa_TileKeptSharesOp : Hsa_TileOp<"kept_shares", 1, 1> {
+  let summary = "of each list, affinities become shares of their sum, in place: hsa.rescale by rows, as weights";
+  let description = "ins near_count [n]; outs near_score [n,W]: log2 a φ, greatest first, becomes 2^score / Σ 2^score over the first near_count slots. Source: docs/spec.md, Sparse.";
+}
+def Hsa_TileOverlapOp : Hsa_TileOp<"overlap", 7, 1> {
+  let summary = "what two levels share of some tokens, added to what they shared before: hsa.overlap, then hsa.union";
+  let description = "ins near_score [n,W]: shares, near_splat, near_count, query_score [n,W], query_splat, query_count of the other level, overlap_first [2]: the first splat of each level; outs overlap [S,T] += Σ_i near_score[i,s] query_score[i,t]. Source: docs/spec.md, Sparse.";
+}
+def Hsa_TileThresholdRowsOp : Hsa_TileOp<"threshold_rows", 1, 1> {
+  let summary = "what is small beside the greatest of its row becomes 0, and the others shares of their sum, in place: hsa.threshold, then hsa.rescale";
+  let description = "ins near_least [1]: log2 of the share; outs overlap [S,T], T a multiple of 16, zeros behind what counts. Source: docs/spec.md, Sparse.";
+}
+
 // ---- what a plan runs
 def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, IsolatedFromAbove]> {
   let summary = "the stages of one attention, in order, with everything that specialises their code";

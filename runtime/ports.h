@@ -139,7 +139,9 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "level_weight",     // log2 w of each level
     "link_begin",
     "link_tile",
-    "link_log",  // log2 F in columns
+    "link_log",       // log2 F in columns
+    "overlap_first",  // the first splat of each of two levels
+    "overlap",        // what splats of two levels share of their tokens
     "sent_score",
     "sent_splat",
     "sent_count",   // what tokens send along links
