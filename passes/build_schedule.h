@@ -5,7 +5,12 @@
 
 namespace hsa::ir {
 
+enum class Narrowed : uint8_t {
+  kAll,
+  kStored
+};  // which inputs are multiplied in the schedule's precision: all, or those that are stored in it
+
 // Adds the entries of `schedule`, whose body is still empty, to its module and fills the body with its stages.
-void buildStages(ScheduleOp schedule);
+void buildStages(ScheduleOp schedule, Narrowed narrowed = Narrowed::kAll);
 
 }  // namespace hsa::ir
