@@ -42,6 +42,7 @@ KernelParams kernelParams(ScheduleOp schedule) {
     params.levels = static_cast<int64_t>(levels->size());
     params.splats = (splats + kSplatTile - 1) / kSplatTile * kSplatTile;
     params.ranges = splatRanges(*levels, schedule.getLevelValueDims().value_or(llvm::ArrayRef<int64_t>()), params);
+    if (schedule.getLinkRanks()) params.nearTop = kLinkTop;
     if (auto keep = schedule.getSparse()) params.nearTop = keep->getTop();
     params.scale = std::numbers::ln2;  // affinities are in log2 units already
   }

@@ -57,7 +57,7 @@ LogicalResult tileAttention(func::FuncOp function, AttendFusedOp attend, TypeAtt
       i64(dims[1]), i64(dims[2]), i64(dims[3]), attend.getScaleAttr(), attend.getMask(), withTheta, fixed(query.getDimSize(1)),
       fixed(known(key.getDimSize(1), value.getDimSize(1))), precision, DenseI64ArrayAttr(), DenseF64ArrayAttr(), ArrayAttr(), IntegerAttr(),
       StringAttr(), IntegerAttr(), ArrayAttr(), ArrayAttr(), DenseI64ArrayAttr(), DenseI64ArrayAttr(), DenseI64ArrayAttr(), SparseAttr(),
-      ArrayAttr(), DenseI64ArrayAttr(), AdaptAttr());
+      ArrayAttr(), DenseI64ArrayAttr(), AdaptAttr(), IntegerAttr());
   function.erase();
   buildStages(schedule, narrowed);
   return success();

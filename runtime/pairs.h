@@ -37,8 +37,9 @@ class PairPacker {
 // Bytes of `keys` keys in pairs.
 int64_t KeyPairBytes(const Geometry& geometry, int64_t keys);
 
-// Whether keys are read in pairs: the plan was compiled for it, for inputs of any type or (auto) for those that are in bf16, this process has what that takes, it is faster here or asked for, and the tolerance of the
-// run, if it has one, leaves room for weights of eight bits. Audits are read in f32 all the same: what a tolerance is held against.
+// Whether keys are read in pairs: the plan was compiled for it, for inputs of any type or (auto) for those that are in bf16, this process has what that
+// takes, it is faster here or asked for, and the tolerance of the run, if it has one, leaves room for weights of eight bits. Audits are read in f32 all the
+// same: what a tolerance is held against.
 bool ReadsPairs(const Job& job);
 
 // What multiplies them: "amx" or "avx512bf16".

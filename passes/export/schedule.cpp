@@ -96,6 +96,7 @@ void fillRouted(ScheduleOp schedule, format::Routed& routed) {
   for (auto [level, dims] : llvm::enumerate(schedule.getLevelValueDims().value_or(ArrayRef<int64_t>())))
     routed.mutable_levels(static_cast<int>(level))->set_value_dim(static_cast<uint32_t>(dims));
   if (AdaptAttr adapt = schedule.getAdaptAttr()) fillAdapt(adapt, *routed.mutable_adapt());
+  routed.set_window(schedule.getWindow().value_or(0));
   fillFlow(schedule, routed);
   const std::optional<SparseAttr> keep = schedule.getSparse();
   if (!keep) return;

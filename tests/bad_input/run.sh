@@ -291,6 +291,16 @@ works adapt_links_goes_on out/o.safetensors -- "${flow[@]}" --splats flow.safete
 refuses adapt_unknown_limit 2 'adapt' 'speed=3' 'memory' -- "${routed[@]}" --splats made.safetensors --adapt speed=3
 refuses adapt_contradicts 1 'adapt' 'least_splats is 50' 'room for 16' -- "${routed[@]}" --splats made.safetensors --adapt least_splats=50
 refuses adapt_segment 1 'adapt' 'segment_tokens is 100' '256' -- "${routed[@]}" --splats made.safetensors --adapt segment_tokens=100
+refuses window_size 1 'window is 100' 'multiple of 512' -- "${routed[@]}" --splats made.safetensors --window 100
+refuses window_not_a_number 2 'window' 'many' -- "${routed[@]}" --splats made.safetensors --window many
+refuses window_state 1 'window' 'state-out' '--window 0' -- "${routed[@]}" --splats made.safetensors --window 512 --state-out out/s.hsastate
+refuses window_softmax 1 'window' 'softmax' -- "${run[@]}" --in good.safetensors --window 512
+works window out/o.safetensors -- "${routed[@]}" --splats made.safetensors --window 512 --verify 4
+refuses refine_above 2 'refine' '1.5' '(0, 1)' -- "${routed[@]}" --splats made.safetensors --refine 1.5
+refuses refine_zero 1 'refine' ': 0,' 'more than 0' -- "${routed[@]}" --splats made.safetensors --refine 0
+refuses refine_sparse 1 'refine' 'sparse' -- "${sparse[@]}" --refine 0.1
+refuses refine_softmax 1 'refine' 'softmax' -- "${run[@]}" --in good.safetensors --refine 0.1
+works refine out/o.safetensors -- "${routed[@]}" --splats made.safetensors --refine 0.1 --window 512 --adapt off
 refuses adapt_softmax 1 'adapt' 'softmax' -- "${run[@]}" --in good.safetensors --adapt on
 refuses inspect_html_of_a_plan 2 'html' -- "$inspect" good.hsaplan --html out/p.html
 refuses inspect_svg_of_a_plan 2 'svg' -- "$inspect" good.hsaplan --svg out/p.svg

@@ -292,6 +292,7 @@ const Case kCases[] = {
     {"routed_value_dim", 63, "graph.routed.levels keeps 65 value dims, wanted at most 64", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_levels(1)->set_value_dim(65); }},
     {"routed_value_dim_grows", 63, "graph.routed.levels keeps 64 value dims, wanted at most 32", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_levels(0)->set_value_dim(32); }},
     {"adapt_limit", 64, "graph.routed.adapt: segment_tokens is 0, wanted a multiple of 256", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_mask()->set_causal(true); h.mutable_graph()->mutable_routed()->mutable_adapt(); }},
+    {"window", 90, "graph.routed.window is 500, wanted a multiple of 512", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->set_window(500); }},
     {"sparse_top", 45, "graph.routed.sparse.top is 0, wanted 1..64", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_sparse(); }},
     {"sparse_top_many", 45, "graph.routed.sparse.top is 65, wanted 1..64", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_sparse()->set_top(65); }},
     {"sparse_threshold", 46, "graph.routed.sparse.threshold is 1, wanted less than 1, 0 for none", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_sparse()->set_top(8); h.mutable_graph()->mutable_routed()->mutable_sparse()->set_threshold(1); }},

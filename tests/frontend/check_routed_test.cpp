@@ -133,6 +133,11 @@ const Refusal kLevels[] = {
     {"c65_history", [](Graph& g) { Adapting(g).set_history(0); }, "graph_c65: adapt: history is 0, wanted 1..1024 segments"},
     {"c65_memory", [](Graph& g) { Adapting(g).set_memory(1); }, "graph_c65: adapt: memory is 1, wanted 0 or more, less than 1"},
     {"c65_cover", [](Graph& g) { Adapting(g).set_cover(0); }, "graph_c65: adapt: cover is 0, wanted more than 0, less than 10000"},
+    {"c90_size", [](Graph& g) { Of(g).set_causal(true), Of(g).set_window(1000); }, "graph_c90: window is 1000, wanted a multiple of 512"},
+    {"c90_causal", [](Graph& g) { Of(g).set_window(512); }, "graph_c90: window: the graph is not causal"},
+    {"c90_adapt", [](Graph& g) { Adapting(g), Of(g).set_window(512); }, "graph_c90: window: splats that adapt are not taken back"},
+    {"c90_threshold", [](Graph& g) { Of(g).set_causal(true), Of(g).set_window(512), Of(g).mutable_sparse()->set_threshold(0.1); },
+     "graph_c90: window: the graph has sparse { threshold }"},
     {"c65_gain", [](Graph& g) { Adapting(g).set_gain(0.5); }, "graph_c65: adapt: gain is 0.5, wanted 1 or more"},
 };
 
