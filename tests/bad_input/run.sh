@@ -196,7 +196,10 @@ refuses flag_unknown_compile 2 'bogus' -- "$compile" "$examples/causal_gqa.textp
 refuses flag_unknown_inspect 2 'bogus' -- "$inspect" good.hsaplan --bogus
 refuses flag_none_run 2 -- "$bin/hsa-run"
 refuses flag_precision 2 "--precision is 'int3', wanted f32, bf16 or int8" -- "${run[@]}" --in good.safetensors --precision int3
-refuses flag_precision_of_plan 1 'the plan was not compiled for it; compile the graph with --precision bf16' -- "${run[@]}" --in good.safetensors --precision bf16
+"$compile" "$examples/causal_gqa.textproto" -o f32.hsaplan --precision f32 >stdout 2>stderr
+refuses flag_precision_of_plan 1 'the plan was not compiled for it; compile the graph with --precision bf16' -- "$bin/hsa-run" f32.hsaplan -o out/o.safetensors --in good.safetensors --precision bf16
+input f32.safetensors q:F32:3x256x64 k:F32:1x256x64 v:F32:1x256x64
+refuses flag_precision_of_input 1 '--precision bf16: the plan has code for it where inputs are bf16, and here they are f32 or f16' -- "${run[@]}" --in f32.safetensors --precision bf16
 refuses flag_none_compile 2 -- "$compile"
 refuses flag_none_inspect 2 -- "$inspect"
 refuses flag_no_input 2 '--in' -- "${run[@]}"

@@ -74,6 +74,15 @@ TEST(CheckPlan, AcceptsNoEntryOfAStageWithFeatures) {
   EXPECT_TRUE(Check(RawPlanFile(h)).ok()) << Check(RawPlanFile(h));
 }
 
+// Or have one for inputs of some types alone.
+TEST(CheckPlan, AcceptsEntriesOfTheInputsThatAStageIsFor) {
+  PlanHeader h = RawHeader();
+  h.mutable_stages(0)->add_features("amx-tile");
+  h.mutable_stages(0)->add_inputs(format::BF16);
+  for (format::Variant& v : *h.mutable_variants()) v.mutable_entries(0)->set_name("pack.fp8"), v.mutable_entries(2)->set_name("pack.fp4");
+  EXPECT_TRUE(Check(RawPlanFile(h)).ok()) << Check(RawPlanFile(h));
+}
+
 // Outputs are f32 or bf16.
 TEST(CheckPlan, AcceptsNoF16WhereRowsLeave) {
   PlanHeader h = RawHeader();
@@ -149,6 +158,13 @@ const Case kCases[] = {
        h.mutable_stages(0)->add_features("amx-tile");
        h.mutable_variants(1)->mutable_entries(1)->set_name("pack.fp8");
      }},
+    {"c13_inputs", 13, "'second' has no entry 'pack.bf16'",
+     [](PlanHeader& h) {
+       h.mutable_stages(0)->add_inputs(format::BF16);
+       h.mutable_variants(1)->mutable_entries(1)->set_name("pack.fp8");
+     }},
+    {"c65_not_typed", 65, "is for inputs of element type 1", [](PlanHeader& h) { h.mutable_stages(1)->add_inputs(format::BF16); }},
+    {"c65_no_type", 65, "'pack' is for inputs of element type 4", [](PlanHeader& h) { h.mutable_stages(0)->add_inputs(format::INPUT); }},
     {"c13_empty", 13, "no entry ''", [](PlanHeader& h) { h.mutable_stages(1)->set_entry(""); }},
     {"c14_port", 14, "port 'q_row'", [](PlanHeader& h) { ArgumentOf(h, 1, 0).set_port("q_row"); }},
     {"c15_buffer", 15, "is buffer 2, wanted less than 2", [](PlanHeader& h) { ArgumentOf(h, 1, 1).set_buffer(2); }},
