@@ -16,7 +16,9 @@ absl::Status CheckAdapt(const Routed& routed, const Tensor& key, const std::vect
   AdaptSubject subject{.causal = routed.causal(), .plain = plain && !routed.has_factor() && !routed.has_cholesky()};
   for (int level = 0; level < routed.levels_size(); ++level)
     subject.levels.push_back({LevelText(routed, level), routed.levels(level).splats()});
-  const std::string why = WhyNotAdapt(AdaptNumbersOf(routed.adapt()), subject);
+  AdaptLimits limits = AdaptNumbersOf(routed.adapt());
+  limits.what = routed.adapt().what() == Routed::Adapt::OBSERVE ? Adapt::kObserve : Adapt::kSplats;
+  const std::string why = WhyNotAdapt(limits, subject);
   return why.empty() ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrCat("graph_c65: ", why));
 }
 

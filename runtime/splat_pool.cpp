@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <numeric>
 
@@ -95,6 +96,62 @@ double SplatPool::MergeCost(int64_t slot, int64_t other) const {
   const double apart2 = Distance2(row(slot, kCenter), row(other, kCenter));
   const double mass = at(slot, kMass) + at(other, kMass);
   return mass > 0 ? at(slot, kMass) * at(other, kMass) / mass * apart2 : 0;
+}
+
+void SplatPool::Sleep(int64_t level) {
+  for (int64_t s = LevelBegin(level); s < LevelEnd(level); ++s)
+    if (live(s)) at(s, kLive) = -1;
+}
+
+void SplatPool::Wake(int64_t level) {
+  for (int64_t s = LevelBegin(level); s < LevelEnd(level); ++s) {
+    if (!asleep(s)) continue;
+    at(s, kLive) = 1, at(s, kMass) = 0;
+    std::ranges::fill(history(s), 0.0);
+    ClearSegment(s);
+  }
+}
+
+int64_t SplatPool::NearestOf(int64_t level, int64_t splat) const {
+  int64_t nearest = -1;
+  double least = std::numeric_limits<double>::infinity();
+  for (int64_t s = LevelBegin(level); s < LevelEnd(level); ++s) {
+    if (!live(s)) continue;
+    if (const double apart2 = Distance2(row(s, kCenter), row(splat, kCenter)); apart2 < least) least = apart2, nearest = s;
+  }
+  return nearest;
+}
+
+void SplatPool::TakeAfter(int64_t level, int64_t like) {
+  for (int64_t t = LevelBegin(like); t < LevelEnd(like); ++t) {
+    const double mass = at(t, kMass);
+    if (!live(t) || mass == 0) continue;
+    const int64_t s = NearestOf(level, t);
+    const std::span<const double> center = row(s, kCenter), from = row(t, kCenter), extent = row(t, kExtent);
+    const std::span<double> sum = row(s, kSum), squares = row(s, kSquares);
+    at(s, kCount) += mass;
+    for (int64_t d = 0; d < shape_.head_dim; ++d) {
+      const double apart = from[d] - center[d];
+      sum[d] += mass * apart, squares[d] += mass * (extent[d] + apart * apart);
+    }
+  }
+  for (int64_t s = LevelBegin(level); s < LevelEnd(level); ++s)
+    if (live(s)) TakeSums(s);
+}
+
+// Mean and covariance of what is in the sums, as if it were the tokens of the splat.
+void SplatPool::TakeSums(int64_t slot) {
+  const double mass = at(slot, kCount);
+  at(slot, kMass) = mass;
+  if (mass == 0) return;
+  const std::span<double> center = row(slot, kCenter), extent = row(slot, kExtent);
+  for (int64_t d = 0; d < shape_.head_dim; ++d) {
+    const double moved = row(slot, kSum)[d] / mass;
+    center[d] += moved;
+    extent[d] = row(slot, kSquares)[d] / mass - moved * moved;
+  }
+  MakeIsotropic(slot);
+  ClearSegment(slot);
 }
 
 void SplatPool::ClearSegment(int64_t slot) {

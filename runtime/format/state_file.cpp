@@ -47,8 +47,9 @@ class Checker {
     if (size < kPlanPrefixBytes) return Damaged(absl::StrCat("is ", size, " bytes, a state has at least ", kPlanPrefixBytes));
     if (std::memcmp(bytes_.data(), kStateMagic.data(), kStateMagic.size()) != 0) return Damaged("is no state file");
     const PlanPrefix prefix = ReadPrefix(bytes_);
-    if (prefix.version != kStateVersion)
-      return Damaged(absl::StrCat("is of version ", prefix.version, ", this program reads version ", kStateVersion));
+    if (prefix.version < kOldestStateVersion || prefix.version > kStateVersion)
+      return Damaged(
+          absl::StrCat("is of version ", prefix.version, ", this program reads versions ", kOldestStateVersion, " to ", kStateVersion));
     if (prefix.header_bytes > kMaxStateHeaderBytes || prefix.header_bytes > size - kPlanPrefixBytes)
       return Damaged(absl::StrCat("is ", size, " bytes, its header alone is ", prefix.header_bytes, ": truncated or damaged"));
     if (prefix.checksum != PlanChecksum(bytes_)) return Damaged("checksum does not fit its bytes: truncated or damaged");

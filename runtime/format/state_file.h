@@ -15,7 +15,7 @@ namespace hsa::format {
 
 // The first 24 bytes are laid out as those of a plan (runtime/format/plan_file.h), with this magic and version.
 inline constexpr std::string_view kStateMagic("HSASTAT\n", 8);
-inline constexpr uint32_t kStateVersion = 1;
+inline constexpr uint32_t kStateVersion = 2, kOldestStateVersion = 1;  // written; read
 inline constexpr uint32_t kMaxStateHeaderBytes = 16u << 20;
 
 // An array of the file in the file's own bytes: as many floats as its shape says.

@@ -222,6 +222,8 @@ sed 's/levels { name: "section" splats: 16/& value_dim: 20/' "$examples/routed.t
 refuses graph_value_dim 1 odd_values.textproto 'graph_c63' "level 1 'section' has value_dim 20" 'multiple of 16' -- "$compile" odd_values.textproto -o out/x.hsaplan
 sed 's/levels { name: "phrase"/adapt { least_splats: 500 } &/' "$examples/routed_flow.textproto" >adapt_few.textproto
 refuses graph_adapt 1 adapt_few.textproto 'graph_c65' 'least_splats is 500' 'room for' -- "$compile" adapt_few.textproto -o out/x.hsaplan
+sed 's/levels { name: "phrase"/adapt { asleep: 9 } &/' "$examples/routed_flow.textproto" >adapt_asleep.textproto
+refuses graph_asleep 1 adapt_asleep.textproto 'graph_c65' 'asleep is 9' 'one stays awake' -- "$compile" adapt_asleep.textproto -o out/x.hsaplan
 works graph_sparse_with_links out/x.hsaplan -- "$compile" sparse_flow.textproto -o out/x.hsaplan
 "$compile" "$examples/routed.textproto" -o routed.hsaplan >stdout 2>stderr || wrong routed_plan "examples/routed.textproto does not compile"
 routed=("$bin/hsa-run" routed.hsaplan -o out/o.safetensors --in good.safetensors)
@@ -246,7 +248,7 @@ head -c 1000 good.hsastate >cut.hsastate
 python3 -c 'b = bytearray(open("good.hsastate", "rb").read()); b[8:12] = (7).to_bytes(4, "little"); open("newer.hsastate", "wb").write(b)'
 for part in cut newer; do refuses "inspect_state_$part" 1 "$part.hsastate" -- "$inspect" "$part.hsastate"; done
 refuses state_cut 1 'cut.hsastate' 'truncated' -- "${routed[@]}" --state cut.hsastate
-refuses state_newer 1 'newer.hsastate' 'version 7' 'version 1' -- "${routed[@]}" --state newer.hsastate
+refuses state_newer 1 'newer.hsastate' 'version 7' 'versions 1 to 2' -- "${routed[@]}" --state newer.hsastate
 refuses state_missing 1 'nowhere.hsastate' '--state-out' -- "${routed[@]}" --state nowhere.hsastate
 refuses state_of_a_plan 1 'good.hsaplan' 'no state' -- "${routed[@]}" --state good.hsaplan
 refuses state_other_splats 1 'other splats' 'kv_head 0' -- "${routed[@]}" --state good.hsastate --splats other.safetensors

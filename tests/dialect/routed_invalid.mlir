@@ -601,6 +601,16 @@ func.func @receive_causal_c63(%a: tensor<4x?x5xf32>, %n: tensor<2x?x5xf32>, %v: 
 
 // -----
 
+// one level at least is awake.
+func.func @receive_causal_c65_asleep(%a: tensor<4x?x5xf32>, %n: tensor<2x?x5xf32>, %v: tensor<2x?x6xf32>) {
+  // expected-error @below {{receive_causal_c65: adapt lets 2 levels sleep of 2, wanted one awake}}
+  %o = hsa.receive_causal %a, %n, %v {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>, adapt = #hsa.adapt<asleep = 2>}
+      : (tensor<4x?x5xf32>, tensor<2x?x5xf32>, tensor<2x?x6xf32>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
 // no level has fewer splats than adaptation keeps.
 func.func @receive_causal_c65(%a: tensor<4x?x5xf32>, %n: tensor<2x?x5xf32>, %v: tensor<2x?x6xf32>) {
   // expected-error @below {{receive_causal_c65: adapt keeps 2 splats, level 1 has 1}}

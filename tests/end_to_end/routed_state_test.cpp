@@ -180,7 +180,7 @@ TEST(RoutedStateErrorsTest, Files) {
   }
   std::string newer = good;
   newer[8] = 9;
-  EXPECT_EQ(message(newer), path + ": is of version 9, this program reads version 1; write it again with hsa-run --state-out");
+  EXPECT_EQ(message(newer), path + ": is of version 9, this program reads versions 1 to 2; write it again with hsa-run --state-out");
   EXPECT_EQ(message("HSAPLAN\n" + good.substr(8)), path + ": is no state file; write it again with hsa-run --state-out");
   EXPECT_EQ(MessageOf(folder / "none"), (folder / "none") + ": no such state; write one with --state-out");
 }

@@ -134,6 +134,16 @@ const Refusal kLevels[] = {
     {"c65_memory", [](Graph& g) { Adapting(g).set_memory(1); }, "graph_c65: adapt: memory is 1, wanted 0 or more, less than 1"},
     {"c65_cover", [](Graph& g) { Adapting(g).set_cover(0); }, "graph_c65: adapt: cover is 0, wanted more than 0, less than 10000"},
     {"c65_gain", [](Graph& g) { Adapting(g).set_gain(0.5); }, "graph_c65: adapt: gain is 0.5, wanted 1 or more"},
+    {"c65_asleep", [](Graph& g) { Adapting(g).set_asleep(2); },
+     "graph_c65: adapt: asleep is 2, wanted less than 2, the levels of the graph: one stays awake"},
+    {"c65_level_tokens", [](Graph& g) { Adapting(g).set_level_tokens(uint64_t{1} << 41); },
+     "graph_c65: adapt: level_tokens is 2199023255552, wanted 0.."},
+    {"c65_level_residual", [](Graph& g) { Adapting(g).set_level_residual(-1); },
+     "graph_c65: adapt: level_residual is -1, wanted more than 0"},
+    {"c65_level_gain", [](Graph& g) { Adapting(g).set_level_gain(1); }, "graph_c65: adapt: level_gain is 1, wanted 0 or more, less than 1"},
+    {"c65_weight_bound", [](Graph& g) { Adapting(g).set_weight_bound(0); }, "graph_c65: adapt: weight_bound is 0, wanted 1..1024"},
+    {"c65_observed", [](Graph& g) { Adapting(g).set_level_gain(0.1), Adapting(g).set_what(Routed::Adapt::OBSERVE); },
+     "graph_c65: adapt: level_gain changes levels, and what is observed stays as it is"},
 };
 
 class CheckRoutedTest : public testing::TestWithParam<Refusal> {};
@@ -187,6 +197,8 @@ TEST(CheckRoutedTest, AdaptIsWrittenOut) {
   EXPECT_EQ(full.nodes(0).routed().adapt().memory(), 0.5);
   EXPECT_TRUE(full.nodes(0).routed().adapt().has_segment_tokens());
   EXPECT_EQ(full.nodes(0).routed().adapt().segment_tokens(), 4096u);
+  EXPECT_TRUE(full.nodes(0).routed().adapt().has_weight_bound());
+  EXPECT_EQ(full.nodes(0).routed().adapt().level_tokens(), 1024u);
 }
 
 // An input of `tokens` rows as the splats' factor.
