@@ -168,10 +168,9 @@ absl::Status RoutedSnapshot::GoOn(int64_t kv_head, AdaptedHead& head) const {
 }
 
 void RoutedSnapshot::MergeInto(int64_t kv_head, RoutedState& state, RoutedState& scratch) const {
-  const format::StateRows max = state_.Find(file_.bytes(), "max"), sum = state_.Find(file_.bytes(), "sum"),
-                          acc = state_.Find(file_.bytes(), "acc");
-  for (int64_t s = 0; s < max.rows; ++s)
-    scratch.Put(s, {*max.Row(kv_head, s), *sum.Row(kv_head, s), {acc.Row(kv_head, s), static_cast<size_t>(acc.dim)}});
+  const format::StateRows max = state_.Find(file_.bytes(), "max"), sum = state_.Find(file_.bytes(), "sum");
+  const format::StateValues acc(state_, file_.bytes());
+  for (int64_t s = 0; s < max.rows; ++s) scratch.Put(s, {*max.Row(kv_head, s), *sum.Row(kv_head, s), acc.Row(kv_head, s)});
   state.Merge(scratch);
 }
 
@@ -210,11 +209,16 @@ absl::Status SaveSnapshot(const std::string& path, const RoutedResult& result) {
   format::StateHeader header = HeaderOf(result);
   Arrays arrays(header);
   const int64_t heads = header.kv_heads(), splats = result.splats.center.tokens(), dv = header.value_dim();
-  std::vector<float>&max = arrays.Add("max", splats, 1), &sum = arrays.Add("sum", splats, 1), &acc = arrays.Add("acc", splats, dv);
+  const auto kept = static_cast<int64_t>(format::KeptDims(header));
+  const bool packed = kept < splats * dv;
+  std::vector<float>&max = arrays.Add("max", splats, 1), &sum = arrays.Add("sum", splats, 1);
+  std::vector<float>& acc = packed ? arrays.Add("acc", 1, kept) : arrays.Add("acc", splats, dv);
+  int64_t row = 0, from = 0;
   for (int64_t head = 0; head < heads; ++head)
-    for (int64_t s = 0; s < splats; ++s) {
-      const int64_t row = head * splats + s;
-      std::tie(max[row], sum[row]) = result.states[head]->Get(s, std::span(acc).subspan(row * dv, dv));
+    for (const format::SplatLevel& level : header.levels()) {
+      const int64_t first = row - head * splats, dims = format::KeptDims(header, level);
+      for (int64_t s = first; s < first + level.splats(); ++s, ++row, from += dims)
+        std::tie(max[row], sum[row]) = result.states[head]->Get(s, std::span(acc).subspan(from, dims));
     }
   if (!result.adapted.empty()) {
     AddAdapted(result, arrays, header);

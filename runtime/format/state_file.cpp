@@ -68,6 +68,8 @@ class Checker {
         return Refuse(2, absl::StrCat("a level has ", level.splats(), " splats, wanted 1 or more and at most ", kMaxSplats, " together"));
       if (level.name().size() > 256 || !std::ranges::all_of(level.name(), [](unsigned char c) { return c >= 0x20 && c != 0x7f; }))
         return Refuse(2, "a level has a name of more than 256 bytes or with control characters");
+      if (level.value_dim() > h.value_dim())
+        return Refuse(2, absl::StrCat("a level keeps ", level.value_dim(), " value dims, wanted at most ", h.value_dim()));
       if (!std::isfinite(level.weight()) || level.weight() < 0)
         return Refuse(2, absl::StrCat("a level has weight ", level.weight(), ", wanted a finite number ≥ 0"));
     }
@@ -96,11 +98,16 @@ class Checker {
       const auto is = std::find_if(std::begin(known), std::end(known), [&](const Known& k) { return k.name == array.name(); });
       if (is == std::end(known)) return Refuse(3, absl::StrCat("array '", array.name(), "' is unknown"));
       if (++is->found > 1) return Refuse(3, absl::StrCat("array '", array.name(), "' is there twice"));
-      const bool numbers = array.name() == "adapt";
-      if (numbers ? array.rows() != 1 || array.dim() % 2 != 0
-                  : array.rows() != splats_ || std::find(is->dims.begin(), is->dims.end(), array.dim()) == is->dims.end())
+      const bool numbers = array.name() == "adapt", packed = array.name() == "acc" && KeptDims(h) < splats_ * h.value_dim();
+      const bool fits = numbers ? array.rows() == 1 && array.dim() % 2 == 0
+                                : array.rows() == splats_ && std::find(is->dims.begin(), is->dims.end(), array.dim()) != is->dims.end();
+      if (!fits && !(packed && array.rows() == 1 && array.dim() == KeptDims(h)))
         return Refuse(3, absl::StrCat("array '", array.name(), "' is [", h.kv_heads(), ", ", array.rows(), ", ", array.dim(), "], wanted [",
-                                      h.kv_heads(), ", ", numbers ? 1 : splats_, ", ", numbers ? 2 : is->dims[0], "]"));
+                                      h.kv_heads(), ", ", numbers || packed ? 1 : splats_, ", ",
+                                      numbers  ? 2
+                                      : packed ? KeptDims(h)
+                                               : is->dims[0],
+                                      "]"));
       // At most 4096 · 65,536 · 1024 · 4 bytes: no overflow.
       const uint64_t wanted = uint64_t{h.kv_heads()} * array.rows() * array.dim() * sizeof(float), size = bytes_.size();
       if (array.offset() % kSectionAlignment != 0 || array.offset() > size || wanted > size - array.offset())
@@ -154,6 +161,23 @@ StateRows StateFile::Find(std::span<const std::byte> bytes, std::string_view nam
               array.rows(),
               array.dim()};
   return {};
+}
+
+uint64_t KeptDims(const StateHeader& header) {
+  uint64_t dims = 0;
+  for (const SplatLevel& level : header.levels()) dims += uint64_t{level.splats()} * KeptDims(header, level);
+  return dims;
+}
+
+StateValues::StateValues(const StateFile& file, std::span<const std::byte> bytes) : acc_(file.Find(bytes, "acc")), begins_{0} {
+  const bool packed = acc_.rows == 1 && static_cast<uint64_t>(acc_.dim) == KeptDims(file.header);
+  for (const SplatLevel& level : file.header.levels())
+    for (uint32_t s = 0; s < level.splats(); ++s)
+      begins_.push_back(begins_.back() + (packed ? KeptDims(file.header, level) : file.header.value_dim()));
+}
+
+std::span<const float> StateValues::Row(int64_t kv_head, int64_t splat) const {
+  return acc_.values.subspan(static_cast<uint64_t>(kv_head) * begins_.back() + begins_[splat], begins_[splat + 1] - begins_[splat]);
 }
 
 int64_t StateFile::splats() const {

@@ -35,6 +35,23 @@ struct StateFile {
   int64_t splats() const;  // S
 };
 
+// Of the values the splats of a level keep so many dimensions; and all splats of a file together.
+inline uint32_t KeptDims(const StateHeader& header, const SplatLevel& level) {
+  return level.value_dim() == 0 ? header.value_dim() : level.value_dim();
+}
+uint64_t KeptDims(const StateHeader& header);
+
+// The array `acc` of a checked file: a row of each splat, as long as its level keeps dimensions, or of all where each has its value_dim.
+class StateValues {
+ public:
+  StateValues(const StateFile& file, std::span<const std::byte> bytes);
+  std::span<const float> Row(int64_t kv_head, int64_t splat) const;
+
+ private:
+  StateRows acc_;
+  std::vector<uint64_t> begins_;  // [S + 1] in the numbers of a kv_head
+};
+
 // What has passed it is not checked again. `bytes` are aligned to 64.
 // DATA_LOSS  truncated, damaged or of another version, or a number out of range: names `path`, the constraint and both values
 absl::StatusOr<StateFile> CheckState(std::span<const std::byte> bytes, std::string_view path);

@@ -34,6 +34,7 @@ struct Kind {
   const char* name;
   bool isotropic = false, links = false, gate = false;
   int64_t top = 0;
+  bool fewer_values = false;  // of the coarse level, and 64 fine splats in place of 16
 };
 constexpr Kind kPlain{"plain"};
 void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
@@ -43,14 +44,15 @@ RoutedProblem Drifting(int64_t tokens, const Kind& kind = kPlain) {
   RoutedSpec spec{.H = 2,
                   .Hkv = 1,
                   .D = kDim,
-                  .Dv = 16,
-                  .levels = {kGroups, 2},
+                  .Dv = kind.fewer_values ? 32 : 16,
+                  .levels = {kind.fewer_values ? 4 * kGroups : kGroups, 2},
                   .weights = {1, 0.25},
                   .isotropic = kind.isotropic,
                   .link = kind.links,
                   .gate = kind.gate,
                   .causal = true,
                   .top = kind.top};
+  if (kind.fewer_values) spec.value_dims = {32, 16};
   spec.N = spec.M = tokens;
   RoutedProblem p = oracle::RandomRouted(spec, 71);
   std::mt19937_64 random(72);
@@ -69,11 +71,13 @@ RoutedProblem Drifting(int64_t tokens, const Kind& kind = kPlain) {
     for (int64_t d = 0; d < kDim; ++d) p.k[j * kDim + d] = token(j, d), p.q[j * kDim + d] = token(j + 3, d);
   for (int64_t j = 0; j < tokens; ++j)
     for (int64_t d = 0; d < kDim; ++d) p.q[(tokens + j) * kDim + d] = token(j + 5, d);
-  for (int64_t i = 0; i < kGroups * kDim; ++i) p.center[i] = static_cast<float>(center[i]);
-  for (int64_t s = 0; s < kGroups; ++s)
+  const int64_t fine = spec.levels[0];
+  for (int64_t i = 0; i < fine * kDim; ++i)
+    p.center[i] = static_cast<float>(center[i % (kGroups * kDim)] + (i < kGroups * kDim ? 0 : 0.3 * normal()));
+  for (int64_t s = 0; s < fine; ++s)
     for (int64_t d = 0; d < p.variance_dim(); ++d) p.variance[s * p.variance_dim() + d] = 0.25f * kDim / 4;
-  for (int64_t s = kGroups; s < kGroups + 2; ++s) {
-    for (int64_t d = 0; d < kDim; ++d) p.center[s * kDim + d] = s == kGroups ? 1.0f : -1.0f;
+  for (int64_t s = fine; s < fine + 2; ++s) {
+    for (int64_t d = 0; d < kDim; ++d) p.center[s * kDim + d] = s == fine ? 1.0f : -1.0f;
     for (int64_t d = 0; d < p.variance_dim(); ++d) p.variance[s * p.variance_dim() + d] = 16.0f * kDim / 4;
   }
   return p;
@@ -180,7 +184,13 @@ class Moment {
       const format::StateRows rows = state->Find(file, name);
       to.assign(rows.values.begin(), rows.values.end());
     };
-    copy("center", center_), copy("variance", variance_), copy("max", max_), copy("sum", sum_), copy("acc", acc_);
+    copy("center", center_), copy("variance", variance_), copy("max", max_), copy("sum", sum_);
+    const format::StateValues values(*state, file);
+    for (int64_t s = 0; s < splats_; ++s) {
+      const std::span<const float> row = values.Row(0, s);
+      std::ranges::copy(row, std::back_inserter(acc_));
+      acc_.resize((s + 1) * p.spec.Dv);  // what the level does not keep is 0
+    }
     const format::StateRows words = state->Find(file, "adapt");
     std::vector<double> numbers(words.dim / 2);
     std::memcpy(numbers.data(), words.values.data(), numbers.size() * sizeof(double));
@@ -250,16 +260,18 @@ class Moment {
         const std::vector<double> weights = Weights(&p_.q[(h * N + i) * D]);
         std::vector<double> o(Dv);
         double total = 0;
-        const auto add = [&](double weight, const float* value) {
-          for (int64_t c = 0; c < Dv; ++c) o[c] += weight * value[c];
+        const auto add = [&](double weight, const float* value, int64_t dims) {
+          for (int64_t c = 0; c < dims; ++c) o[c] += weight * value[c];
         };
         for (int64_t s = 0; s < splats_; ++s) {
           const double carried = weights[s] * std::exp2(double{max_[s]});
-          total += carried * sum_[s], add(carried, &acc_[s * Dv]);
+          total += carried * sum_[s], add(carried, &acc_[s * Dv], Dv);
         }
         for (int64_t j = begin; j <= i; ++j) {
-          const double pair = std::inner_product(weights.begin(), weights.end(), sent[j - begin].begin(), 0.0);
-          total += pair, add(pair, &p_.v[j * Dv]);
+          for (int64_t s = 0; s < splats_; ++s) {
+            const double pair = weights[s] * sent[j - begin][s];
+            total += pair, add(pair, &p_.v[j * Dv], p_.spec.value_dims.empty() ? Dv : p_.spec.value_dims[p_.level_of(s)]);
+          }
         }
         for (const double x : o) rows.push_back(x / total);
       }
@@ -283,6 +295,25 @@ TEST_P(RoutedAdaptTest, OutputsAreThoseOfTheSplatsOfTheMoment) {
   MustStream(Piece(p, 0, 1024), {.threads = 2, .save_state = folder / "s", .adapt = kLimits});
   const std::vector<double> wanted = Moment(p, folder / "s").Attend(1024);
   EXPECT_LE(oracle::RelL2(std::span<const float>(RowsOf(Adapting(p).o, 2, 16, 1024, 1324)), std::span<const double>(wanted)), 5e-6);
+}
+
+// Levels that keep fewer dimensions of the values adapt as others do, dense, linked and sparse, and their state goes on from a file that has what they keep.
+TEST(RoutedAdaptValuesTest, OfLevelsThatKeepFewer) {
+  for (const Kind& kind :
+       {Kind{"dense", .fewer_values = true}, Kind{"links", .links = true, .gate = true, .fewer_values = true},
+        Kind{"sparse", .links = true, .top = 3, .fewer_values = true}, Kind{"isotropic", .isotropic = true, .fewer_values = true}}) {
+    const RoutedProblem p = Drifting(1024 + 200, kind);
+    const TestFolder folder;
+    const StreamRun whole = Adapting(p);
+    EXPECT_GT(whole.report.adapted[0].split + whole.report.adapted[0].merged + whole.report.adapted[0].died, 0) << kind.name;
+    MustStream(Piece(p, 0, 1024), {.threads = 2, .save_state = folder / "s", .adapt = kLimits});
+    const std::vector<double> wanted = Moment(p, folder / "s").Attend(1024);
+    const StreamRun rest =
+        MustStream(Piece(p, 1024, 1224), {.threads = 2, .load_states = {folder / "s"}, .adapt = kLimits}, SplatsFrom::kState);
+    EXPECT_LE(oracle::RelL2(std::span<const float>(RowsOf(whole.o, 2, 32, 1024, 1224)), std::span<const double>(wanted)), 5e-6)
+        << kind.name;
+    EXPECT_LE(oracle::RelL2(std::span<const float>(rest.o), std::span<const double>(wanted)), 5e-6) << kind.name;
+  }
 }
 
 // Level 1 sleeps for 64 tokens of each of the 16 splats of level 0, which are two segments, then for two of them it saves less than is asked and sleeps until the

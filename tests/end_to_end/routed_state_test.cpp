@@ -128,6 +128,17 @@ TEST(RoutedStateTest, ReadAndWrittenIsTheSame) {
   EXPECT_THAT(folder.Files(), testing::UnorderedElementsAre("a", "b")) << "nothing else is left";
 }
 
+// Where coarser levels keep fewer value dims the file has no zeros for the others.
+TEST(RoutedStateTest, IsSmallerForFewerValueDims) {
+  const TestFolder folder;
+  RoutedSpec whole = kFewerValues;
+  whole.value_dims = {};
+  MustStream(Problem(whole, 40, 1), {.threads = 1, .save_state = folder / "whole"});
+  MustStream(Problem(kFewerValues, 40, 1), {.threads = 1, .save_state = folder / "fewer"});
+  EXPECT_EQ(ReadText(folder / "whole").size() - ReadText(folder / "fewer").size(), 16 * 32 * sizeof(float))
+      << "of the 16 splats of level 1";
+}
+
 // What is in it: z_s and S_s by the formula.
 TEST(RoutedStateTest, HoldsWhatWasSent) {
   const RoutedProblem p = Problem(kCausal, 90, 57);

@@ -88,6 +88,26 @@ TEST(StateFileRoundTripTest, OfSplatsThatAdapted) {
   EXPECT_EQ(state->header.adapted(1).events(0).level(), 1u);
 }
 
+// Levels that keep fewer value dims: as many numbers as they keep, or as files of version 1 have them.
+TEST(StateFileRoundTripTest, OfFewerValueDims) {
+  Parts whole = Small(), packed = Small();
+  for (Parts* parts : {&whole, &packed}) parts->header.mutable_levels(1)->set_value_dim(2);
+  packed.header.mutable_arrays(2)->set_rows(1), packed.header.mutable_arrays(2)->set_dim(3 * 4 + 2 * 2);
+  packed.values[2].resize(kHeads * 16);
+  for (Parts* parts : {&whole, &packed})
+    for (size_t i = 0; i < parts->values[2].size(); ++i) parts->values[2][i] = static_cast<float>(i);
+  const Aligned of_all(whole), of_kept(packed);
+  const absl::StatusOr<StateFile> all = CheckState(of_all.bytes(), "s"), kept = CheckState(of_kept.bytes(), "s");
+  ASSERT_TRUE(all.ok()) << all.status();
+  ASSERT_TRUE(kept.ok()) << kept.status();
+  const StateValues all_rows(*all, of_all.bytes()), kept_rows(*kept, of_kept.bytes());
+  EXPECT_EQ(all_rows.Row(1, 4).size(), 4u);
+  EXPECT_EQ(all_rows.Row(1, 4)[0], (1 * kSplats + 4) * kValueDim);
+  EXPECT_EQ(kept_rows.Row(1, 2).size(), 4u);
+  EXPECT_EQ(kept_rows.Row(1, 4).size(), 2u);
+  EXPECT_EQ(kept_rows.Row(1, 4)[1], 16 + 3 * 4 + 2 + 1);
+}
+
 struct Case {
   const char* name;
   const char* message;
@@ -124,6 +144,10 @@ const Case kCases[] = {
     {"missing", "state_c3: array 'variance' is missing", [](Parts& p) { p.header.mutable_arrays()->RemoveLast(), p.values.pop_back(); }},
     {"rows", "state_c3: array 'sum' is [2, 6, 1], wanted [2, 5, 1]", [](Parts& p) { p.header.mutable_arrays(1)->set_rows(6); }},
     {"shape", "state_c3: array 'center' is [2, 5, 1], wanted [2, 5, 3]", [](Parts& p) { p.header.mutable_arrays(3)->set_dim(1); }},
+    {"level_keeps_more", "state_c2: a level keeps 5 value dims, wanted at most 4",
+     [](Parts& p) { p.header.mutable_levels(1)->set_value_dim(5); }},
+    {"fewer_value_dims", "state_c3: array 'acc' is [2, 1, 4], wanted [2, 1, 16]",
+     [](Parts& p) { p.header.mutable_levels(1)->set_value_dim(2), p.header.mutable_arrays(2)->set_rows(1); }},
     {"behind_the_end", "state_c4: array 'acc' is at 256 with 160 bytes, the file has 320",
      [](Parts& p) { p.header.mutable_arrays()->DeleteSubrange(3, 2), p.values.resize(3), p.values[2] = {1}; }},
     {"sum", "state_c5: array 'sum' has the entry -1, wanted a finite number ≥ 0", [](Parts& p) { p.values[1][4] = -1; }},
