@@ -34,7 +34,7 @@ absl::Status CheckSplatParameters(const Routed& routed, const Tensor& key, const
                   "]: an entry for each splat of each head of key ", Quoted(key.name()));
   }
   if (absl::Status sparse = routed.has_sparse() ? CheckSparse(routed) : absl::OkStatus(); !sparse.ok()) return sparse;
-  return routed.has_adapt() ? CheckAdapt(routed, key, parameters) : absl::OkStatus();
+  return routed.has_adapt() ? CheckAdapt(routed) : absl::OkStatus();
 }
 
 }  // namespace hsa::frontend

@@ -9,13 +9,14 @@
 #include "kernels/affinity.h"
 #include "kernels/tile_shape.h"
 #include "kernels/wide_clone.h"
+#include "runtime/covariance.h"
 #include "runtime/extent.h"
 
 namespace hsa {
 namespace {
 
 PoolShape ShapeOf(const AdaptLimits& limits, const format::Graph& graph) {
-  PoolShape shape{graph.head_dim(), {}, limits.history, graph.routed().isotropic()};
+  PoolShape shape{graph.head_dim(), {}, limits.history, VarianceDim(graph)};
   for (const format::SplatLevel& level : graph.routed().levels()) shape.levels.push_back(level.splats());
   return shape;
 }
@@ -52,7 +53,7 @@ AdaptedHead::AdaptedHead(const AdaptLimits& limits, const format::Graph& graph, 
   for (int64_t s = 0; s < splats.center.tokens(); ++s) {
     for (int64_t d = 0; d < dim; ++d) {
       center[d] = Entry(splats.center, head, s, d);
-      extent[d] = Entry(splats.variance, head, s, graph.routed().isotropic() ? 0 : d) / ExtentWidth(dim);
+      extent[d] = Entry(splats.variance, head, s, VarianceEntry(graph, d)) / ExtentWidth(dim);
     }
     adapter_.Create(s, center, extent, splats.amplitude.data == nullptr ? 0 : Entry(splats.amplitude, head, s, 0));
   }
@@ -105,11 +106,11 @@ bool AdaptedHead::EndSegment() {
 
 void AdaptedHead::GetSplats(std::span<float> center, std::span<float> variance, std::span<float> amplitude) const {
   const SplatPool& pool = adapter_.pool();
-  const int64_t dim = graph_.head_dim(), widths = graph_.routed().isotropic() ? 1 : dim;
+  const int64_t dim = graph_.head_dim(), widths = VarianceDim(graph_), width = (dim + widths - 1) / widths;
   for (int64_t s = 0; s < pool.shape().slots(); ++s) {
     for (int64_t d = 0; d < dim; ++d) center[s * dim + d] = static_cast<float>(pool.row(s, SplatPool::kCenter)[d]);
     for (int64_t d = 0; d < widths; ++d)
-      variance[s * widths + d] = static_cast<float>(ExtentWidth(dim) * pool.row(s, SplatPool::kExtent)[d]);
+      variance[s * widths + d] = static_cast<float>(ExtentWidth(dim) * pool.row(s, SplatPool::kExtent)[d * width]);
     if (!amplitude.empty()) amplitude[s] = static_cast<float>(pool.at(s, SplatPool::kLogAmplitude));
   }
 }

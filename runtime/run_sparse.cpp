@@ -501,7 +501,6 @@ int64_t MemoryOf(const Job& job, const RoutedTables& of) {
 }  // namespace
 
 absl::Status RunSparse(const Job& job, RunReport& report) {
-  if (absl::Status keeps = CheckKeepsState(job.options, job.plan.graph()); !keeps.ok()) return keeps;
   SplatTensors splats = job.inputs.splats;
   const absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenSnapshots(job.options.load_states, job.plan.graph(), splats);
   if (!before.ok()) return before.status();

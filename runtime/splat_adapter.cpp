@@ -248,7 +248,7 @@ void SplatAdapter::Follow(int64_t slot) {
     const auto dim = static_cast<int64_t>(center.size());
     FollowTokens(dim, kept, mass, sum.data(), squares.data(), center.data(), extent.data());
     if (const double length = std::sqrt(DotOf(next, next)); length > 0) TurnAxis(dim, 1 / length, next.data(), axis.data());
-    if (pool_.shape().isotropic) std::ranges::fill(extent, SumOf(extent) / static_cast<double>(extent.size()));
+    pool_.EvenOut(slot);
   }
   pool_.ClearSegment(slot);
 }

@@ -11,13 +11,14 @@ struct PoolShape {
   int64_t head_dim = 0;
   std::vector<int64_t> levels;  // slots of each, fine to coarse
   int64_t history = 0;          // segments whose activation is remembered
-  bool isotropic = false;
+  // Variances of a splat: 1 where it is isotropic, or of bands of ⌈D/variances⌉ dimensions; 0: each dimension has its own.
+  int64_t variances = 0;
 
   int64_t slots() const;
 };
 
 // A slot is empty or holds a Gaussian with a mass: the mixture Σ_s m_s N(μ_s, C_s), C_s diagonal. In float64. The three changes below keep the mixture's mass Σ m_s,
-// its mean Σ m_s μ_s and, per dimension (isotropic: summed over the dimensions), its second moment Σ m_s (C_s + μ_s²).
+// its mean Σ m_s μ_s and, per dimension (isotropic, bands: summed over the dimensions of a variance), its second moment Σ m_s (C_s + μ_s²).
 class SplatPool {
  public:
   explicit SplatPool(PoolShape shape);
@@ -89,12 +90,15 @@ class SplatPool {
   // Σ m (C + μ²) of the two are then the same. Those that are nearest to none stay where they are, without mass.
   void TakeAfter(int64_t level, int64_t like);
 
+  // Dimensions that share a variance get the mean of theirs.
+  void EvenOut(int64_t slot);
+
   // Forgets what was observed in the segment.
   void ClearSegment(int64_t slot);
 
  private:
   static int64_t SlotNumbers(const PoolShape& shape) { return kScalars + kRows * shape.head_dim + shape.history; }
-  void MakeIsotropic(int64_t slot);
+  int64_t BandWidth() const;  // dimensions that share a variance
   int64_t NearestOf(int64_t level, int64_t splat) const;
   void TakeSums(int64_t slot);
 

@@ -81,10 +81,9 @@ std::string EventText(const format::SplatEvent& event, const format::SplatLevels
 
 void PrintState(std::ostream& out, const StateDescription& d) {
   const format::StateHeader& h = d.state.header;
-  const format::StateRows variance = d.state.Find(d.bytes, "variance");
   out << absl::StrFormat("%s: state of scheme routed, %d bytes, version %d\n", d.path, d.bytes.size(), format::kStateVersion)
       << absl::StrFormat("%d tokens sent; %d kv_heads, %d dims, values of %d; %s covariances%s%s%s\n\n", h.tokens(), h.kv_heads(),
-                         h.head_dim(), h.value_dim(), variance.dim == h.head_dim() ? "diagonal" : "isotropic",
+                         h.head_dim(), h.value_dim(), format::CovarianceText(format::CovarianceOf(d.state, d.bytes), h.head_dim()),
                          d.state.Find(d.bytes, "amplitude").values.empty() ? "" : ", amplitudes",
                          h.links_checksum() == 0 ? "" : ", passed on along links",
                          h.has_sparse() ? absl::StrCat("; a token keeps ", h.sparse().top(), " of a level") : "")

@@ -64,8 +64,7 @@ AdaptLimits AdaptLimitsOf(const format::Adapt& adapt) {
 
 AdaptSubject AdaptSubjectOf(const format::Graph& graph) {
   const format::Routed& routed = graph.routed();
-  AdaptSubject subject{.causal = graph.mask().causal(),
-                       .plain = routed.bands() == 0 && routed.factor().empty() && routed.cholesky().empty()};
+  AdaptSubject subject{.causal = graph.mask().causal(), .plain = routed.factor().empty() && routed.cholesky().empty()};
   for (int level = 0; level < routed.levels_size(); ++level)
     subject.levels.push_back({format::LevelText(routed.levels(), level), routed.levels(level).splats()});
   return subject;
@@ -73,9 +72,7 @@ AdaptSubject AdaptSubjectOf(const format::Graph& graph) {
 
 std::string WhyNotAdapt(const AdaptLimits& limits, const AdaptSubject& subject) {
   if (!subject.causal) return "adapt: the graph is not causal, whose tokens all send before any receives; compile it with causal: true";
-  if (!subject.plain)
-    return "adapt: the covariances of the graph are bands, of low rank or full, which do not adapt; give it a variance of 1 or D entries "
-           "alone";
+  if (!subject.plain) return "adapt: the covariances of the graph are of low rank or full, which do not adapt; give it a variance alone";
   if (std::string wrong = WhyNotInRange(limits); !wrong.empty()) return wrong;
   for (const AdaptSubject::Level& level : subject.levels)
     if (limits.least_splats > level.splats)

@@ -60,7 +60,7 @@ AdaptLimits AdaptNumbersOf(const Message& adapt) {
           .weight_bound = adapt.weight_bound()};
 }
 
-// What adapts: whether it is causal and its covariances are isotropic or diagonal, and its levels as messages name them.
+// What adapts: whether it is causal and its covariances are isotropic, bands or diagonal, and its levels as messages name them.
 struct AdaptSubject {
   struct Level {
     std::string name;

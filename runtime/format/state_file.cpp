@@ -93,7 +93,10 @@ class Checker {
                      {"center", {h.head_dim()}, true},
                      {"variance", {h.head_dim(), 1}, true},
                      {"amplitude", {1}, false},
+                     {"factor", {h.head_dim()}, false},
+                     {"cholesky", {h.head_dim()}, false},
                      {"adapt", {}, false}};
+    Known &variance = known[4], &factor = known[6], &cholesky = known[7];
     for (const StateArray& array : h.arrays()) {
       const auto is = std::find_if(std::begin(known), std::end(known), [&](const Known& k) { return k.name == array.name(); });
       if (is == std::end(known)) return Refuse(3, absl::StrCat("array '", array.name(), "' is unknown"));
@@ -101,23 +104,38 @@ class Checker {
       const bool numbers = array.name() == "adapt", packed = array.name() == "acc" && KeptDims(h) < splats_ * h.value_dim();
       const bool fits = numbers ? array.rows() == 1 && array.dim() % 2 == 0
                                 : array.rows() == splats_ && std::find(is->dims.begin(), is->dims.end(), array.dim()) != is->dims.end();
-      if (!fits && !(packed && array.rows() == 1 && array.dim() == KeptDims(h)))
-        return Refuse(3, absl::StrCat("array '", array.name(), "' is [", h.kv_heads(), ", ", array.rows(), ", ", array.dim(), "], wanted [",
-                                      h.kv_heads(), ", ", numbers || packed ? 1 : splats_, ", ",
-                                      numbers  ? 2
-                                      : packed ? KeptDims(h)
-                                               : is->dims[0],
-                                      "]"));
+      const bool bands = array.name() == "variance" && array.rows() == splats_ && IsBands(array.dim(), h.head_dim());
+      const bool rows =
+          array.dim() == h.head_dim() && (array.name() == "factor" ? IsFactor(array.rows(), splats_)
+                                                                   : array.name() == "cholesky" && array.rows() == splats_ * h.head_dim());
+      const bool covariance = array.name() == "factor" || array.name() == "cholesky" ? rows : bands || fits;
+      if (!covariance && !(packed && array.rows() == 1 && array.dim() == KeptDims(h)))
+        return Refuse(
+            3, absl::StrCat("array '", array.name(), "' is [", h.kv_heads(), ", ", array.rows(), ", ", array.dim(), "], wanted [",
+                            h.kv_heads(), ", ", numbers || packed ? 1 : splats_ * (array.name() == "cholesky" ? h.head_dim() : 1), ", ",
+                            numbers  ? 2
+                            : packed ? KeptDims(h)
+                                     : is->dims[0],
+                            "]"));
       // At most 4096 · 65,536 · 1024 · 4 bytes: no overflow.
       const uint64_t wanted = uint64_t{h.kv_heads()} * array.rows() * array.dim() * sizeof(float), size = bytes_.size();
       if (array.offset() % kSectionAlignment != 0 || array.offset() > size || wanted > size - array.offset())
         return Refuse(4,
                       absl::StrCat("array '", array.name(), "' is at ", array.offset(), " with ", wanted, " bytes, the file has ", size));
     }
+    if (cholesky.found > 0 && (variance.found > 0 || factor.found > 0))
+      return Refuse(3, "it has a cholesky and a variance or a factor, wanted one or the other");
+    variance.required = cholesky.found == 0;
     for (const Known& k : known)
       if (k.required && k.found == 0) return Refuse(3, absl::StrCat("array '", std::string(k.name), "' is missing"));
     return absl::OkStatus();
   }
+
+  // Entries of a variance of which none is without a dimension.
+  static bool IsBands(uint64_t entries, uint64_t dims) {
+    return entries > 0 && entries <= dims && (entries - 1) * ((dims + entries - 1) / entries) < dims;
+  }
+  static bool IsFactor(uint64_t rows, uint64_t splats) { return rows > 0 && rows % splats == 0 && rows / splats <= 16; }
 
   // Whoever can write a file can write its checksum: what would make every row NaN is refused.
   absl::Status CheckNumbers(const StateFile& file) const {
@@ -161,6 +179,18 @@ StateRows StateFile::Find(std::span<const std::byte> bytes, std::string_view nam
               array.rows(),
               array.dim()};
   return {};
+}
+
+StateCovariance CovarianceOf(const StateFile& file, std::span<const std::byte> bytes) {
+  return {file.Find(bytes, "variance").dim, file.Find(bytes, "factor").rows / file.splats()};
+}
+
+std::string CovarianceText(const StateCovariance& of, int64_t head_dim) {
+  const std::string variance = of.variances == 0          ? "full"
+                               : of.variances == head_dim ? "diagonal"
+                               : of.variances == 1        ? "isotropic"
+                                                          : absl::StrCat(of.variances, " bands");
+  return of.rank == 0 ? variance : absl::StrCat(variance, " + rank ", of.rank);
 }
 
 uint64_t KeptDims(const StateHeader& header) {

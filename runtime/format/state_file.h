@@ -41,6 +41,14 @@ inline uint32_t KeptDims(const StateHeader& header, const SplatLevel& level) {
 }
 uint64_t KeptDims(const StateHeader& header);
 
+// Covariances of the splats of a checked file: entries of a variance, 0 where there is a Cholesky factor; and rows of a factor for each splat.
+struct StateCovariance {
+  int64_t variances = 0, rank = 0;
+};
+StateCovariance CovarianceOf(const StateFile& file, std::span<const std::byte> bytes);
+// "diagonal", "8 bands + rank 4"
+std::string CovarianceText(const StateCovariance& of, int64_t head_dim);
+
 // The array `acc` of a checked file: a row of each splat, as long as its level keeps dimensions, or of all where each has its value_dim.
 class StateValues {
  public:

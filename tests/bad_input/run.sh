@@ -313,10 +313,15 @@ for kind in bands low_rank full; do
   "$bin/hsa-run" $kind.hsaplan --in good.safetensors --make-splats $kind.safetensors >stdout 2>stderr || wrong "${kind}_splats" "no splats of a good input"
   works "${kind}_run" out/o.safetensors -- "${one[@]}" --splats $kind.safetensors
   works "${kind}_inspected" -- "$inspect" $kind.hsaplan
-  refuses "${kind}_adapt" 1 'adapt' 'bands, of low rank or full' -- "${one[@]}" --splats $kind.safetensors --adapt on
-  refuses "${kind}_state_out" 1 'state-out' 'other covariances' -- "${one[@]}" --splats $kind.safetensors --state-out out/s.hsastate
-  refuses "${kind}_state" 1 'state' 'other covariances' -- "${one[@]}" --splats $kind.safetensors --state good.hsastate
+  works "${kind}_state_out" out/o.safetensors out/s.hsastate -- "${one[@]}" --splats $kind.safetensors --state-out out/s.hsastate
+  "${one[@]}" --splats $kind.safetensors --state-out $kind.hsastate >stdout 2>stderr || wrong "${kind}_state" "no state of a good input"
+  works "${kind}_goes_on" out/o.safetensors -- "${one[@]}" --state $kind.hsastate
+  works "${kind}_state_inspected" -- "$inspect" $kind.hsastate
+  refuses "${kind}_state" 1 'state' 'belongs to another graph' 'diagonal splats' -- "${one[@]}" --splats $kind.safetensors --state good.hsastate
 done
+works bands_adapt out/o.safetensors out/s.hsastate -- "$bin/hsa-run" bands.hsaplan -o out/o.safetensors --in good.safetensors --splats bands.safetensors --adapt segment_tokens=256 --state-out out/s.hsastate
+refuses full_adapt 1 'adapt' 'of low rank or full' -- "$bin/hsa-run" full.hsaplan -o out/o.safetensors --in good.safetensors --splats full.safetensors --adapt on
+refuses low_rank_adapt 1 'adapt' 'of low rank or full' -- "$bin/hsa-run" low_rank.hsaplan -o out/o.safetensors --in good.safetensors --splats low_rank.safetensors --adapt on
 works low_rank_token_error out/o.safetensors -- "$bin/hsa-run" low_rank.hsaplan -o out/o.safetensors --in good.safetensors --splats low_rank.safetensors --token-error 0.01
 refuses full_token_error 1 'token-error' 'full covariances' -- "$bin/hsa-run" full.hsaplan -o out/o.safetensors --in good.safetensors --splats full.safetensors --token-error 0.01
 input above.safetensors center:F32:1x80x64 cholesky:F32:1x5120x64 amplitude:F32:1x80x1  # as much above the diagonal as below

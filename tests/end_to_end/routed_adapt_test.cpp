@@ -34,6 +34,7 @@ struct Kind {
   const char* name;
   bool isotropic = false, links = false, gate = false;
   int64_t top = 0;
+  int64_t bands = 0;
   bool fewer_values = false;  // of the coarse level, and 64 fine splats in place of 16
 };
 constexpr Kind kPlain{"plain"};
@@ -51,6 +52,7 @@ RoutedProblem Drifting(int64_t tokens, const Kind& kind = kPlain) {
                   .link = kind.links,
                   .gate = kind.gate,
                   .causal = true,
+                  .bands = kind.bands,
                   .top = kind.top};
   if (kind.fewer_values) spec.value_dims = {32, 16};
   spec.N = spec.M = tokens;
@@ -93,7 +95,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, RoutedAdaptTest,
                          testing::Values(kPlain, Kind{"isotropic", true}, Kind{"links", false, true},
                                          Kind{"links_and_gate_isotropic", true, true, true}, Kind{"sparse", false, false, false, 3},
                                          Kind{"sparse_isotropic", true, false, false, 2},
-                                         Kind{"sparse_links_and_gate", false, true, true, 3}),
+                                         Kind{"sparse_links_and_gate", false, true, true, 3}, Kind{.name = "bands", .bands = 5}),
                          [](const auto& test) { return test.param.name; });
 
 TEST_P(RoutedAdaptTest, ResidualOfADriftingStreamIsHalved) {
@@ -194,7 +196,7 @@ class Moment {
     const format::StateRows words = state->Find(file, "adapt");
     std::vector<double> numbers(words.dim / 2);
     std::memcpy(numbers.data(), words.values.data(), numbers.size() * sizeof(double));
-    const PoolShape shape{p.spec.D, p.spec.levels, limits.history, p.spec.isotropic};
+    const PoolShape shape{p.spec.D, p.spec.levels, limits.history, p.variance_dim()};
     for (int64_t s = 0; s < splats_; ++s) live_.push_back(numbers[s * SplatPool::Numbers(shape) / splats_] > 0);
     flow_.assign(splats_ * splats_, 0);
     for (int64_t s = 0; s < splats_; ++s) flow_[s * splats_ + s] = 1;
@@ -220,7 +222,7 @@ class Moment {
       double square = 0;
       for (int64_t d = 0; d < D; ++d) {
         const double apart = double{x[d]} - center_[s * D + d];
-        square += apart * apart / variance_[s * dims + (dims == 1 ? 0 : d)];
+        square += apart * apart / variance_[s * dims + d / ((D + dims - 1) / dims)];
       }
       if (live_[s]) phi[s] = std::exp(-square / 2);
     }
@@ -300,8 +302,9 @@ TEST_P(RoutedAdaptTest, OutputsAreThoseOfTheSplatsOfTheMoment) {
 // Levels that keep fewer dimensions of the values adapt as others do, dense, linked and sparse, and their state goes on from a file that has what they keep.
 TEST(RoutedAdaptValuesTest, OfLevelsThatKeepFewer) {
   for (const Kind& kind :
-       {Kind{"dense", .fewer_values = true}, Kind{"links", .links = true, .gate = true, .fewer_values = true},
-        Kind{"sparse", .links = true, .top = 3, .fewer_values = true}, Kind{"isotropic", .isotropic = true, .fewer_values = true}}) {
+       {Kind{.name = "dense", .fewer_values = true}, Kind{.name = "links", .links = true, .gate = true, .fewer_values = true},
+        Kind{.name = "sparse", .links = true, .top = 3, .fewer_values = true},
+        Kind{.name = "isotropic", .isotropic = true, .fewer_values = true}}) {
     const RoutedProblem p = Drifting(1024 + 200, kind);
     const TestFolder folder;
     const StreamRun whole = Adapting(p);

@@ -35,6 +35,12 @@ const RoutedSpec kSparseCausal = {.H = 4, .Hkv = 2, .D = 36, .Dv = 20, .levels =
 const RoutedSpec kFewerValues = {.H = 3, .Hkv = 1, .D = 36, .Dv = 64, .levels = {64, 16}, .value_dims = {64, 32}};
 const RoutedSpec kFewerValuesCausal = {.H = 3, .Hkv = 1, .D = 36, .Dv = 64, .levels = {64, 16}, .value_dims = {64, 32}, .causal = true};
 
+// Covariances that are not one variance or one for each dimension.
+const RoutedSpec kBands = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {30, 9}, .causal = true, .bands = 8};
+const RoutedSpec kLowRank = {
+    .H = 2, .Hkv = 1, .D = 36, .Dv = 20, .levels = {30, 9}, .amplitude = true, .causal = true, .bands = 3, .rank = 5};
+const RoutedSpec kFull = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {30, 9}, .causal = true, .full = true};
+
 RoutedProblem Problem(RoutedSpec spec, int64_t tokens, uint64_t seed) {
   spec.N = spec.M = tokens;
   return oracle::RandomRouted(spec, seed);
@@ -79,6 +85,20 @@ TEST(RoutedStateTest, AnyCuts) {
     const TestFolder folder;
     MustStream(Piece(p, 0, cut), {.threads = 2, .save_state = folder / "s"});
     EXPECT_LE(ErrorOf(MustStream(Piece(p, cut, 200), {.threads = 2, .load_states = {folder / "s"}}).o, Wanted(p, cut, 200)), kRelL2);
+  }
+}
+
+// Covariances go with the state, and it is read and written as the same bytes.
+TEST(RoutedStateTest, OfOtherCovariances) {
+  for (const RoutedSpec& spec : {kBands, kLowRank, kFull}) {
+    const RoutedProblem p = Problem(spec, 150, 63);
+    const TestFolder folder;
+    MustStream(Piece(p, 0, 90), {.threads = 2, .save_state = folder / "s"});
+    for (const SplatsFrom splats : {SplatsFrom::kProblem, SplatsFrom::kState})
+      EXPECT_LE(ErrorOf(MustStream(Piece(p, 90, 150), {.threads = 2, .load_states = {folder / "s"}}, splats).o, Wanted(p, 90, 150)),
+                kRelL2);
+    MustStream(Piece(p, 0, 0), {.threads = 2, .load_states = {folder / "s"}, .save_state = folder / "t"}, SplatsFrom::kState);
+    EXPECT_EQ(ReadText(folder / "s"), ReadText(folder / "t"));
   }
 }
 
@@ -210,6 +230,25 @@ TEST(RoutedStateErrorsTest, OfSomethingElse) {
   EXPECT_EQ(TryStream(other, {.threads = 1, .load_states = {path}}).status().message(),
             path +
                 ": was made with other splats: center of splat 10 of kv_head 0 differs from that given; leave --splats out to run with "
+                "those of the file");
+}
+
+TEST(RoutedStateErrorsTest, OfOtherCovariances) {
+  const TestFolder folder;
+  const std::string path = folder / "s";
+  RoutedProblem p = Problem(kLowRank, 40, 1);
+  MustStream(p, {.threads = 1, .save_state = path});
+  RoutedSpec other = kLowRank;
+  other.rank = 4;
+  EXPECT_EQ(
+      MessageOf(path, other),
+      path +
+          ": belongs to another graph: 1 kv_heads of 36 and 20 dims, 3 bands + rank 5 splats 30 + 9, the plan has 1 kv_heads of 36 and 20 "
+          "dims, 3 bands + rank 4 splats 30 + 9; run the plan that wrote it, or leave --state out");
+  p.factor[(7 * 5 + 2) * 36] += 1;
+  EXPECT_EQ(TryStream(p, {.threads = 1, .load_states = {path}}).status().message(),
+            path +
+                ": was made with other splats: factor of splat 7 of kv_head 0 differs from that given; leave --splats out to run with "
                 "those of the file");
 }
 

@@ -1,11 +1,17 @@
 #include "runtime/format/state_file.h"
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <limits>
+#include <set>
+#include <tuple>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "runtime/format/plan_file.h"
 
 namespace hsa::format {
 namespace {
@@ -88,6 +94,24 @@ TEST(StateFileRoundTripTest, OfSplatsThatAdapted) {
   EXPECT_EQ(state->header.adapted(1).events(0).level(), 1u);
 }
 
+// Bands, a factor beside them, and a Cholesky factor in place of both.
+TEST(StateFileRoundTripTest, OfOtherCovariances) {
+  Parts low_rank = Small(), full = Small();
+  low_rank.header.mutable_arrays(4)->set_dim(2), low_rank.values[4].resize(kHeads * kSplats * 2);
+  low_rank.Add("factor", kDim, 1);
+  low_rank.header.mutable_arrays(5)->set_rows(kSplats * 2), low_rank.values[5].resize(kHeads * kSplats * 2 * kDim);
+  full.header.mutable_arrays(4)->set_name("cholesky"), full.header.mutable_arrays(4)->set_rows(kSplats * kDim);
+  full.header.mutable_arrays(4)->set_dim(kDim), full.values[4].resize(kHeads * kSplats * kDim * kDim);
+  for (const auto& [parts, variances, rank] : {std::tuple{low_rank, 2, 2}, {full, 0, 0}}) {
+    const Aligned file(parts);
+    const absl::StatusOr<StateFile> state = CheckState(file.bytes(), "s");
+    ASSERT_TRUE(state.ok()) << state.status();
+    const StateCovariance covariance = CovarianceOf(*state, file.bytes());
+    EXPECT_EQ(covariance.variances, variances);
+    EXPECT_EQ(covariance.rank, rank);
+  }
+}
+
 // Levels that keep fewer value dims: as many numbers as they keep, or as files of version 1 have them.
 TEST(StateFileRoundTripTest, OfFewerValueDims) {
   Parts whole = Small(), packed = Small();
@@ -148,6 +172,14 @@ const Case kCases[] = {
      [](Parts& p) { p.header.mutable_levels(1)->set_value_dim(5); }},
     {"fewer_value_dims", "state_c3: array 'acc' is [2, 1, 4], wanted [2, 1, 16]",
      [](Parts& p) { p.header.mutable_levels(1)->set_value_dim(2), p.header.mutable_arrays(2)->set_rows(1); }},
+    {"factor_rows", "state_c3: array 'factor' is [2, 7, 3], wanted [2, 5, 3]",
+     [](Parts& p) { p.Add("factor", kDim, 1), p.header.mutable_arrays(5)->set_rows(7); }},
+    {"cholesky_rows", "state_c3: array 'cholesky' is [2, 5, 3], wanted [2, 15, 3]",
+     [](Parts& p) { p.header.mutable_arrays(4)->set_name("cholesky"), p.header.mutable_arrays(4)->set_dim(kDim); }},
+    {"two_covariances", "state_c3: it has a cholesky and a variance or a factor, wanted one or the other",
+     [](Parts& p) {
+       p.Add("cholesky", kDim, 1), p.header.mutable_arrays(5)->set_rows(kSplats * kDim), p.values[5].resize(kHeads * kSplats * kDim * kDim);
+     }},
     {"behind_the_end", "state_c4: array 'acc' is at 256 with 160 bytes, the file has 320",
      [](Parts& p) { p.header.mutable_arrays()->DeleteSubrange(3, 2), p.values.resize(3), p.values[2] = {1}; }},
     {"sum", "state_c5: array 'sum' has the entry -1, wanted a finite number ≥ 0", [](Parts& p) { p.values[1][4] = -1; }},

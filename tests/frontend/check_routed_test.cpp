@@ -121,8 +121,6 @@ const Refusal kLevels[] = {
     {"c63_sparse", [](Graph& g) { Fewer(g).set_value_dim(20), Of(g).mutable_sparse(); },
      "graph_c63: level 1 'phrase' has value_dim 20, wanted 96, or a multiple of 16"},
     {"c65_causal", [](Graph& g) { Of(g).mutable_adapt(); }, "graph_c65: adapt: the graph is not causal, whose tokens all send before any"},
-    {"c65_bands", [](Graph& g) { Adapting(g), g.mutable_inputs(9)->set_dim(8); },
-     "graph_c65: adapt: the covariances of the graph are bands, of low rank or full, which do not adapt"},
     {"c65_room", [](Graph& g) { Adapting(g).set_least_splats(5); },
      "graph_c65: adapt: least_splats is 5, but level 1 'phrase' has room for 4; keep fewer, or give the level more"},
     {"c65_segment", [](Graph& g) { Adapting(g).set_segment_tokens(1000); },

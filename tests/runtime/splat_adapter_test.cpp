@@ -33,19 +33,21 @@ namespace {
 
 constexpr double kKept = 1e-9;  // relative
 
-// Σ m, Σ m μ_d, and per dimension, or summed over them, Σ m (C_d + μ_d²).
+// Σ m, Σ m μ_d, and per dimension, or summed over those that share a variance, Σ m (C_d + μ_d²).
 struct Moments {
   double mass = 0;
   std::vector<double> first, second;
 
-  explicit Moments(const SplatPool& pool) : first(pool.shape().head_dim), second(pool.shape().isotropic ? 1 : pool.shape().head_dim) {
+  explicit Moments(const SplatPool& pool) : first(pool.shape().head_dim), second(first.size()) {
+    const int64_t dims = pool.shape().head_dim, variances = pool.shape().variances == 0 ? dims : pool.shape().variances;
+    const int64_t width = (dims + variances - 1) / variances;
     for (int64_t s = 0; s < pool.shape().slots(); ++s) {
       if (!pool.live(s)) continue;
       const double m = pool.at(s, SplatPool::kMass);
       mass += m;
       for (size_t d = 0; d < first.size(); ++d) {
         const double center = pool.row(s, SplatPool::kCenter)[d];
-        first[d] += m * center, second[d % second.size()] += m * (pool.row(s, SplatPool::kExtent)[d] + center * center);
+        first[d] += m * center, second[d / width] += m * (pool.row(s, SplatPool::kExtent)[d] + center * center);
       }
     }
   }
@@ -96,7 +98,7 @@ TEST(SplatPoolTest, KeepsMassMeanAndSecondMoment) {
   constexpr uint64_t kSeed = 20261127;
   Random random(kSeed);
   for (int round = 0; round < 20; ++round) {
-    const PoolShape shape{1 + random.Below(40), {8 + random.Below(20), 4}, 3, round % 2 == 1};
+    const PoolShape shape{1 + random.Below(40), {8 + random.Below(20), 4}, 3, round % 3 == 2 ? 3 : round % 3};
     SplatPool pool = RandomPool(shape, random);
     const Moments before(pool);
     for (int step = 0; step < 40; ++step) {
@@ -116,7 +118,7 @@ TEST(SplatPoolTest, KeepsMassMeanAndSecondMoment) {
 
 // Mitosis goes along the principal axis, by what a normal distribution has between the means of its halves.
 TEST(SplatPoolTest, SplitsAlongTheAxis) {
-  SplatPool pool({3, {2}, 1, false});
+  SplatPool pool({3, {2}, 1, 0});
   pool.Create(0, std::vector<double>{1, 2, 3}, std::vector<double>{1, 9, 1}, 0, 0);
   pool.at(0, SplatPool::kMass) = 8;
   pool.Split(0, 1);
@@ -220,7 +222,7 @@ class Stream {
 };
 
 constexpr AdaptLimits kLimits = {.segment_tokens = 512, .history = 4, .memory = 0.5};
-const PoolShape kShape{4, {6}, 4, false};
+const PoolShape kShape{4, {6}, 4, 0};
 
 void Start(Stream& stream, int64_t splats) {
   for (int64_t s = 0; s < splats; ++s)
@@ -260,7 +262,7 @@ TEST(SplatAdapterTest, IsBornWhereNoneCovers) {
 }
 
 TEST(SplatAdapterTest, DiesWhenIdleUnlessItComesBack) {
-  Stream stream(kLimits, {4, {3}, 4, false});
+  Stream stream(kLimits, {4, {3}, 4, 0});
   Start(stream, 3);
   Random random(9);
   // Splat 1 is never seen again, splat 2 in every fourth segment.
@@ -291,7 +293,7 @@ TEST(SplatAdapterTest, DuplicatesMerge) {
 TEST(SplatAdapterTest, EventsOfASegmentAreBounded) {
   AdaptLimits limits = kLimits;
   limits.most_events = 2;
-  Stream stream(limits, {4, {64}, 4, false});
+  Stream stream(limits, {4, {64}, 4, 0});
   Start(stream, 1);
   Random random(11);
   for (int segment = 0; segment < 8; ++segment) {
@@ -303,7 +305,7 @@ TEST(SplatAdapterTest, EventsOfASegmentAreBounded) {
 
 TEST(SplatAdapterTest, TheSameStreamGivesTheSameSplats) {
   const auto run = [] {
-    Stream stream(kLimits, {4, {12, 3}, 4, false});
+    Stream stream(kLimits, {4, {12, 3}, 4, 0});
     for (int64_t s : {0, 1, 12}) stream.adapter.Create(s, std::vector<double>{10.0 * double(s), 0, 0, 0}, std::vector<double>(4, 0.25), 0);
     Random random(12);
     for (int segment = 0; segment < 6; ++segment) stream.Segment(200, [&](int64_t, int64_t) { return 10 * random.Normal(); });
@@ -334,7 +336,7 @@ void StartLevels(Stream& stream) {
     stream.adapter.Create(s, std::vector<double>{60.0 * double(s - 8), 5, 0, 0}, std::vector<double>(4, 400), 0);
   stream.Begin();
 }
-const PoolShape kTwoLevels{4, {8, 2}, 2, false};
+const PoolShape kTwoLevels{4, {8, 2}, 2, 0};
 constexpr AdaptLimits kOfLevels = {.segment_tokens = 512, .history = 2, .memory = 0.5, .asleep = 1, .level_tokens = 192, .level_gain = 0.2};
 
 // What happened to levels, in order: "1+ 1-" woke, then slept.
@@ -370,7 +372,7 @@ TEST(LevelsTest, WakesByLengthAndSleepsWhenItSavesLittle) {
 TEST(LevelsTest, WakesWhenTheFinerLevelLeavesTooMuch) {
   AdaptLimits limits = kOfLevels;
   limits.level_tokens = 0, limits.level_residual = 0.02, limits.level_gain = 0;
-  Stream stream(limits, {4, {8, 12}, 2, false});
+  Stream stream(limits, {4, {8, 12}, 2, 0});
   for (int64_t s = 0; s < 20; ++s)
     stream.adapter.Create(s, std::vector<double>{10.0 * double(s % 8), 0, 0, 0}, std::vector<double>(4, s < 8 ? 0.25 : 100), 0);
   stream.Begin();
@@ -408,8 +410,8 @@ TEST(LevelsTest, AllocateNothingOnceTheyAreMade) {
 // A level that wakes has mass, mean and second moment of the one that it follows.
 TEST(LevelsTest, TakesAfterTheFinerLevel) {
   Random random(23);
-  for (const bool isotropic : {false, true}) {
-    SplatPool pool({5, {12, 3}, 2, isotropic});
+  for (const int64_t variances : {0, 1, 2}) {
+    SplatPool pool({5, {12, 3}, 2, variances});
     for (int64_t s = 0; s < 15; ++s) {
       std::vector<double> extent;
       for (int d = 0; d < 5; ++d) extent.push_back(0.1 + random.Uniform());
