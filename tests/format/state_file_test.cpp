@@ -132,6 +132,26 @@ TEST(StateFileRoundTripTest, OfFewerValueDims) {
   EXPECT_EQ(kept_rows.Row(1, 4)[1], 16 + 3 * 4 + 2 + 1);
 }
 
+// The seeds of the fuzzer are files that runs have written; version_1 one that every later build has to read.
+TEST(StateFileSeedsTest, AreStates) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(HSA_SOURCE_DIR) / "tests/fuzz/corpus/state")) {
+    std::ifstream in(entry.path(), std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(in), {});
+    std::vector<uint64_t> words((bytes.size() + 7) / 8);
+    std::memcpy(words.data(), bytes.data(), bytes.size());
+    const std::span<const std::byte> file = std::as_bytes(std::span(words)).first(bytes.size());
+    const std::string name = entry.path().filename().string();
+    const absl::StatusOr<StateFile> state = CheckState(file, name);
+    ASSERT_TRUE(state.ok()) << state.status();
+    EXPECT_EQ(state->header.tokens(), 1300u) << name;
+    EXPECT_EQ(ReadPrefix(file).version, name == "version_1" ? 1u : 2u);
+    EXPECT_EQ(state->header.adapted_size(), name == "levels_that_slept" ? 1 : 0);
+    names.insert(name);
+  }
+  EXPECT_EQ(names, (std::set<std::string>{"bands_low_rank", "full", "isotropic", "levels_that_slept", "sparse_fewer_values", "version_1"}));
+}
+
 struct Case {
   const char* name;
   const char* message;
