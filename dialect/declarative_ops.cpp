@@ -49,8 +49,14 @@ LogicalResult RoutedAttentionOp::verify() {
   if (failed(checkLevels(*this, "routed_attention_c12", "routed_attention_c13", getLevels(), getWeights(), splats)) ||
       failed(checkLevelNames(*this, "routed_attention_c63", getNamesAttr(), getLevels().size())) ||
       failed(checkValueDims(*this, "routed_attention_c64", getValueDims(), getLevels().size(), valueDim)) ||
-      failed(checkAdaptLevels(*this, "routed_attention_c65", getAdaptAttr(), getLevels())))
+      failed(checkAdaptLevels(*this, "routed_attention_c65", getAdaptAttr(), getLevels())) ||
+      failed(checkWindow(*this, "routed_attention_c90", getWindow())))
     return failure();
+  if (getWindow() && (!getCausal() || getAdapt() || (getSparse() && getSparse()->getThreshold())))
+    return emitOpError("routed_attention_c90: has a window and ") << (!getCausal() ? "is not causal"
+                                                                      : getAdapt() ? "adapts"
+                                                                                   : "keeps by a threshold")
+                                                                  << "; wanted one of them";
   if (!getAdapt()) return success();
   if (!getCausal()) return emitOpError("routed_attention_c65: adapts and is not causal, whose tokens all send before any receives");
   if (getFactor() || getCholesky())

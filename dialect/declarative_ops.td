@@ -41,10 +41,11 @@ def Hsa_RoutedAttentionOp : Hsa_StageOp<"routed_attention", [Pure, AttrSizedOper
     routed_attention_c12 levels have at least one splat each, S together;  routed_attention_c13 one weight per level, finite and > 0;
     routed_attention_c60, _c61, _c62 as hsa.affinity;  routed_attention_c63 one name per level, none empty, all different;
     routed_attention_c64 one entry of `value_dims` per level, 1 to Dv, none above that of a finer level;
-    routed_attention_c65 splats that adapt are of a causal attention, of variances alone, no level has fewer than leastSplats, and one is awake.
+    routed_attention_c65 splats that adapt are of a causal attention, of variances alone, no level has fewer than leastSplats, and one is awake;
+    routed_attention_c90 window is a multiple of 512, at most 2^30, of a causal attention without a threshold and whose splats do not adapt.
     With `sparse` each token sends to, and receives from, the splats only that are near it. `names` are for people. With `value_dims` level ℓ keeps the first
     value_dims[ℓ] dimensions of values: in κ_ℓ v_j the others count as 0. With `adapt` splats are those of the first segment and a run lets them adapt;
-    the reference evaluates what is not adapted alone.
+    the reference evaluates what is not adapted alone. With a `window` W only the j ≥ C ⌊p/C⌋ − W are seen from position p = M − N + i, C = W/8.
     Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir
 
     ```mlir
@@ -57,7 +58,7 @@ def Hsa_RoutedAttentionOp : Hsa_StageOp<"routed_attention", [Pure, AttrSizedOper
                        Optional<Hsa_F32Tensor3>:$amplitude, Optional<Hsa_F32Tensor3>:$link, Optional<Hsa_F32Tensor3>:$gate_weight,
                        Optional<Hsa_F32Tensor3>:$gate_bias, DenseI64ArrayAttr:$levels, DenseF64ArrayAttr:$weights, UnitAttr:$causal,
                        OptionalAttr<Hsa_SparseAttr>:$sparse, OptionalAttr<StrArrayAttr>:$names, OptionalAttr<DenseI64ArrayAttr>:$value_dims,
-                       OptionalAttr<Hsa_AdaptAttr>:$adapt);
+                       OptionalAttr<Hsa_AdaptAttr>:$adapt, OptionalAttr<I64Attr>:$window);
   let results = (outs Hsa_F32Tensor3:$output);
   let assemblyFormat = [{
     $query `,` $key `,` $value `splats` $center (`,` $variance^)? (`factor` $factor^)? (`cholesky` $cholesky^)? (`amplitude` $amplitude^)? (`link` $link^)?

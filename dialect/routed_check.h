@@ -22,6 +22,9 @@ mlir::LogicalResult checkValueDims(mlir::Operation* op, llvm::StringRef constrai
 // Of splats that adapt: no level has fewer than `adapt` keeps, and one is awake.
 mlir::LogicalResult checkAdaptLevels(mlir::Operation* op, llvm::StringRef constraint, AdaptAttr adapt, llvm::ArrayRef<int64_t> levels);
 
+// A window is a multiple of 512 tokens, at most 2^30.
+mlir::LogicalResult checkWindow(mlir::Operation* op, llvm::StringRef constraint, std::optional<uint64_t> window);
+
 // Rows of a factor of low rank that a splat has, at most.
 inline constexpr int64_t kMostFactorRows = 16;
 

@@ -79,6 +79,11 @@ LogicalResult checkAdaptLevels(Operation* op, StringRef constraint, AdaptAttr ad
   return success();
 }
 
+LogicalResult checkWindow(Operation* op, StringRef constraint, std::optional<uint64_t> window) {
+  if (!window || (*window > 0 && *window % 512 == 0 && *window <= (1u << 30))) return success();
+  return op->emitOpError() << constraint << ": window is " << *window << ", wanted a multiple of 512, at most 2^30";
+}
+
 LogicalResult checkVariance(Operation* op, StringRef constraint, RankedTensorType center, Value variance) {
   if (!variance) return success();
   const auto type = cast<RankedTensorType>(variance.getType());
@@ -272,7 +277,9 @@ LogicalResult ReceiveCausalOp::verify() {
     return emitOpError("receive_causal_c3: affinity has ") << splats << " splats but sent has " << sent.getDimSize(2);
   if (!mayEqual(sent.getDimSize(0), value.getDimSize(0)) || !mayEqual(sent.getDimSize(1), value.getDimSize(1)))
     return emitOpError("receive_causal_c8: sent is ") << sent << " but value is " << value;
-  if (failed(checkAdaptLevels(*this, "receive_causal_c65", getAdaptAttr(), getLevels()))) return failure();
+  if (failed(checkAdaptLevels(*this, "receive_causal_c65", getAdaptAttr(), getLevels())) ||
+      failed(checkWindow(*this, "receive_causal_c90", getWindow())))
+    return failure();
   return checkReceive(*this, known(sent.getDimSize(0), value.getDimSize(0)), known(splats, sent.getDimSize(2)));
 }
 

@@ -132,18 +132,20 @@ def Hsa_ReceiveOp : Hsa_StageOp<"receive", [Pure, AttrSizedOperandSegments]> {
 def Hsa_ReceiveCausalOp : Hsa_StageOp<"receive_causal", [Pure, AttrSizedOperandSegments]> {
   let summary = "what each query gets of the state of the tokens up to its own position";
   let description = [{
-    hsa.receive from the state that hsa.send makes of the tokens j ≤ M − N + i, for each query i.
+    hsa.receive from the state that hsa.send makes of the tokens j ≤ p = M − N + i, for each query i; with a `window` W those from C ⌊p/C⌋ − W on, C = W/8.
     Shapes: affinity [H,N,S] of the queries, sent [Hkv,M,S], value [Hkv,M,Dv], amplitude [Hkv,S,1], gate [H,N,L], output [H,N,Dv].
     Constraints: receive_causal_c1 levels have at least one splat each, S together;  receive_causal_c2 one weight per level, finite and > 0;
     receive_causal_c3 affinity and sent agree on S;  receive_causal_c4 Hkv divides H;  receive_causal_c5 amplitude is [Hkv,S,1];
     receive_causal_c6 gate is [H,N,L];  receive_causal_c7 output is [H,N,Dv];  receive_causal_c8 sent and value agree on Hkv and M;
-    receive_causal_c63 and _c64 as hsa.receive;  receive_causal_c65 no level has fewer splats than `adapt` keeps, and one is awake.
+    receive_causal_c63 and _c64 as hsa.receive;  receive_causal_c65 no level has fewer splats than `adapt` keeps, and one is awake;
+    receive_causal_c90 window is a multiple of 512, at most 2^30.
     With `adapt` a run lets the splats of its affinities adapt between segments; the reference evaluates what is not adapted alone.
     Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir
   }];
   let arguments = (ins Hsa_F32Tensor3:$affinity, Hsa_F32Tensor3:$sent, Hsa_InputTensor:$value, Optional<Hsa_F32Tensor3>:$amplitude,
                        Optional<Hsa_F32Tensor3>:$gate, DenseI64ArrayAttr:$levels, DenseF64ArrayAttr:$weights,
-                       OptionalAttr<StrArrayAttr>:$names, OptionalAttr<DenseI64ArrayAttr>:$value_dims, OptionalAttr<Hsa_AdaptAttr>:$adapt);
+                       OptionalAttr<StrArrayAttr>:$names, OptionalAttr<DenseI64ArrayAttr>:$value_dims, OptionalAttr<Hsa_AdaptAttr>:$adapt,
+                       OptionalAttr<I64Attr>:$window);
   let results = (outs Hsa_F32Tensor3:$output);
   let assemblyFormat = [{
     $affinity `,` $sent `,` $value (`amplitude` $amplitude^)? (`gate` $gate^)? attr-dict `:` functional-type(operands, results)

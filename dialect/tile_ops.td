@@ -181,17 +181,17 @@ def Hsa_TileSettleStateOp : Hsa_TileOp<"settle_state", 3, 2> {
   let summary = "what receivers need of a state: receive_bias = log2(w a) + max, receive_mass = sum";
   let description = "ins state_max, state_sum, splat_weight [S]: log2 w a; outs receive_bias, receive_mass [S]. Source: docs/spec.md, Routed.";
 }
-def Hsa_TileReceiveOp : Hsa_TileOp<"receive", 6, 4, ", 7, 8, 9, 10, 12"> {
+def Hsa_TileReceiveOp : Hsa_TileOp<"receive", 7, 4, ", 8, 9, 10, 11, 13"> {
   let summary = "rows ∪= what each query receives from a state";
-  let description = "ins query [TQ,D], panel_scale, panel_shift [S/16,D,16], receive_bias, receive_mass, state_acc, isotropic: query_norm [TQ], panel_product [S/16,D,16], panel_terms [S/16,2,16], splat_limit [S/64], low rank or full: panel_factor [S/16,R,D,16], with a gate: gate [TQ,16], level_panel [S/16,16,16]: 1 where a splat is of a level; outs max, sum, acc, scores (scratch). Source: docs/spec.md, Routed.";
+  let description = "ins query [TQ,D], panel_scale, panel_shift [S/16,D,16], receive_bias, receive_mass, state_acc, splat_range [2]: the first splat and the end of those that are received from, multiples of 64, isotropic: query_norm [TQ], panel_product [S/16,D,16], panel_terms [S/16,2,16], splat_limit [S/64], low rank or full: panel_factor [S/16,R,D,16], with a gate: gate [TQ,16], level_panel [S/16,16,16]: 1 where a splat is of a level; outs max, sum, acc, scores (scratch). Source: docs/spec.md, Routed.";
 }
 def Hsa_TileBeginChunkOp : Hsa_TileOp<"begin_chunk", 4, 6, ", 5, 8"> {
   let summary = "a causal chunk: its length, and what each of its tokens sends relative to max";
   let description = "ins panel_k [4,D,16], token_bias [4,16], splat_scale, splat_shift, isotropic, low rank or full: as hsa.tile_send; outs state_max, state_sum, state_acc: max raised to the first token, sent [S,64] = 2^(affinity - max), 0 behind the chunk, chunk_tokens [1] = tokens before the first that exceeds max by 80 or more, excess [64] (scratch). Source: docs/spec.md, Routed.";
 }
-def Hsa_TileReceiveChunkOp : Hsa_TileOp<"receive_chunk", 8, 5, ", 9, 10, 11, 12, 14"> {
+def Hsa_TileReceiveChunkOp : Hsa_TileOp<"receive_chunk", 9, 5, ", 10, 11, 12, 13, 15"> {
   let summary = "rows ∪= what each query receives from the state before the chunk and from the chunk's tokens up to its own";
-  let description = "ins query [TQ,D], panel_scale, panel_shift, receive_bias, receive_mass, state_acc, sent [S,64], panel_v [4,16,Dv], isotropic, low rank or full and with a gate: as hsa.tile_receive; outs max, sum, acc and scratch: scores, pair_mass [TQ,64]. Source: docs/spec.md, Routed.";
+  let description = "ins query [TQ,D], panel_scale, panel_shift, receive_bias, receive_mass, state_acc, splat_range, sent [S,64], panel_v [4,16,Dv], isotropic, low rank or full and with a gate: as hsa.tile_receive; outs max, sum, acc and scratch: scores, pair_mass [TQ,64]. Source: docs/spec.md, Routed.";
 }
 def Hsa_TileExtendStateOp : Hsa_TileOp<"extend_state", 2, 3> {
   let summary = "state ∪= what the tokens of a chunk sent; max follows";
@@ -246,6 +246,20 @@ def Hsa_TileReceivePrefixOp : Hsa_TileOp<"receive_prefix", 9, 5, ", 10"> {
   let description = "ins near_score [L·n,W], near_splat, near_count, splat_amplitude, v_rows [n,Dv], query_score [L·G·n,W] of G heads, query_splat, query_count, level_weight, with a gate: query_gate [G·n,16], log2; with links: sent_score [n,S], sent_splat, sent_count in place of near_score, near_splat, near_count; outs state_max, state_sum, state_acc, sparse_rows [G·n,Dv], near_weight [16,W] (scratch). Source: docs/spec.md, Sparse.";
 }
 
+// ---- algebra of what is kept: links from data
+def Hsa_TileKeptSharesOp : Hsa_TileOp<"kept_shares", 1, 1> {
+  let summary = "of each list, affinities become shares of their sum, in place: hsa.rescale by rows, as weights";
+  let description = "ins near_count [n]; outs near_score [n,W]: log2 a φ, greatest first, becomes 2^score / Σ 2^score over the first near_count slots. Source: docs/spec.md, Sparse.";
+}
+def Hsa_TileOverlapOp : Hsa_TileOp<"overlap", 7, 1> {
+  let summary = "what two levels share of some tokens, added to what they shared before: hsa.overlap, then hsa.union";
+  let description = "ins near_score [n,W]: shares, near_splat, near_count, query_score [n,W], query_splat, query_count of the other level, overlap_first [2]: the first splat of each level; outs overlap [S,T] += Σ_i near_score[i,s] query_score[i,t]. Source: docs/spec.md, Sparse.";
+}
+def Hsa_TileThresholdRowsOp : Hsa_TileOp<"threshold_rows", 1, 1> {
+  let summary = "what is small beside the greatest of its row becomes 0, and the others shares of their sum, in place: hsa.threshold, then hsa.rescale";
+  let description = "ins near_least [1]: log2 of the share; outs overlap [S,T], T a multiple of 16, zeros behind what counts. Source: docs/spec.md, Sparse.";
+}
+
 // ---- what a plan runs
 def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, IsolatedFromAbove]> {
   let summary = "the stages of one attention, in order, with everything that specialises their code";
@@ -254,7 +268,7 @@ def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, Isol
     `query_tokens` and `key_tokens` are N and M where the graph fixes them, for the run to compare with. `precision` is the element type of
     the products of exact attention where hsa-quantize has narrowed them. Of the scheme routed, `splat_levels` are the splats of each level, `level_weights`
     their weights, `splat_names` the tensors center, variance and amplitude ("" for none), and `variance_dim` is 1 (isotropic), D or the number of bands, 0 where there is no variance; `factor_name` is the tensor factor or cholesky and `factor_rows` how many rows of it a splat has; scale and config then mean nothing; `sparse` is what a token keeps,
-    `level_names`, `level_value_dims` and `adapt` as in hsa.receive_causal.
+    `level_names`, `level_value_dims`, `adapt` and `window` as in hsa.receive_causal.
     `gate_names` are the tensors of the gate, weight and bias; `link_names` the factors of the links as in hsa.links, `link_from`, `link_to` and `link_ranks` what it says of them.
     Constraints: schedule_c1 kv_heads divides query_heads;  schedule_c2 splat_levels, level_weights, splat_names (three) and variance_dim come together;
     schedule_c3 gate_names are two;  schedule_c4 link_names, link_from, link_to and link_ranks come together, one name for a rank of 0 and two for another;
@@ -269,7 +283,8 @@ def Hsa_ScheduleOp : Hsa_Op<"schedule", [Symbol, SingleBlock, NoTerminator, Isol
                        OptionalAttr<I64Attr>:$variance_dim, OptionalAttr<StrAttr>:$factor_name, OptionalAttr<I64Attr>:$factor_rows, OptionalAttr<StrArrayAttr>:$gate_names, OptionalAttr<StrArrayAttr>:$link_names,
                        OptionalAttr<DenseI64ArrayAttr>:$link_from, OptionalAttr<DenseI64ArrayAttr>:$link_to,
                        OptionalAttr<DenseI64ArrayAttr>:$link_ranks, OptionalAttr<Hsa_SparseAttr>:$sparse,
-                       OptionalAttr<StrArrayAttr>:$level_names, OptionalAttr<DenseI64ArrayAttr>:$level_value_dims, OptionalAttr<Hsa_AdaptAttr>:$adapt);
+                       OptionalAttr<StrArrayAttr>:$level_names, OptionalAttr<DenseI64ArrayAttr>:$level_value_dims, OptionalAttr<Hsa_AdaptAttr>:$adapt,
+                       OptionalAttr<I64Attr>:$window);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasVerifier = 1;

@@ -60,6 +60,8 @@ ir::Precision toIr(Precision precision) {
       return ir::Precision::kBf16;
     case Precision::kInt8:
       return ir::Precision::kInt8;
+    case Precision::kStored:
+      return ir::Precision::kStored;
     default:
       return ir::Precision::kF32;
   }

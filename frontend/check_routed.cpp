@@ -1,5 +1,6 @@
 #include "frontend/check_routed.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "frontend/check_levels.h"
 #include "frontend/check_sparse.h"
 #include "frontend/spelling.h"
+#include "runtime/format/token_window.h"
 
 namespace hsa::frontend {
 namespace {
@@ -34,6 +36,11 @@ absl::Status CheckSplatParameters(const Routed& routed, const Tensor& key, const
                   "]: an entry for each splat of each head of key ", Quoted(key.name()));
   }
   if (absl::Status sparse = routed.has_sparse() ? CheckSparse(routed) : absl::OkStatus(); !sparse.ok()) return sparse;
+  if (routed.has_window()) {
+    const WindowSubject subject{.causal = routed.causal(), .threshold = routed.sparse().has_threshold(), .adapts = routed.has_adapt()};
+    const auto tokens = static_cast<int64_t>(std::min<uint64_t>(routed.window(), TokenWindow::kMostTokens + 1));
+    if (const std::string why = WhyNotWindow(tokens, subject); !why.empty()) return Refuse("graph_c90", why);
+  }
   return routed.has_adapt() ? CheckAdapt(routed) : absl::OkStatus();
 }
 

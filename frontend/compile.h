@@ -16,7 +16,7 @@ namespace hsa::frontend {
 
 struct CompileOptions {
   std::vector<std::string> cpus = {"native"};  // one variant of the code for each: "native", or LLVM's name for a processor
-  Precision precision = Precision::kF32;       // of the products of exact attention
+  Precision precision = Precision::kStored;    // of the products of exact attention, of near fields and of leaves
   bool use_cache = true;
   std::string cache_dir;                     // empty: DefaultCacheDirectory(), of runtime/cache_directory.h
   int64_t cache_bytes = kDefaultCacheBytes;  // the plans used longest ago go when there are more

@@ -142,6 +142,7 @@ absl::StatusOr<Graph> exportRouted(func::FuncOp function, ir::RoutedAttentionOp 
   if (!status.ok()) return status;
   routed.set_causal(op.getCausal());
   addAdapt(routed, op.getAdaptAttr());
+  if (op.getWindow()) routed.set_window(*op.getWindow());
   return graph;
 }
 

@@ -161,7 +161,8 @@ void importRouted(ImplicitLocOpBuilder& b, Graph graph) {
       b.getDenseI64ArrayAttr(levels), b.getDenseF64ArrayAttr(weights), routed.causal() ? b.getUnitAttr() : UnitAttr(),
       routed.has_sparse() ? sparseOf(b, routed.sparse()) : ir::SparseAttr(), b.getStrArrayAttr(names),
       HasValueDims(routed) ? b.getDenseI64ArrayAttr(ValueDims(routed, shapes.value->dim())) : DenseI64ArrayAttr(),
-      routed.has_adapt() ? adaptOf(b, routed.adapt()) : ir::AdaptAttr());
+      routed.has_adapt() ? adaptOf(b, routed.adapt()) : ir::AdaptAttr(),
+      routed.has_window() ? b.getI64IntegerAttr(static_cast<int64_t>(routed.window())) : IntegerAttr());
   func::ReturnOp::create(b, op->getResults());
 }
 

@@ -27,6 +27,7 @@ inline constexpr double kFarthestApart = 1e15;
 
 inline constexpr int kMostSplatLevels = 16;
 inline constexpr double kNotNear = -9e29;  // an affinity below it is none: a slot of a list that no splat has taken
+inline constexpr int kLinkTop = 8;         // splats of a level that a key belongs to where links are made from data and the graph keeps all
 inline constexpr int kMostNear = 64;       // splats of a level that a token may keep
 constexpr int nearListSlots(int top) { return (top + 15) / 16 * 16; }  // of a list: whole vectors of any processor
 

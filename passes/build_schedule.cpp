@@ -36,6 +36,7 @@ void buildEntry(OpBuilder& b, Location loc, const StageSpec& stage, StringRef na
   if (!stage.features.empty()) function->setAttr("hsa.features", b.getStringAttr(stage.features));
   unsigned index = 0;
   for (const Term* term : llvm::concat<const Term* const>(ins, outs)) {
+    if (term->element == Element::kInput) function.setArgAttr(index, "hsa.input", b.getUnitAttr());
     if (term->home == Home::kStridedPort) function.setArgAttr(index, "hsa.strided", b.getUnitAttr());
     if (term->name == "tile_rows") function.setArgAttr(index, "hsa.tile_rows", b.getUnitAttr());
     ++index;
@@ -68,7 +69,7 @@ std::vector<StageSpec> stagesOf(ScheduleOp schedule) {
 
 }  // namespace
 
-void buildStages(ScheduleOp schedule) {
+void buildStages(ScheduleOp schedule, Narrowed narrowed) {
   MLIRContext* context = schedule.getContext();
   Location loc = schedule.getLoc();
   const std::vector<Term> terms = vocabulary(kernelParams(schedule));
@@ -96,6 +97,7 @@ void buildStages(ScheduleOp schedule) {
         {".f32", Float32Type::get(context)}, {".bf16", BFloat16Type::get(context)}, {".f16", Float16Type::get(context)}};
     for (auto [suffix, type] : inputs) {
       if (stage.entry == "store_rows" && type.isF16()) continue;  // outputs are f32 or bf16
+      if (!stage.features.empty() && narrowed == Narrowed::kStored && type != schedule.getPrecision()) continue;
       buildEntry(functions, loc, stage, std::string(stage.entry) + suffix.str(), ins, outs, {context, type});
     }
   }

@@ -5,7 +5,10 @@
 
 namespace hsa::ir {
 
+// Which inputs are multiplied in the schedule's precision: all, or those that are stored in it.
+enum class Narrowed : uint8_t { kAll, kStored };
+
 // Adds the entries of `schedule`, whose body is still empty, to its module and fills the body with its stages.
-void buildStages(ScheduleOp schedule);
+void buildStages(ScheduleOp schedule, Narrowed narrowed = Narrowed::kAll);
 
 }  // namespace hsa::ir

@@ -134,9 +134,9 @@ struct DecomposeRouted : OpRewritePattern<RoutedAttentionOp> {
                             routed.getGateWeight(), routed.getGateBias());
     }
     if (routed.getCausal()) {
-      rewriter.replaceOpWithNewOp<ReceiveCausalOp>(routed, routed.getOutput().getType(), received, sent, routed.getValue(),
-                                                   routed.getAmplitude(), gate, routed.getLevelsAttr(), routed.getWeightsAttr(),
-                                                   routed.getNamesAttr(), routed.getValueDimsAttr(), routed.getAdaptAttr());
+      rewriter.replaceOpWithNewOp<ReceiveCausalOp>(
+          routed, routed.getOutput().getType(), received, sent, routed.getValue(), routed.getAmplitude(), gate, routed.getLevelsAttr(),
+          routed.getWeightsAttr(), routed.getNamesAttr(), routed.getValueDimsAttr(), routed.getAdaptAttr(), routed.getWindowAttr());
       return success();
     }
     Value state =

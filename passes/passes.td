@@ -61,6 +61,11 @@ def VerifyLayerPass : Pass<"hsa-verify-layer"> {
 
 def TilePass : Pass<"hsa-tile", "::mlir::ModuleOp"> {
   let summary = "layer 1 → 2: the schedule of an attention, and one entry per stage on tiles of static size";
+  let description = [{
+    A stage that reads tensors as they are stored has an entry for each element type: f32, bf16 and f16. `stored`: of the stages that multiply in the schedule's
+    precision there is the one for inputs of that precision alone, so that others are multiplied in f32. Tests: tests/passes/quantize.mlir
+  }];
+  let options = [Option<"stored", "stored", "bool", "false", "multiply in the narrower precision only what is stored in it">];
 }
 
 def BufferizePass : Pass<"hsa-bufferize", "::mlir::ModuleOp"> {

@@ -22,13 +22,13 @@ void buildStagesPipeline(OpPassManager& pm, Precision precision) {
   pm.addPass(createDecomposePass());
   pm.addNestedPass<func::FuncOp>(createFusePass());
   if (precision != Precision::kF32)
-    pm.addNestedPass<func::FuncOp>(createQuantizePass({.precision = precision == Precision::kBf16 ? "bf16" : "int8"}));
+    pm.addNestedPass<func::FuncOp>(createQuantizePass({.precision = precision == Precision::kInt8 ? "int8" : "bf16"}));
   pm.addPass(createVerifyLayerPass({.layer = 1}));
 }
 
 void buildStructuredPipeline(OpPassManager& pm, Precision precision) {
   buildStagesPipeline(pm, precision);
-  pm.addPass(createTilePass());
+  pm.addPass(createTilePass({.stored = precision == Precision::kStored}));
   pm.addPass(createVerifyLayerPass({.layer = 2}));
   pm.addPass(createBufferizePass());
 }
@@ -45,7 +45,8 @@ struct PrecisionOptions : PassPipelineOptions<PrecisionOptions> {
   Option<Precision> precision{
       *this, "precision", llvm::cl::desc("of the products of exact attention"), llvm::cl::init(Precision::kF32),
       llvm::cl::values(clEnumValN(Precision::kF32, "f32", "f32"), clEnumValN(Precision::kBf16, "bf16", "bf16 with sums in f32"),
-                       clEnumValN(Precision::kInt8, "int8", "scores of integers of 8 bits"))};
+                       clEnumValN(Precision::kInt8, "int8", "scores of integers of 8 bits"),
+                       clEnumValN(Precision::kStored, "auto", "bf16 of inputs that are stored in bf16, f32 of others"))};
 };
 struct CpuOptions : PrecisionOptions {
   ListOption<std::string> mcpu{*this, "mcpu", llvm::cl::desc("processors as LLVM names them, or native; one variant each")};

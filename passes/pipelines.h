@@ -9,7 +9,8 @@
 
 namespace hsa::ir {
 
-enum class Precision { kF32, kBf16, kInt8 };  // of the products of exact attention
+// Of the products of exact attention. kStored: bf16 of inputs that are stored in bf16, f32 of others.
+enum class Precision { kF32, kBf16, kInt8, kStored };
 
 struct CpuPipelineOptions {
   std::vector<std::string> cpus = {"native"};  // one variant each

@@ -46,6 +46,7 @@ KernelParams kernelParams(ScheduleOp schedule) {
     for (size_t level = 0; level < levels->size(); ++level)
       params.levelColumns.push_back(valueDims.empty() ? params.paddedValueDim : padded(valueDims[level]));
     params.passesOnState = schedule.getLinkNamesAttr() && !(schedule.getSparse() && schedule.getMask().getCausal());
+    if (schedule.getLinkRanks()) params.nearTop = kLinkTop;
     if (auto keep = schedule.getSparse()) params.nearTop = keep->getTop();
     params.scale = std::numbers::ln2;  // affinities are in log2 units already
   }

@@ -46,7 +46,7 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       {"token_bias", port, f32, {any, panel}}, {"splat_scale", port, f32, {p.splats, d}}, {"splat_shift", port, f32, {p.splats, d}},
       {"panel_scale", port, f32, {p.splats / panel, d, panel}}, {"panel_shift", port, f32, {p.splats / panel, d, panel}}, {"splat_weight", port, f32, {p.splats}},
       {"state_max", port, f32, {p.splats}}, {"state_sum", port, f32, {p.splats, 16}}, {"state_acc", port, f32, {p.splats, dv}},
-      {"receive_bias", port, f32, {p.splats}}, {"receive_mass", port, f32, {p.splats}},
+      {"receive_bias", port, f32, {p.splats}}, {"receive_mass", port, f32, {p.splats}}, {"splat_range", port, i32, {2}},
       // (of isotropic splats)
       {"splat_center", port, f32, {d}}, {"token_norm", port, f32, {any, panel}}, {"query_norm", buffer, f32, {tq}}, {"splat_limit", port, f32, {p.splats / kSplatTile}},
       {"splat_product", port, f32, {p.splats, d}}, {"splat_terms", port, f32, {p.splats, 2}},
@@ -69,6 +69,7 @@ std::vector<Term> vocabulary(const KernelParams& p) {
       // (with links and a gate)
       {"link_begin", port, i32, {p.splats + 1}}, {"link_tile", port, i32, {any}}, {"link_log", port, f32, {any, kSplatTile}},
       {"sent_score", port, f32, {any, p.splats}}, {"sent_splat", port, i32, {any, p.splats}}, {"sent_count", port, i32, {any}},
+      {"overlap_first", port, i32, {2}}, {"overlap", port, f32, {any, any}},
       {"pass_max", buffer, f32, {p.splats}}, {"pass_sum", buffer, f32, {p.splats}}, {"query_gate", port, f32, {any, kMostLevels}},
       {"splat_amplitude", port, f32, {p.splats}}, {"level_weight", port, f32, {any}}, {"sparse_rows", port, f32, {any, dv}},
       {"near_weight", buffer, f32, {kMostSplatLevels, p.nearSlots()}},
@@ -146,6 +147,32 @@ llvm::ArrayRef<StageSpec> softmaxStages() {
   return stages;
 }
 
+// How tokens find the splats that are near them.
+static std::vector<StageSpec> searchStages(const RoutedKind& kind) {
+  // clang-format off: a table
+  StageSpec center{"center_tokens", "tile", false, {"q_rows", "level_center", "tile_rows"}, {"query", "query_norm"}},
+      nearest{"nearest_splats", "tile", false, {"q_rows", "level_scale", "level_shift", "level_bias", "level_ids", "tile_rows"}, {"near_score", "near_splat", "scores"}},
+      nearestIsotropic{"nearest_splats", "tile", false,
+                       {"query", "level_scale", "level_shift", "level_bias", "level_ids", "tile_rows", "query_norm", "level_product", "level_terms", "level_limit"},
+                       {"near_score", "near_splat", "scores"}},
+      count{"count_near", "tile", false, {"near_score", "near_least"}, {"near_count"}};
+  // clang-format on
+  if (kind.factor) nearest.ins.push_back("level_factor");
+  if (!kind.isotropic) return {nearest, count};
+  return {center, nearestIsotropic, count};
+}
+
+// What makes links from data of what tokens keep.
+static std::vector<StageSpec> keptStages() {
+  return {{"kept_shares", "segment", false, {"near_count"}, {"near_score"}},
+          {"overlap",
+           "segment",
+           false,
+           {"near_score", "near_splat", "near_count", "query_score", "query_splat", "query_count", "overlap_first"},
+           {"overlap"}},
+          {"threshold_rows", "segment", false, {"near_least"}, {"overlap"}}};
+}
+
 std::vector<StageSpec> routedStages(const RoutedKind& kind) {
   // clang-format off: a table
   // principal_axis is for splats that are made from keys.
@@ -169,6 +196,11 @@ std::vector<StageSpec> routedStages(const RoutedKind& kind) {
   withProduct({"token_shares", "segment", false, {"panel_k", "token_bias", "splat_scale", "splat_shift", "splat_sent", "share_limit"}, {"token_share", "scores"}});
   if (kind.flow)
     add({"flow_state", "segment", false, {"flow_tiles", "flow_index", "own_max", "own_sum", "own_acc"}, {"state_max", "state_sum", "state_acc", "scores"}});
+  // Of a graph with links, for those that are made from data.
+  if (kind.flow) {
+    llvm::append_range(stages, searchStages(kind));
+    llvm::append_range(stages, keptStages());
+  }
   // The chunk's tokens send before its queries receive; the state takes them in behind that.
   if (kind.causal && kind.flow) {
     withProduct({"begin_flow_chunk", "segment", false, {"panel_k", "token_bias", "splat_scale", "splat_shift"}, {"own_max", "own_sent", "chunk_tokens", "excess"}});
@@ -182,7 +214,7 @@ std::vector<StageSpec> routedStages(const RoutedKind& kind) {
   add({"load_query", "tile", false, {"q_rows"}, {"query", "max", "sum", "acc"}});
   if (kind.gate) add({"gate", "tile", false, {"query", "gate_weight", "gate_bias"}, {"gate"}});
   if (kind.isotropic) add({"center_query", "tile", false, {"splat_center"}, {"query", "query_norm"}});
-  StageSpec receive = {"receive", "tile", false, {"query", "panel_scale", "panel_shift", "receive_bias", "receive_mass", "state_acc"}, {"max", "sum", "acc", "scores"}};
+  StageSpec receive = {"receive", "tile", false, {"query", "panel_scale", "panel_shift", "receive_bias", "receive_mass", "state_acc", "splat_range"}, {"max", "sum", "acc", "scores"}};
   if (kind.causal) {
     receive.entry = "receive_chunk";
     receive.ins.append({"sent", "panel_v"});
@@ -207,12 +239,6 @@ std::vector<StageSpec> sparseStages(const RoutedKind& kind) {
   // clang-format off: a table
   StageSpec widen{"widen_rows", "rows", true, {"raw_rows"}, {"widened", "bad_rows"}},
       axis{"principal_axis", "segment", false, {"metric_x"}, {"projection", "axis"}},
-      center{"center_tokens", "tile", false, {"q_rows", "level_center", "tile_rows"}, {"query", "query_norm"}},
-      nearest{"nearest_splats", "tile", false, {"q_rows", "level_scale", "level_shift", "level_bias", "level_ids", "tile_rows"}, {"near_score", "near_splat", "scores"}},
-      nearestIsotropic{"nearest_splats", "tile", false,
-                       {"query", "level_scale", "level_shift", "level_bias", "level_ids", "tile_rows", "query_norm", "level_product", "level_terms", "level_limit"},
-                       {"near_score", "near_splat", "scores"}},
-      count{"count_near", "tile", false, {"near_score", "near_least"}, {"near_count"}},
       send{"send_sparse", "segment", false, {"near_score", "near_splat", "near_count", "splat_amplitude", "v_rows"}, {"state_max", "state_sum", "state_acc"}},
       receive{"receive_sparse", "tile", false, {"query_score", "query_splat", "query_count", "level_weight", "state_max", "state_sum", "state_acc"},
               {"sparse_rows", "near_weight"}},
@@ -225,10 +251,9 @@ std::vector<StageSpec> sparseStages(const RoutedKind& kind) {
       passOn{"pass_on", "segment", false, {"near_score", "near_splat", "near_count", "splat_amplitude", "link_begin", "link_tile", "link_log"},
              {"sent_score", "sent_splat", "sent_count", "pass_max", "pass_sum"}};
   // clang-format on
-  if (kind.factor) nearest.ins.push_back("level_factor");
   std::vector<StageSpec> stages = {widen, axis};
-  if (kind.isotropic) stages.push_back(center);
-  stages.insert(stages.end(), {kind.isotropic ? nearestIsotropic : nearest, count});
+  llvm::append_range(stages, searchStages(kind));
+  if (kind.flow) llvm::append_range(stages, keptStages());
   if (kind.gate) {
     stages.push_back(gate);
     for (StageSpec* of : {&receive, &prefix}) of->ins.push_back("query_gate");

@@ -36,7 +36,7 @@ TypeAttr precisionOf(func::FuncOp exact) {
   return precision;
 }
 
-LogicalResult tileAttention(func::FuncOp function, AttendFusedOp attend, TypeAttr precision) {
+LogicalResult tileAttention(func::FuncOp function, AttendFusedOp attend, TypeAttr precision, Narrowed narrowed) {
   auto type = [](Value v) { return cast<RankedTensorType>(v.getType()); };
   RankedTensorType query = type(attend.getQuery()), key = type(attend.getKey()), value = type(attend.getValue());
   const int64_t dims[] = {query.getDimSize(0), key.getDimSize(0), query.getDimSize(2), value.getDimSize(2)};
@@ -57,13 +57,15 @@ LogicalResult tileAttention(func::FuncOp function, AttendFusedOp attend, TypeAtt
       i64(dims[1]), i64(dims[2]), i64(dims[3]), attend.getScaleAttr(), attend.getMask(), withTheta, fixed(query.getDimSize(1)),
       fixed(known(key.getDimSize(1), value.getDimSize(1))), precision, DenseI64ArrayAttr(), DenseF64ArrayAttr(), ArrayAttr(), IntegerAttr(),
       StringAttr(), IntegerAttr(), ArrayAttr(), ArrayAttr(), DenseI64ArrayAttr(), DenseI64ArrayAttr(), DenseI64ArrayAttr(), SparseAttr(),
-      ArrayAttr(), DenseI64ArrayAttr(), AdaptAttr());
+      ArrayAttr(), DenseI64ArrayAttr(), AdaptAttr(), IntegerAttr());
   function.erase();
-  buildStages(schedule);
+  buildStages(schedule, narrowed);
   return success();
 }
 
 struct TilePass : impl::TilePassBase<TilePass> {
+  using TilePassBase::TilePassBase;
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
     SmallVector<std::pair<func::FuncOp, Operation*>> attentions;
@@ -90,7 +92,7 @@ struct TilePass : impl::TilePassBase<TilePass> {
     auto exact = module.lookupSymbol<func::FuncOp>((function.getName() + "_exact").str());
     const TypeAttr precision = precisionOf(exact);
     if (exact) exact.erase();
-    if (failed(tileAttention(function, attend, precision))) signalPassFailure();
+    if (failed(tileAttention(function, attend, precision, stored ? Narrowed::kStored : Narrowed::kAll))) signalPassFailure();
   }
 };
 

@@ -23,6 +23,7 @@ struct Routed {
   ArrayAttr names = {};
   DenseI64ArrayAttr valueDims = {};
   AdaptAttr adapt = {};
+  IntegerAttr window = {};
   bool causal = false;
 };
 
@@ -62,6 +63,7 @@ FailureOr<Routed> routedOf(Operation* op) {
     routed.amplitude = prefix.getAmplitude(), routed.gate = prefix.getGate();
     routed.levels = prefix.getLevelsAttr(), routed.weights = prefix.getWeightsAttr();
     routed.names = prefix.getNamesAttr(), routed.valueDims = prefix.getValueDimsAttr(), routed.adapt = prefix.getAdaptAttr();
+    routed.window = prefix.getWindowAttr();
     routed.causal = true;
   }
   if (auto flow = sent.getDefiningOp<FlowOp>()) {
@@ -139,7 +141,7 @@ LogicalResult tileRouted(func::FuncOp function, Operation* receive, TensorNamer 
       factor.tensor ? name(factor.tensor, factor.role) : StringAttr(), factor.tensor ? i64(factor.rows) : IntegerAttr(),
       gate ? names({gate.getWeight(), gate.getBias()}) : ArrayAttr(), links ? names(links.getFactors()) : ArrayAttr(),
       links ? links.getFromAttr() : DenseI64ArrayAttr(), links ? links.getToAttr() : DenseI64ArrayAttr(),
-      links ? links.getRanksAttr() : DenseI64ArrayAttr(), routed.keep, routed.names, routed.valueDims, routed.adapt);
+      links ? links.getRanksAttr() : DenseI64ArrayAttr(), routed.keep, routed.names, routed.valueDims, routed.adapt, routed.window);
   function.erase();
   buildStages(schedule);
   return success();

@@ -92,6 +92,9 @@ RunOptions WithDefaults(const Plan& plan, RunOptions options) {
   if (plan.graph().has_routed() && !options.mode) options.mode = Mode::kExact;
   if (!options.adapt && plan.graph().routed().has_adapt()) options.adapt = AdaptLimitsOf(plan.graph().routed().adapt());
   if (options.adapt && options.adapt->what == Adapt::kOff) options.adapt.reset();
+  if (!options.window_tokens && plan.graph().routed().window() > 0)
+    options.window_tokens = static_cast<int64_t>(plan.graph().routed().window());
+  if (options.window_tokens == 0) options.window_tokens.reset();
   const format::Splats& splats = plan.graph().splats();
   if (options.mode) return options;
   options.mode = splats.tolerance() > 0 && !options.theta ? Mode::kTolerance : Mode::kTheta;

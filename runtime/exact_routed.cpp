@@ -12,6 +12,7 @@
 #include "kernels/tile_shape.h"
 #include "oneapi/tbb/parallel_for.h"
 #include "runtime/exact_splats.h"
+#include "runtime/format/token_window.h"
 #include "runtime/give_back.h"
 #include "runtime/partial_row.h"
 #include "runtime/routed_snapshot.h"
@@ -95,6 +96,13 @@ class ExactStream {
 
   int64_t sent() const { return sent_; }
 
+  // From here on tokens before `begin`, no earlier than at the call before, count for nothing.
+  void Forget(int64_t begin) {
+    if (begin == first_) return;
+    first_ = sent_ = begin;
+    for (PartialRow& row : sums_) row = PartialRow{.acc = std::vector<double>(row.acc.size(), 0.0)};
+  }
+
   // Up to kTokensAtOnce tokens more, before `end`.
   void Send(int64_t end) {
     const int64_t count = std::min(kTokensAtOnce, end - sent_), splats = splats_.count(), dv = inputs_.value.dim();
@@ -146,7 +154,7 @@ class ExactStream {
   const bool causal_;
   const Inputs& inputs_;
   const int64_t kv_head_, before_tokens_;
-  int64_t sent_ = 0;
+  int64_t first_ = 0, sent_ = 0;  // tokens [first, sent) count
   const ExactSplats splats_;
   const Sums before_;
   const std::vector<Columns> columns_;
@@ -157,9 +165,11 @@ class ExactStream {
 // Goes through all kv_heads, from sample to sample.
 class RoutedVerification {
  public:
-  RoutedVerification(const format::Graph& graph, const Inputs& inputs, const TensorView& o, const VerifyOptions& options)
+  RoutedVerification(const format::Graph& graph, const Inputs& inputs, const RunOptions& run, const TensorView& o,
+                     const VerifyOptions& options)
       : graph_(graph),
         inputs_(inputs),
+        run_(run),
         o_(o),
         options_(options),
         give_back_(inputs, outputs_),
@@ -173,7 +183,8 @@ class RoutedVerification {
     for (int64_t kv_head = 0; kv_head < kv_heads; ++kv_head) {
       ExactStream stream(graph_, inputs_, splats, states, kv_head);
       for (size_t sample = 0; sample < queries_.size(); ++sample) {
-        const int64_t end = graph_.mask().causal() ? keys - o_.tokens() + queries_[sample] + 1 : keys;
+        const int64_t position = keys - o_.tokens() + queries_[sample], end = graph_.mask().causal() ? position + 1 : keys;
+        if (run_.window_tokens) stream.Forget(TokenWindow(*run_.window_tokens).FirstSeen(position));
         while (stream.sent() < end) {
           const int64_t begin = stream.sent();
           stream.Send(end);
@@ -201,6 +212,7 @@ class RoutedVerification {
 
   const format::Graph& graph_;
   const Inputs& inputs_;
+  const RunOptions& run_;
   const TensorView& o_;
   const VerifyOptions& options_;
   const Outputs outputs_;  // none: rows are only read
@@ -217,16 +229,16 @@ absl::Status CheckVerifiesRouted(const RunOptions& options) {
       "--verify: compares with the splats as they are given, and with --adapt they change while the run goes on; leave one of them out");
 }
 
-absl::StatusOr<VerifyStats> VerifyRouted(const format::Graph& graph, const Inputs& inputs, const std::vector<std::string>& states,
-                                         const TensorView& o, const VerifyOptions& options) {
+absl::StatusOr<VerifyStats> VerifyRouted(const format::Graph& graph, const Inputs& inputs, const RunOptions& run, const TensorView& o,
+                                         const VerifyOptions& options) {
   const std::array<int64_t, 3> wanted = {inputs.query.heads(), inputs.query.tokens(), inputs.value.dim()};
   if (o.shape != wanted)
     return absl::InvalidArgumentError(
         absl::StrCat("verify: o has shape [", absl::StrJoin(o.shape, ","), "], wanted [", absl::StrJoin(wanted, ","), "]"));
   SplatTensors splats = inputs.splats;
-  const absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenSnapshots(states, graph, splats);
+  const absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenSnapshots(run.load_states, graph, splats);
   if (!before.ok()) return before.status();
-  return RoutedVerification(graph, inputs, o, options).Run(splats, *before);
+  return RoutedVerification(graph, inputs, run, o, options).Run(splats, *before);
 }
 
 }  // namespace hsa

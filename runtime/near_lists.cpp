@@ -161,6 +161,16 @@ void NearLists::BindQueries(Worker& worker) const {
   worker.Bind("query_count", count_.data(), {levels_ * tokens_});
 }
 
+void NearLists::BindLevels(Worker& worker, int64_t as_keys, int64_t as_queries) const {
+  const int64_t key = as_keys * tokens_, query = as_queries * tokens_;
+  worker.Bind("near_score", &score_[key * slots_], {tokens_, slots_});
+  worker.Bind("near_splat", &splat_[key * slots_], {tokens_, slots_});
+  worker.Bind("near_count", &count_[key], {tokens_});
+  worker.Bind("query_score", &score_[query * slots_], {tokens_, slots_});
+  worker.Bind("query_splat", &splat_[query * slots_], {tokens_, slots_});
+  worker.Bind("query_count", &count_[query], {tokens_});
+}
+
 int64_t NearLists::kept() const { return std::accumulate(count_.begin(), count_.end(), int64_t{0}); }
 
 std::span<const int32_t> NearLists::splats(int64_t level, int64_t token) const {

@@ -49,6 +49,8 @@ class NearLists {
   // near_score, near_splat and near_count, or those of queries.
   void BindKeys(Worker& worker) const;
   void BindQueries(Worker& worker) const;
+  // Those of one level as those of keys, those of another as those of queries.
+  void BindLevels(Worker& worker, int64_t as_keys, int64_t as_queries) const;
 
   int64_t kept() const;  // of all tokens and levels
   // What a token keeps of a level, greatest first.

@@ -43,6 +43,13 @@ bool DotsAreFaster() {
   return faster;
 }
 
+// The stage in pairs that reads inputs as they are stored; null where the plan has none.
+const format::Stage* LeafStage(const Job& job) {
+  const auto& stages = job.plan.header().stages();
+  const auto found = std::ranges::find_if(stages, [](const format::Stage& stage) { return stage.name() == "attend_leaf_pairs"; });
+  return found == stages.end() ? nullptr : &*found;
+}
+
 bool IsWanted(const Job& job) {
   if (job.options.products != Products::kWhereFaster) return job.options.products == Products::kBf16;
   return PairUnitOf(job.plan.variant()) == PairUnit::kTiles || DotsAreFaster();
@@ -116,19 +123,19 @@ bool ReadsPairs(const Job& job) { return ToleranceAllows(job) && HasPairs(job) &
 std::string_view PairUnitName(const Job& job) { return PairUnitOf(job.plan.variant()) == PairUnit::kDot ? "avx512bf16" : "amx"; }
 
 std::string WhyNoPairs(const Job& job) {
-  if (ReadsPairs(job) || job.options.products == Products::kF32) return "";
-  for (const format::Stage& stage : job.plan.header().stages()) {
-    if (stage.name() != "attend_pairs") continue;
-    const std::vector<std::string> missing = MissingFeatures(job.plan.variant(), stage);
-    std::string reason = absl::StrCat("this processor lacks ", absl::StrJoin(missing, " "));
-    if (missing.size() == 1 && ThisMachine().Has(missing[0])) reason = "the system refuses the tiles of AMX (arch_prctl)";
-    if (missing.empty())
-      reason = !ToleranceAllows(job) ? "the tolerance is too small for it"
-               : !HasPairs(job)      ? "this variant has no code for it"
-                                     : "vdpbf16ps is no faster than f32 on this processor";
-    return reason;
-  }
-  return "";
+  const format::Stage* stage = job.options.products == Products::kF32 || ReadsPairs(job) ? nullptr : LeafStage(job);
+  if (stage == nullptr) return "";
+  const bool stored = stage->inputs_size() == 0 || job.inputs.key.dtype == DType::kBF16;
+  const std::vector<std::string> missing = MissingFeatures(job.plan.variant(), *stage);
+  if (missing.size() == 1 && ThisMachine().Has(missing[0])) return stored ? "the system refuses the tiles of AMX (arch_prctl)" : "";
+  // What is auto takes what there is.
+  if (stage->inputs_size() > 0 && job.options.products == Products::kWhereFaster) return "";
+  if (!stored)
+    return "the plan has code for it where inputs are bf16, and here they are f32 or f16; compile the graph with --precision bf16";
+  if (!missing.empty()) return absl::StrCat("this processor lacks ", absl::StrJoin(missing, " "));
+  return !ToleranceAllows(job) ? "the tolerance is too small for it"
+         : !HasPairs(job)      ? "this variant has no code for it"
+                               : "vdpbf16ps is no faster than f32 on this processor";
 }
 
 int64_t KeyPairBytes(const Geometry& g, int64_t keys) {

@@ -37,14 +37,15 @@ class PairPacker {
 // Bytes of `keys` keys in pairs.
 int64_t KeyPairBytes(const Geometry& geometry, int64_t keys);
 
-// Whether keys are read in pairs: the plan was compiled for it, this process has what that takes, it is faster here or asked for, and the tolerance of the
-// run, if it has one, leaves room for weights of eight bits. Audits are read in f32 all the same: what a tolerance is held against.
+// Whether keys are read in pairs: the plan was compiled for it, for inputs of any type or (auto) for those that are in bf16, this process has what that
+// takes, it is faster here or asked for, and the tolerance of the run, if it has one, leaves room for weights of eight bits. Audits are read in f32 all the
+// same: what a tolerance is held against.
 bool ReadsPairs(const Job& job);
 
 // What multiplies them: "amx" or "avx512bf16".
 std::string_view PairUnitName(const Job& job);
 
-// Why not, of a plan that was compiled for pairs; empty where it reads them, and of other plans.
+// Why not, of a plan that was compiled for pairs; empty where it reads them, of other plans, and where auto found f32 the better choice.
 std::string WhyNoPairs(const Job& job);
 
 }  // namespace hsa

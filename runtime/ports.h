@@ -97,6 +97,7 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "state_acc",       // S 2^-max
     "receive_bias",    // log2(w a) + max
     "receive_mass",    // z 2^-max
+    "splat_range",     // first splat and end of those that a tile receives from
     "sketch_axes",     // what tokens are projected on, and behind it c, what they are relative to
     "token_sketch",    // projections of x - c, and |x - c|²
     "token_other",     // a token beside each
@@ -138,7 +139,9 @@ inline constexpr auto kPorts = std::to_array<std::string_view>({
     "level_weight",     // log2 w of each level
     "link_begin",
     "link_tile",
-    "link_log",  // log2 F in columns
+    "link_log",       // log2 F in columns
+    "overlap_first",  // the first splat of each of two levels
+    "overlap",        // what splats of two levels share of their tokens
     "sent_score",
     "sent_splat",
     "sent_count",   // what tokens send along links

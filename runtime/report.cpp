@@ -49,6 +49,12 @@ Json Search(const RunReport& report) {
           {"reused", report.search.reused}};
 }
 
+Json Refined(const RefineReport& refined) {
+  Json levels = Json::array();
+  for (const auto& [name, share] : refined.levels) levels.push_back({{"name", name}, {"queries", Number(share)}});
+  return {{"asked", Number(refined.asked)}, {"error", Number(refined.error)}, {"audited", refined.audited}, {"levels", levels}};
+}
+
 Json Adapted(const RunReport& report) {
   Json list = Json::array();
   for (const AdaptReport& level : report.adapted)
@@ -182,6 +188,7 @@ std::string ToJson(const RunReport& report) {
                      {"levels", Levels(report.levels)},
                      {"heads", Heads(report.heads)},
                      {"search", Search(report)},
+                     {"refined", Refined(report.refined)},
                      {"adapted", Adapted(report)},
                      {"warnings", report.warnings}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -43,6 +43,14 @@ struct AdaptReport {
   double weight_factor = 1;    // at the end
 };
 
+// Of a run whose queries receive from coarse levels first.
+struct RefineReport {
+  double asked = 0;                                    // --refine; 0 without it
+  double error = 0;                                    // relative L2 of the audited tiles to what all levels give
+  int64_t audited = 0;                                 // tiles
+  std::vector<std::pair<std::string, double>> levels;  // coarsest first: its name, and the share of the queries that looked at it
+};
+
 struct RunReport {
   int schema = 1;
   std::string variant;             // "avx2 (native)"
@@ -81,6 +89,7 @@ struct RunReport {
     double recall = 0, mass = 0;       // share of the nearest splats that they found, and of their affinities, of some keys
     int64_t segments = 0, reused = 0;  // that looked for splats, of keys and of queries, and how many of them had been seen before
   } search;                            // of a sparse run of scheme routed
+  RefineReport refined;
   int64_t dense_blocks = 0;
   std::vector<LevelReport> levels;  // coarsest first; none in exact mode
   std::vector<HeadReport> heads;

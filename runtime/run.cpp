@@ -8,12 +8,14 @@
 #include "oneapi/tbb/task_arena.h"
 #include "runtime/bytes.h"
 #include "runtime/check_adapt.h"
+#include "runtime/check_window.h"
 #include "runtime/choose_path.h"
 #include "runtime/covariance.h"
 #include "runtime/coverage.h"
 #include "runtime/level_search.h"
 #include "runtime/memory_usage.h"
 #include "runtime/pairs.h"
+#include "runtime/refinement.h"
 #include "runtime/required_stages.h"
 #include "runtime/run_state.h"
 #include "runtime/splat_run.h"
@@ -100,6 +102,10 @@ absl::Status CheckRouted(const Plan& plan, const Outputs& outputs, const RunOpti
         "the plan is of scheme routed, whose splats are parameters: it has no index, tolerance, budget or theta; leave the mode out");
   if (options.adapt)
     if (absl::Status limits = CheckAdapt(*options.adapt, plan.graph()); !limits.ok()) return limits;
+  if (options.window_tokens)
+    if (absl::Status window = CheckWindow(options, plan.graph()); !window.ok()) return window;
+  if (options.refine)
+    if (absl::Status refines = CheckRefine(*options.refine, plan.header()); !refines.ok()) return refines;
   if (options.token_error)
     if (absl::Status relevance = CheckRelevance(*options.token_error, plan.header()); !relevance.ok()) return relevance;
   if (options.segment_tokens != 0)
@@ -148,6 +154,10 @@ absl::Status CheckSearch(const format::Graph& graph, const RunOptions& options) 
 }
 
 absl::Status CheckSoftmax(const RunOptions& options) {
+  if (options.refine)
+    return absl::InvalidArgumentError("--refine: the plan is of scheme softmax, which opens its splats to a --tolerance; leave it out");
+  if (options.window_tokens)
+    return absl::InvalidArgumentError("--window: the plan is of scheme softmax, whose graph says sliding_window; leave it out");
   if (options.token_error)
     return absl::InvalidArgumentError("--token-error: the plan is of scheme softmax, which has --tolerance; leave it out");
   if (options.adapt)

@@ -64,9 +64,15 @@ struct RunOptions {
   std::string save_state = {};  // of scheme routed: write the states at the end of the run here
   // Of a causal plan of scheme routed: splats come, go and move while the tokens stream by (docs/spec.md, "Adaptation"); what the plan says when not set.
   std::optional<AdaptLimits> adapt = {};
+  // Of a causal plan of scheme routed: a query sees so many tokens before its pane, an eighth of them, and those of the pane up to its own (docs/spec.md,
+  // "Windows"); 0: all before it; what the plan says when not set.
+  std::optional<int64_t> window_tokens = {};
   // Scheme routed: tokens that are sent together may be sent as one or left out while that changes an output by at most this share of the largest ‖v‖
   // (docs/spec.md, "Relevance"); when not set, every token is sent.
   std::optional<double> token_error = {};
+  // Dense plans of scheme routed: tiles of queries receive from the coarse levels first, and stop where the last one changed them by at most this relative L2,
+  // in (0, 1) (docs/spec.md, "Refinement"); when not set, from all levels.
+  std::optional<double> refine = {};
   // Of a sparse plan of scheme routed: how tokens look for their splats on every level; when not set, the fastest for its number of splats, as measured.
   std::optional<LevelSearch> search = {};
   // Of a sparse plan: segments of 1,024 tokens that were seen before, in this run or another one that had this cache, do not look for splats again.

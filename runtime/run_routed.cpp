@@ -13,9 +13,13 @@
 #include "kernels/affinity.h"
 #include "kernels/tile_shape.h"
 #include "oneapi/tbb/parallel_for.h"
+#include "oneapi/tbb/parallel_invoke.h"
 #include "oneapi/tbb/parallel_pipeline.h"
 #include "runtime/adapted_heads.h"
+#include "runtime/check_window.h"
 #include "runtime/give_back.h"
+#include "runtime/pane_states.h"
+#include "runtime/refinement.h"
 #include "runtime/required_stages.h"
 #include "runtime/routed_snapshot.h"
 #include "runtime/routed_state.h"
@@ -53,7 +57,8 @@ class RoutedRun {
         gate_(job.program.Find("gate")),
         center_(job.program.Find("center_query")),
         extend_(job.program.Find("extend_state")),
-        progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {}
+        progress_(job.options.progress,
+                  static_cast<double>((job.options.window_tokens ? 2 : 1) * g_.kv_heads * g_.keys + g_.heads * g_.queries)) {}
 
   // From here on splats adapt, beginning with `splats`; the run is causal.
   absl::Status Adapt(const SplatTensors& splats) {
@@ -65,17 +70,21 @@ class RoutedRun {
   static int64_t StatesOf(const Geometry& g) { return g.kv_heads * PartsOf(g); }
 
   absl::Status Execute(RunReport& report) {
+    if (job_.options.refine) refinement_.emplace(job_.plan.graph().routed(), g_, *job_.options.refine);
     g_.causal ? RunPrefixes() : RunWhole();
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
     const auto splats = static_cast<double>(tables_[0].CountSplats());
     const double dims = static_cast<double>(g_.head_dim + g_.value_dim);
     report.flop = 2 * splats * (static_cast<double>(g_.head_dim) + MeanValueDim(job_.plan.graph())) *
-                  static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries);
+                  (static_cast<double>(g_.kv_heads * g_.keys) +
+                   (refinement_ ? refinement_->Looked() : 1) * static_cast<double>(g_.heads * g_.queries));
     report.bytes_read = static_cast<int64_t>(dims) * g_.kv_heads * g_.keys * DTypeBytes(job_.inputs.key.dtype) +
                         g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
     if (bad_tokens_ > 0)
       report.warnings.push_back(absl::StrCat(bad_tokens_.load(), " tokens with a key or value that is not finite sent nothing"));
     if (job_.options.token_error) report.mode += RelevanceText();
+    if (refinement_) refinement_->AddTo(report);
+    report.mode += WindowText(job_.options, RoutedState::Bytes(tables_[0].splats, g_.padded_value_dim));
     adapted_.AddTo(report);
     return job_.outputs.rows_ready ? job_.outputs.rows_ready(0, g_.queries) : absl::OkStatus();
   }
@@ -128,7 +137,7 @@ class RoutedRun {
     const int64_t parts = PartsOf(g_);
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads * parts, [&](int64_t i) {
       const int64_t part = i % parts;
-      Send(i / parts, g_.keys * part / parts, g_.keys * (part + 1) / parts, states_[i]);
+      bad_tokens_ += Send(i / parts, g_.keys * part / parts, g_.keys * (part + 1) / parts, states_[i]);
     });
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
       RoutedState& state = states_[kv_head * parts];
@@ -152,10 +161,43 @@ class RoutedRun {
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads, [&](int64_t kv_head) {
       ChunkPool chunks([&] { return std::make_unique<Chunk>(*this, kv_head); });
       if (!adapted_.empty()) return RunAdapting(kv_head, chunks);
-      Send(kv_head, 0, g_.first_position(), states_[kv_head]);
+      if (job_.options.window_tokens) return RunWindow(kv_head, TokenWindow(*job_.options.window_tokens), chunks);
+      bad_tokens_ += Send(kv_head, 0, g_.first_position(), states_[kv_head]);
       PassOn(kv_head, states_[kv_head]);
       RunRange(kv_head, g_.first_position(), g_.keys, chunks);
     });
+  }
+
+  // Pane after pane: its queries receive from the panes before it and from each other, while another thread makes the state of its tokens alone for the
+  // panes behind it. Keys before the first pane that is seen are not read.
+  void RunWindow(int64_t kv_head, const TokenWindow& window, ChunkPool& chunks) {
+    PaneStates panes;  // before flow
+    for (int64_t begin = window.FirstSeen(g_.first_position()); begin < g_.keys && !progress_.cancelled(); begin += window.pane()) {
+      const int64_t end = std::min(begin + window.pane(), g_.keys);
+      RoutedState own = EmptyState();
+      oneapi::tbb::parallel_invoke([&] { ReceivePane(kv_head, begin, end, panes, chunks); },
+                                   [&] {
+                                     if (end < g_.keys) SendPane(kv_head, begin, end, own);
+                                   });
+      panes.Push(std::move(own));
+    }
+  }
+
+  void ReceivePane(int64_t kv_head, int64_t begin, int64_t end, PaneStates& panes, ChunkPool& chunks) {
+    if (end <= g_.first_position()) return;  // no query in it
+    RoutedState& state = states_[kv_head];
+    state = EmptyState();
+    panes.AddTo(state);
+    const int64_t first = std::max(begin, g_.first_position());
+    bad_tokens_ += Send(kv_head, begin, first, state);
+    PassOn(kv_head, state);
+    RunRange(kv_head, first, end, chunks);
+  }
+
+  // Tokens that ReceivePane has counted count once.
+  void SendPane(int64_t kv_head, int64_t begin, int64_t end, RoutedState& own) {
+    const int64_t bad = Send(kv_head, begin, end, own);
+    if (end <= g_.first_position()) bad_tokens_ += bad;
   }
 
   // Tokens [begin, end).
@@ -300,12 +342,14 @@ class RoutedRun {
     progress_.Advance(static_cast<double>(chunk.count));
   }
 
-  void Send(int64_t kv_head, int64_t begin, int64_t end, RoutedState& state) {
+  // Returns how many tokens were not finite.
+  int64_t Send(int64_t kv_head, int64_t begin, int64_t end, RoutedState& state) {
     const TraceScope scope(job_.options.trace, "send", "tokens");
     Worker& worker = workers_.local();
     TokenPanels panels(job_.program, g_, job_.inputs);
     tables_[kv_head].BindRows(worker);
     state.Bind(worker);
+    int64_t bad = 0;
     std::optional<RelevantTokens> relevant;
     if (job_.options.token_error) relevant.emplace(job_.program, tables_[kv_head], *job_.options.token_error, end - begin);
     for (int64_t first = begin; first < end && !progress_.cancelled(); first += kSendTokens) {
@@ -316,12 +360,13 @@ class RoutedRun {
       } else {
         panels.Read(worker, kv_head, first, count);
       }
-      bad_tokens_ += panels.Bad(count);
+      bad += panels.Bad(count);
       worker.Call(send_);
       TokensSent(kv_head, first, first + count);
       progress_.Advance(static_cast<double>(count));
     }
     if (relevant) relevance_[&state - states_.data()] = relevant->counts();
+    return bad;
   }
 
   void TokensSent(int64_t kv_head, int64_t begin, int64_t end) const {
@@ -335,12 +380,19 @@ class RoutedRun {
     io_.Load(worker, tile);
     if (HasGate()) worker.Call(gate_);
     if (!tables_[0].isotropic.center.empty()) worker.Call(center_);
-    worker.Call(receive_);
-    io_.Store(worker, tile);
+    ReceiveSplats(worker, tile);
     const int64_t query = tile.position[0] - g_.first_position();
     give_back_.Read(job_.inputs.query, tile.head, query, query + tile.count);
     give_back_.Written(tile.head, query, query + tile.count);
     progress_.Advance(static_cast<double>(tile.count));
+  }
+
+  void ReceiveSplats(Worker& worker, const Tile& tile) {
+    if (refinement_) return refinement_->Receive(worker, io_, tile, receive_);
+    const std::array<int32_t, 2> all = {0, static_cast<int32_t>(tables_[0].splats)};
+    worker.Bind("splat_range", all.data(), {2});
+    worker.Call(receive_);
+    io_.Store(worker, tile);
   }
 
   const Job& job_;
@@ -353,6 +405,7 @@ class RoutedRun {
   GiveBack give_back_;
   Program::Stage send_, settle_, receive_, begin_, flow_state_, flow_chunk_, gate_, center_, extend_;
   AdaptedHeads adapted_;
+  std::optional<Refinement> refinement_;
   ProgressMeter progress_;
   std::atomic<int64_t> bad_tokens_{0};
   Workers workers_{[this] { return Worker(job_.program); }};
@@ -370,7 +423,8 @@ static int64_t MemoryOf(const Job& job, const RoutedTables& of) {
                          static_cast<int64_t>(sizeof(float));
   const int64_t chunk =
       RoutedState::Bytes(splats, g.padded_value_dim) + splats * kBatchKeys * static_cast<int64_t>(sizeof(float)) + 2 * kBatchKeys * rows;
-  const int64_t states = RoutedRun::StatesOf(g) * RoutedState::Bytes(splats, g.padded_value_dim);
+  const int64_t panes = job.options.window_tokens ? g.kv_heads * PaneStates::Bytes(splats, g.padded_value_dim) : 0;
+  const int64_t states = RoutedRun::StatesOf(g) * RoutedState::Bytes(splats, g.padded_value_dim) + panes;
   const int64_t thread = static_cast<int64_t>(job.plan.header().arena_bytes()) + 2 * kSendTokens * rows + (g.causal ? 2 * chunk : 0);
   return g.kv_heads * tables + states + job.threads * thread;
 }

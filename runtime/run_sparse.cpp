@@ -15,12 +15,14 @@
 #include "oneapi/tbb/parallel_pipeline.h"
 #include "runtime/adapted_heads.h"
 #include "runtime/affinity_cache.h"
+#include "runtime/check_window.h"
 #include "runtime/covariance.h"
 #include "runtime/format/level_name.h"
 #include "runtime/level_search.h"
 #include "runtime/level_tree.h"
 #include "runtime/link_columns.h"
 #include "runtime/near_lists.h"
+#include "runtime/pane_states.h"
 #include "runtime/routed_snapshot.h"
 #include "runtime/routed_state.h"
 #include "runtime/run_state.h"
@@ -121,6 +123,7 @@ class SparseRun {
                         g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
     if (bad_tokens_ > 0)
       report.warnings.push_back(absl::StrCat(bad_tokens_.load(), " tokens with a key or value that is not finite sent nothing"));
+    report.mode += WindowText(job_.options, RoutedState::Bytes(tables_[0].splats, g_.padded_value_dim));
     adapted_.AddTo(report);
     return job_.outputs.rows_ready ? job_.outputs.rows_ready(0, g_.queries) : absl::OkStatus();
   }
@@ -255,9 +258,25 @@ class SparseRun {
       if (!adapted_.empty()) return RunAdapting(kv_head);
       RoutedState& state = states_[kv_head];
       JoinBefore(kv_head, state);
+      if (job_.options.window_tokens) return RunWindow(kv_head, TokenWindow(*job_.options.window_tokens));
       Send(kv_head, 0, g_.first_position(), state);
       RunRange(kv_head, g_.first_position(), g_.keys);
     });
+  }
+
+  // Pane after pane: its tokens send to the state, from which its queries receive, and to the pane's own for the panes behind it.
+  void RunWindow(int64_t kv_head, const TokenWindow& window) {
+    PaneStates panes;
+    RoutedState& state = states_[kv_head];
+    for (int64_t begin = window.FirstSeen(g_.first_position()); begin < g_.keys && !progress_.cancelled(); begin += window.pane()) {
+      const int64_t end = std::min(begin + window.pane(), g_.keys), first = std::clamp(g_.first_position(), begin, end);
+      RoutedState own = EmptyState();
+      state = EmptyState();
+      panes.AddTo(state);
+      Send(kv_head, begin, first, state, &own);
+      RunRange(kv_head, first, end, &own);
+      panes.Push(std::move(own));
+    }
   }
 
   // Segment after segment. Tokens before the first query are observed as well.
@@ -271,8 +290,8 @@ class SparseRun {
         [&] { MakeLevels(kv_head); });
   }
 
-  // Tokens [begin, end) send and receive.
-  void RunRange(int64_t kv_head, int64_t begin, int64_t end) {
+  // Tokens [begin, end) send and receive; where there is a `pane`, they send to that as well.
+  void RunRange(int64_t kv_head, int64_t begin, int64_t end, const RoutedState* pane = nullptr) {
     int64_t next = begin;
     const auto take = [&](oneapi::tbb::flow_control& control) -> Pack* {
       if (next >= end || progress_.cancelled()) {
@@ -292,6 +311,7 @@ class SparseRun {
     const auto receive = [&](Pack* pack) {
       Observe(*pack);
       Receive(*pack, states_[kv_head]);
+      if (pane != nullptr) SendPack(*pack, *pane);
       return pack;
     };
     const auto store = [&](Pack* pack) {
@@ -402,16 +422,22 @@ class SparseRun {
     }
   }
 
-  void Send(int64_t kv_head, int64_t begin, int64_t end, RoutedState& state) {
+  // To `state`, and to the `pane` where there is one.
+  void Send(int64_t kv_head, int64_t begin, int64_t end, const RoutedState& state, const RoutedState* pane = nullptr) {
     std::unique_ptr<Pack> pack = NewPack(kv_head);
     for (pack->first = begin; pack->first < end && !progress_.cancelled(); pack->first += pack_tokens_) {
       pack->count = std::min(pack_tokens_, end - pack->first);
       FindKeys(*pack);
       Observe(*pack);
-      Worker& worker = workers_.local();
-      BindKeys(worker, *pack, state);
-      worker.Call(send_);
+      SendPack(*pack, state);
+      if (pane != nullptr) SendPack(*pack, *pane);
     }
+  }
+
+  void SendPack(const Pack& pack, const RoutedState& state) {
+    Worker& worker = workers_.local();
+    BindKeys(worker, pack, state);
+    worker.Call(send_);
   }
 
   void BindKeys(Worker& worker, const Pack& pack, const RoutedState& state) const {
@@ -484,7 +510,8 @@ int64_t MemoryOf(const Job& job, const RoutedTables& of) {
   const format::Routed& routed = job.plan.graph().routed();
   const int64_t tables =
       ((routed.isotropic() ? 10 : 6) + 2 * StoredRows(job.plan.graph())) * splats * g.padded_head_dim * static_cast<int64_t>(sizeof(float));
-  const int64_t states = (g.causal ? g.kv_heads : g.kv_heads * PartsOf(g)) * RoutedState::Bytes(splats, g.padded_value_dim);
+  const int64_t panes = job.options.window_tokens ? g.kv_heads * PaneStates::Bytes(splats, g.padded_value_dim) : 0;
+  const int64_t states = (g.causal ? g.kv_heads : g.kv_heads * PartsOf(g)) * RoutedState::Bytes(splats, g.padded_value_dim) + panes;
   const int64_t rows = (g.padded_head_dim + g.padded_value_dim) * static_cast<int64_t>(sizeof(float));
   const int64_t sent = PassesOnByToken(g, routed) ? SentLists::Bytes(PackTokens(g, routed, splats), splats) : 0;
   const int64_t pack =

@@ -84,42 +84,42 @@ class SplatWriter {
       WriteLevel(head, first, splats, rows, width);
       first += splats;
     }
-    if (making_.links == LinksBy::kOverlap) WriteLinks(head, rows, width);
-    return absl::OkStatus();
+    return making_.links == LinksBy::kOverlap ? WriteLinks(head, rows, width) : absl::OkStatus();
   }
 
  private:
-  TensorView Written(const std::string& name) const {
+  // Of one kv_head.
+  TensorView Written(const std::string& name, int64_t head) const {
     if (name.empty()) return {};
     const MutableTensorView view = writer_.View(name);
-    return {view.data, view.dtype, view.shape, view.strides};
+    return {view.Row(head, 0), view.dtype, {1, view.shape[1], view.shape[2]}, view.strides};
   }
 
   // Of evenly spread rows, some at a time.
-  void WriteLinks(int64_t head, const std::vector<float>& rows, int64_t width) {
-    LinksFromKeys links(plan_.graph(),
-                        {.center = Written(routed_.center()),
-                         .variance = Written(routed_.variance()),
-                         .amplitude = Written(routed_.amplitude()),
-                         .factor = Written(FactorName(routed_))},
-                        head);
-    const int64_t count = static_cast<int64_t>(rows.size()) / width, used = std::min(count, kLinkKeys);
-    std::vector<std::vector<double>> keys;
-    for (int64_t i = 0; i < used; ++i) {
-      const auto row = rows.begin() + i * count / used * width;
-      keys.emplace_back(row, row + key_.dim());
-      if (static_cast<int64_t>(keys.size()) < kLinkKeysAtOnce && i + 1 < used) continue;
-      links.Add(keys);
-      keys.clear();
+  absl::Status WriteLinks(int64_t head, const std::vector<float>& rows, int64_t width) {
+    const int64_t count = static_cast<int64_t>(rows.size()) / width, used = std::min(count, kLinkKeys), depth = geometry_.padded_head_dim;
+    absl::StatusOr<LinksFromKeys> links = LinksFromKeys::Of(program_, worker_,
+                                                            {.center = Written(routed_.center(), head),
+                                                             .variance = Written(routed_.variance(), head),
+                                                             .amplitude = Written(routed_.amplitude(), head),
+                                                             .factor = Written(FactorName(routed_), head)},
+                                                            used);
+    if (!links.ok()) return links.status();
+    std::vector<float> keys((kLinkKeysAtOnce + kSplatTile) * depth);
+    for (int64_t i = 0, filled = 0; i < used; ++i) {
+      std::copy_n(rows.begin() + i * count / used * width, depth, keys.begin() + filled++ * depth);
+      if (filled < kLinkKeysAtOnce && i + 1 < used) continue;
+      links->Add(worker_, keys.data(), filled);
+      filled = 0;
     }
     for (int link = 0; link < routed_.links_size(); ++link)
-      if (!routed_.links(link).weight().empty()) WriteLink(head, links.Weight(link), writer_.View(routed_.links(link).weight()));
+      if (!routed_.links(link).weight().empty()) WriteLink(head, links->Weight(worker_, link), writer_.View(routed_.links(link).weight()));
+    return absl::OkStatus();
   }
 
-  static void WriteLink(int64_t head, const KeptMatrix& weight, const MutableTensorView& to) {
-    for (int64_t s = 0; s < weight.rows(); ++s)
-      for (int64_t i = weight.begin[s]; i < weight.begin[s + 1]; ++i)
-        reinterpret_cast<float*>(to.Row(head, s))[weight.column[i]] = static_cast<float>(weight.value[i]);
+  static void WriteLink(int64_t head, const std::vector<float>& weight, const MutableTensorView& to) {
+    for (int64_t s = 0; s < to.shape[1]; ++s)
+      std::copy_n(weight.begin() + s * to.shape[2], to.shape[2], reinterpret_cast<float*>(to.Row(head, s)));
   }
 
   void WriteLevel(int64_t head, int64_t first, int64_t splats, const std::vector<float>& rows, int64_t width) {
@@ -218,6 +218,8 @@ absl::Status WriteSplatsFromKeys(const Plan& plan, const TensorView& key, const 
   if (making.links == LinksBy::kOverlap && std::none_of(routed.links().begin(), routed.links().end(), has_weight))
     return absl::InvalidArgumentError(
         "--links-by overlap: the plan reads no weight of a link; add links { from: 0 to: 1 weight: \"up\" } to the graph, or leave it out");
+  if (making.links == LinksBy::kOverlap)
+    if (absl::Status checked = LinksFromKeys::Check(plan.header()); !checked.ok()) return checked;
   int64_t splats = 0;
   for (const format::SplatLevel& level : routed.levels()) splats += level.splats();
   std::vector<TensorSpec> tensors = {{routed.center(), DType::kF32, {heads, splats, dim}}};

@@ -32,6 +32,7 @@ struct SplatMaking {
 // The same keys and seed give the same splats.
 // INVALID_ARGUMENT  fewer finite keys than a level has splats: names both; a key of another shape than the plan wants
 //                   links by overlap of a plan that reads no weight of a link
+// FAILED_PRECONDITION  links by overlap of a plan that has not the stages
 // or an error of TensorWriter
 absl::Status WriteSplatsFromKeys(const Plan& plan, const TensorView& key, const std::string& path, const SplatMaking& making = {});
 

@@ -31,7 +31,7 @@ def compile_plan(options, folder, splats):
     graph, plan = folder / "graph.textproto", folder / "graph.hsaplan"
     text = GRAPH.read_text(encoding="utf-8")
     graph.write_text(text.replace(MASK, f"{MASK} splats {{ {splats} }}"), encoding="utf-8")
-    run(options.tools / "hsa-compile", graph, "-o", plan)
+    run(options.tools / "hsa-compile", graph, "--precision", "f32", "-o", plan)
     return plan
 
 

@@ -45,7 +45,7 @@ def graph_text(order):
 def compile_plan(options, folder, order):
     graph, plan = folder / f"order{order}.textproto", folder / f"order{order}.hsaplan"
     graph.write_text(graph_text(order), encoding="utf-8")
-    run(options.tools / "hsa-compile", graph, "-o", plan)
+    run(options.tools / "hsa-compile", graph, "--precision", "f32", "-o", plan)
     return plan
 
 

@@ -91,7 +91,8 @@ std::string Describe(const format::Routed& r) {
       levels, " ", DescribeCovariance(r), " splats of '", r.center(), "', '", r.cholesky().empty() ? r.variance() : r.cholesky(), "'",
       r.factor().empty() ? "" : absl::StrCat(", '", r.factor(), "'"), r.amplitude().empty() ? "" : absl::StrCat(", '", r.amplitude(), "'"),
       DescribeFlow(r), r.has_sparse() ? absl::StrCat("; a token keeps ", r.sparse().top(), " of a level") : "",
-      r.sparse().threshold() > 0 ? absl::StrCat(" above ", r.sparse().threshold(), " of the largest") : "", DescribeAdapt(r));
+      r.sparse().threshold() > 0 ? absl::StrCat(" above ", r.sparse().threshold(), " of the largest") : "", DescribeAdapt(r),
+      r.window() > 0 ? absl::StrCat("; a token sees a window of ", r.window()) : "");
 }
 
 void PrintGraph(std::ostream& out, const Graph& g) {

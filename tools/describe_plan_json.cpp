@@ -49,6 +49,7 @@ Json RoutedJson(const format::Routed& r) {
           {"gate_weight", r.gate_weight()},
           {"gate_bias", r.gate_bias()},
           {"sparse", r.has_sparse() ? Json{{"top", r.sparse().top()}, {"threshold", r.sparse().threshold()}} : Json(nullptr)},
+          {"window", r.window()},
           {"adapt", r.has_adapt() ? AdaptJson(AdaptLimitsOf(r.adapt())) : Json(nullptr)}};
 }
 

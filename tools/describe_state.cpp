@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "tools/splat_overlap.h"
 
 namespace hsa {
 namespace {
@@ -54,6 +55,19 @@ void PrintAdapted(std::ostream& out, int head, const format::StateHeader& h) {
     out << "  " << EventText(adapted.events(i), h.levels()) << '\n';
 }
 
+void PrintShared(std::ostream& out, int64_t head, const StateDescription& d) {
+  const std::vector<std::vector<double>> shared = SharedSplats(d, head);
+  const format::SplatLevels& levels = d.state.header.levels();
+  if (shared.empty()) return;
+  out << absl::StrFormat("\nkv_head %d: by how many splats of each level the tokens of one splat are shared\n%20s", head, "");
+  for (size_t b = 0; b < shared.size(); ++b) out << absl::StrFormat("%12s", format::LevelName(levels, static_cast<int64_t>(b)));
+  for (size_t a = 0; a < shared.size(); ++a) {
+    out << absl::StrFormat("\n%8d%12s", a, format::LevelName(levels, static_cast<int64_t>(a)));
+    for (const double splats : shared[a]) out << absl::StrFormat("%12.1f", splats);
+  }
+  out << '\n';
+}
+
 }  // namespace
 
 std::string EventText(const format::SplatEvent& event, const format::SplatLevels& levels) {
@@ -95,6 +109,7 @@ void PrintState(std::ostream& out, const StateDescription& d) {
       out << absl::StrFormat("%8d%8d%12s%10g%10d%16.3f%18.1f\n", head, level, format::LevelName(h.levels(), level), l.weight(), l.splats(),
                              mass.log_total, mass.effective);
     }
+  for (int64_t head = 0; head < h.kv_heads(); ++head) PrintShared(out, head, d);
   for (int head = 0; head < h.adapted_size(); ++head) PrintAdapted(out, head, h);
 }
 

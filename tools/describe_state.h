@@ -21,7 +21,7 @@ struct StateDescription {
 // "segment 12, level 0: splat 5 was split, 9 is new: saves 14.2, the mean is 3.1"
 std::string EventText(const format::SplatEvent& event, const format::SplatLevels& levels);
 
-// One page: tokens, shapes, and of every level of each kv_head its splats, the mass that they were sent and how evenly; of splats that adapted the last segments and events.
+// One page: tokens, shapes, and of every level of each kv_head its splats, the mass that they were sent and how evenly, and which levels' splats share tokens; of splats that adapted the last segments and events.
 void PrintState(std::ostream& out, const StateDescription& description);
 
 }  // namespace hsa

@@ -37,7 +37,9 @@ void Compile(benchmark::State& state, const frontend::CompileOptions& options) {
   }
 }
 
-void CompileCold(benchmark::State& state) { Compile(state, {.use_cache = false, .cache_dir = {}}); }
+void CompileCold(benchmark::State& state, frontend::Precision precision) {
+  Compile(state, {.precision = precision, .use_cache = false, .cache_dir = {}});
+}
 
 void CompileCached(benchmark::State& state) {
   const TemporaryFolder folder;
@@ -64,7 +66,10 @@ void PlanLoad(benchmark::State& state) {
 }  // namespace
 
 void RegisterCompile() {
-  benchmark::RegisterBenchmark("Compile/cold", CompileCold)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime()->UseRealTime();
+  for (const auto& [name, precision] : {std::pair("Compile/cold", frontend::Precision::kStored),
+                                        {"Compile/cold/f32", frontend::Precision::kF32},
+                                        {"Compile/cold/bf16", frontend::Precision::kBf16}})
+    benchmark::RegisterBenchmark(name, CompileCold, precision)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime()->UseRealTime();
   benchmark::RegisterBenchmark("Compile/cached", CompileCached)->Unit(benchmark::kMillisecond);
   benchmark::RegisterBenchmark("PlanLoad", PlanLoad)->Unit(benchmark::kMicrosecond);
 }

@@ -33,7 +33,7 @@ struct CompileCommand {
 
 // Flags as they were written.
 struct Text {
-  std::string target = "cpu", mcpu = "native", precision = "f32", emit = "plan", sm, cache_size;
+  std::string target = "cpu", mcpu = "native", precision = "auto", emit = "plan", sm, cache_size;
   bool no_cache = false;
 };
 
@@ -45,9 +45,10 @@ void Declare(CLI::App& app, CompileCommand& command, Text& text) {
   app.add_option("--target", text.target, "cpu")->type_name("NAME");
   app.add_option("--mcpu", text.mcpu, "processors, one variant of the code each: native, or LLVM's names, with commas between them")
       ->type_name("NAME[,NAME]");
-  app.add_option("--precision", text.precision,
-                 "of the products of exact attention: f32 (default), bf16 where the processor has AMX or AVX512-BF16, or int8 where it has "
-                 "AVX512-VNNI")
+  app.add_option(
+         "--precision", text.precision,
+         "of the products of keys: auto (default: bf16 of inputs in bf16, f32 of others), f32, bf16, or int8; bf16 where the processor "
+         "has AMX or AVX512-BF16, int8 where it has AVX512-VNNI")
       ->type_name("TYPE");
   app.add_option("--emit", text.emit, "hsa, stages, structured, llvm, asm, obj or plan (default)")->type_name("LAYER");
   app.add_option("--sm", text.sm, "not in this version")->group("");
@@ -69,7 +70,7 @@ absl::Status CheckTarget(const Text& text) {
   if (text.target == "cuda" || !text.sm.empty()) return Usage("--target=cuda is not in this version; give --target=cpu");
   if (text.target != "cpu") return Usage("--target is '", text.target, "', wanted cpu");
   if (std::ranges::find(frontend::kPrecisionNames, text.precision) == frontend::kPrecisionNames.end())
-    return Usage("--precision is '", text.precision, "', wanted f32, bf16 or int8");
+    return Usage("--precision is '", text.precision, "', wanted auto, f32, bf16 or int8");
   return absl::OkStatus();
 }
 

@@ -23,7 +23,7 @@ namespace {
 // Flags as they were written; what they mean is checked afterwards, so that each message can say what it wants.
 struct Text {
   std::string theta, budget, seed, segment, threads, memory_budget, out_dtype, precision, verify, tolerance, confidence, adapt, splats_by,
-      links_by, token_error, search, affinity_cache;
+      links_by, window, refine, token_error, search, affinity_cache;
   bool exact = false;
 };
 
@@ -54,6 +54,16 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
   app.add_option("--token-error", text.token_error,
                  "scheme routed: send near-identical tokens as one and leave out those that hardly count, changing outputs by at most this "
                  "share of the largest value, in (0, 1) (docs/routed.md)")
+      ->type_name("EPSILON");
+  app.add_option("--window", text.window,
+                 "causal plans of scheme routed: a token sees N tokens, and those of its pane, an eighth of N; a multiple of 512, 0 for "
+                 "all before it "
+                 "(docs/routed.md)")
+      ->type_name("N");
+  app.add_option("--refine", text.refine,
+                 "dense plans of scheme routed: queries receive from coarse levels first, and from finer ones while the last one changed "
+                 "them by more than "
+                 "this share, in (0, 1) (docs/routed.md)")
       ->type_name("EPSILON");
   app.add_option("--search", text.search,
                  "sparse plans of scheme routed: how tokens look for their splats (default: the fastest for each level) (docs/routed.md)")
@@ -155,6 +165,10 @@ absl::Status SetNumbers(const Text& text, RunCommand& command) {
   if (set.ok()) set = Set<int64_t>(options.segment_tokens, "--segment", text.segment, 1, kMost, "a number of tokens, 1 or more");
   if (set.ok()) set = Set<int>(options.threads, "--threads", text.threads, 1, 65536, "1 to 65536");
   if (set.ok()) set = Set<int64_t>(command.verify, "--verify", text.verify, 1, kMost, "a number of query positions, 1 or more");
+  if (int64_t window = 0; set.ok() && !text.window.empty()) {
+    set = Set<int64_t>(window, "--window", text.window, 0, kMost, "a number of tokens, or 0 for all");
+    options.window_tokens = window;
+  }
   if (!set.ok()) return set;
   if (!text.memory_budget.empty()) {
     const std::optional<int64_t> bytes = ParseByteSize(text.memory_budget);
@@ -174,6 +188,12 @@ absl::Status SetNumbers(const Text& text, RunCommand& command) {
   if (!text.links_by.empty() && command.make_splats.empty()) return Usage("--links-by makes links, give it with --make-splats");
   command.links_by = text.links_by == "overlap" ? LinksBy::kOverlap : LinksBy::kZeros;
   command.splats_by = text.splats_by == "kmeans" ? SplatsBy::kKmeans : SplatsBy::kBisection;
+  if (!text.refine.empty()) {
+    double error = 0;
+    set = Set(error, "--refine", text.refine, 0.0, 1.0, "a number in (0, 1)");
+    if (!set.ok()) return set;
+    options.refine = error;
+  }
   if (!text.token_error.empty()) {
     double error = 0;
     set = Set(error, "--token-error", text.token_error, 0.0, 1.0, "a number in (0, 1)");

@@ -287,7 +287,7 @@ class PlanRun {
     const TensorView o = AsInput(outputs_.o);
     absl::StatusOr<VerifyStats> stats =
         plan_.graph().has_routed()
-            ? VerifyRouted(plan_.graph(), inputs_, command_.options.load_states, o, options)
+            ? VerifyRouted(plan_.graph(), inputs_, WithDefaults(plan_, command_.options), o, options)
             : Verify(SpecOf(plan_.graph()), inputs_.query, inputs_.key, inputs_.value, o, AsInput(outputs_.lse), options);
     if (!stats.ok()) return absl::IsCancelled(stats.status()) ? absl::CancelledError("cancelled, nothing was written") : stats.status();
     SetVerified(report, *stats);

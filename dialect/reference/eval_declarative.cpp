@@ -45,7 +45,7 @@ llvm::Error RoutedAttentionOp::evaluate(reference::Frame& frame) {
     for (int64_t h = 0; h < heads; ++h) receiveRow(received, state, weights, h, i, rows);
   };
   for (int64_t j = 0; j < tokens; ++j) {
-    for (int64_t g = 0; g < key.shape[0]; ++g) reference::sendToken(sent, value, g, j, state);
+    reference::sendPrefix(sent, value, getWindow(), j, state);
     if (getCausal() && j >= tokens - queries) receive(j - (tokens - queries));
   }
   if (!getCausal())

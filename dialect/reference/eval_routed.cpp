@@ -75,7 +75,7 @@ llvm::Error ReceiveCausalOp::evaluate(Frame& frame) {
   const int64_t heads = affinity.shape[0], queries = affinity.shape[1], kvHeads = sent.shape[0], tokens = sent.shape[1];
   Partial state = Partial::empty(kvHeads, sent.shape[2], value.shape[2]), rows = Partial::empty(heads, queries, value.shape[2]);
   for (int64_t j = 0; j < tokens; ++j) {
-    for (int64_t g = 0; g < kvHeads; ++g) reference::sendToken(sent, value, g, j, state);
+    reference::sendPrefix(sent, value, getWindow(), j, state);
     if (const int64_t i = j - (tokens - queries); i >= 0)
       for (int64_t h = 0; h < heads; ++h) receiveRow(affinity, state, weightsOf(*this, frame), h, i, rows);
   }

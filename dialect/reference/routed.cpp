@@ -143,6 +143,20 @@ void receiveRow(const Tensor& affinity, const Partial& state, const Weights& wei
     }
 }
 
+int64_t firstSeen(std::optional<uint64_t> window, int64_t p) {
+  if (!window) return 0;
+  const auto tokens = static_cast<int64_t>(*window), pane = tokens / 8;
+  return std::max<int64_t>(0, p / pane * pane - tokens);
+}
+
+void sendPrefix(const Tensor& sent, const Tensor& value, std::optional<uint64_t> window, int64_t p, Partial& state) {
+  const int64_t first = firstSeen(window, p);
+  const bool moved = p > 0 && first != firstSeen(window, p - 1);
+  if (moved) state = Partial::empty(sent.shape[0], sent.shape[2], value.shape[2]);
+  for (int64_t j = moved ? first : p; j <= p; ++j)
+    for (int64_t g = 0; g < sent.shape[0]; ++g) sendToken(sent, value, g, j, state);
+}
+
 llvm::Error refuseAdapting(std::optional<AdaptAttr> adapt) {
   if (!adapt || adapt->getWhat() == AdaptKind::Observe) return llvm::Error::success();
   return llvm::createStringError("splats that adapt between segments are not evaluated; leave adapt out, or let it observe");

@@ -47,6 +47,12 @@ struct Weights {
 // Row (h, i) of `output` [H,N,Dv] from a state.
 void receiveRow(const Tensor& affinity, const Partial& state, const Weights& weights, int64_t h, int64_t i, Partial& output);
 
+// The first token that position p sees through a window of W tokens, C ⌊p/C⌋ − W with C = W/8, or 0.
+int64_t firstSeen(std::optional<uint64_t> window, int64_t p);
+
+// The state of the tokens [firstSeen, p] of every kv_head, from that of position p − 1: made afresh where the window has moved.
+void sendPrefix(const Tensor& sent, const Tensor& value, std::optional<uint64_t> window, int64_t p, Partial& state);
+
 // Splats that adapt are those of a run, which splits them as its stream goes by: what is observed alone changes nothing and is evaluated.
 llvm::Error refuseAdapting(std::optional<AdaptAttr> adapt);
 

@@ -132,9 +132,9 @@ void emitBeginFlowChunk(KernelEmitter& e, ValueRange arguments) {
 }
 
 void emitReceiveChunk(KernelEmitter& e, ValueRange arguments) {
-  Value query = arguments[0], bias = arguments[3], mass = arguments[4], carried = arguments[5], sent = arguments[6], values = arguments[7];
+  Value query = arguments[0], bias = arguments[3], mass = arguments[4], carried = arguments[5], sent = arguments[7], values = arguments[8];
   const ValueRange outs = arguments.take_back(5);
-  const Receivers receivers = receiversOf(e, arguments[1], arguments[2], arguments.drop_front(8).drop_back(5));
+  const Receivers receivers = receiversOf(e, arguments[1], arguments[2], arguments.drop_front(9).drop_back(5));
   const TileState rows{outs[0], outs[1], outs[2]};
   Value scores = outs[3], pairs = outs[4];
   e.forEachRow([&](Value row) { e.forEach(kBatchKeys, e.lanes(), [&](Value c) { e.store(e.f32s(0), pairs, {row, c}); }); });
@@ -146,10 +146,11 @@ void emitReceiveChunk(KernelEmitter& e, ValueRange arguments) {
     callPairBatch(e, scores, e.slice(sent, splat, kSplatTile), pairs);
   };
   // Columns that no coarser splat keeps have all their pairs now.
-  forEachSplatTile(e, receiveTile, [&](int64_t from, int64_t to) {
+  const auto receivePairs = [&](int64_t from, int64_t to) {
     emitMaskPairs(e, pairs);
     callValueColumns(e, pairs, e.slice(values, e.index(0), kBatchPanels), rows.acc, from, to);
-  });
+  };
+  forEachSplatTile(e, receiveTile, receivePairs, spanOf(e, arguments[6]));
   emitSumPairs(e, pairs, rows.sum);
 }
 

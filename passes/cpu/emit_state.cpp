@@ -42,15 +42,16 @@ void emitSettleState(KernelEmitter& e, ValueRange arguments) {
 void emitReceive(KernelEmitter& e, ValueRange arguments) {
   Value query = arguments[0], bias = arguments[3], mass = arguments[4], sent = arguments[5];
   const ValueRange outs = arguments.take_back(4);
-  const Receivers receivers = receiversOf(e, arguments[1], arguments[2], arguments.drop_front(6).drop_back(4));
+  const Receivers receivers = receiversOf(e, arguments[1], arguments[2], arguments.drop_front(7).drop_back(4));
   const TileState rows{outs[0], outs[1], outs[2]};
   Value scores = outs[3];
-  forEachSplatTile(e, [&](Value splat, int64_t columns) {
+  const auto receiveTile = [&](Value splat, int64_t columns) {
     emitReceiverScores(e, query, receivers, splat, bias, scores);
     callReceiveWeights(e, scores, e.slice(mass, splat, kSplatTile), rows, {});
     Value values = e.slice(sent, splat, kSplatTile);
     callValueColumns(e, scores, e.reshape(values, {kBatchPanels, kPanelKeys, e.params.paddedValueDim}), rows.acc, 0, columns);
-  });
+  };
+  forEachSplatTile(e, receiveTile, [](int64_t, int64_t) {}, spanOf(e, arguments[6]));
 }
 
 }  // namespace hsa::ir

@@ -75,6 +75,10 @@ void emitTokenShares(KernelEmitter& e, ValueRange arguments);
 void emitNearestSplats(KernelEmitter& e, ValueRange arguments);
 void emitCountNear(KernelEmitter& e, ValueRange arguments);
 void emitPassOn(KernelEmitter& e, ValueRange arguments);  // emit_pass_on.cpp
+// Algebra of what is kept: emit_kept.cpp
+void emitKeptShares(KernelEmitter& e, ValueRange arguments);
+void emitOverlap(KernelEmitter& e, ValueRange arguments);
+void emitThresholdRows(KernelEmitter& e, ValueRange arguments);
 void emitSendSparse(KernelEmitter& e, ValueRange arguments);
 void emitReceiveSparse(KernelEmitter& e, ValueRange arguments);
 void emitReceivePrefix(KernelEmitter& e, ValueRange arguments);

@@ -36,6 +36,7 @@ Value KernelEmitter::min(Value x, Value y) { return select(arith::CmpFOp::create
 Value KernelEmitter::sqrt(Value x) { return math::SqrtOp::create(b, x); }
 
 Value KernelEmitter::addIndex(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
+Value KernelEmitter::maxIndex(Value x, Value y) { return arith::MaxUIOp::create(b, x, y); }
 Value KernelEmitter::minIndex(Value x, Value y) { return arith::MinUIOp::create(b, x, y); }
 Value KernelEmitter::mulIndex(Value x, int64_t factor) { return arith::MulIOp::create(b, x, index(factor)); }
 Value KernelEmitter::toIndex(Value value) { return arith::IndexCastOp::create(b, b.getIndexType(), value); }

@@ -98,6 +98,7 @@ class KernelEmitter {
   Value addIndex(Value x, Value y);
   Value mulIndex(Value x, int64_t factor);
   Value minIndex(Value x, Value y);
+  Value maxIndex(Value x, Value y);
   Value toIndex(Value i32);
   Value toI32(Value index);
   Value spread(Value scalar);     // to all lanes

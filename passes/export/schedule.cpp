@@ -17,12 +17,16 @@ const llvm::StringMap<format::Space>& spaces() {
   return names;
 }
 
-// The type of argument `index` over all entries of a stage: INPUT where it follows the input's type.
-format::ElementType elementType(MutableArrayRef<func::FuncOp> entries, unsigned index) {
-  Type first = cast<MemRefType>(entries[0].getArgumentTypes()[index]).getElementType();
-  for (func::FuncOp entry : entries)
-    if (cast<MemRefType>(entry.getArgumentTypes()[index]).getElementType() != first) return format::INPUT;
+// INPUT for what the entries of a stage read or write in the types of a user's tensor.
+format::ElementType elementType(func::FuncOp entry, unsigned index) {
+  if (entry.getArgAttr(index, "hsa.input")) return format::INPUT;
+  const Type first = cast<MemRefType>(entry.getArgumentTypes()[index]).getElementType();
   return first.isInteger(32) ? format::I32 : first.isBF16() ? format::BF16 : first.isF16() ? format::F16 : format::F32;
+}
+
+// By its name: attend_leaf_pairs.bf16.
+format::ElementType inputType(func::FuncOp entry) {
+  return entry.getName().ends_with(".bf16") ? format::BF16 : entry.getName().ends_with(".f16") ? format::F16 : format::F32;
 }
 
 SmallVector<func::FuncOp> entriesOf(ScheduleOp schedule, PlanStageOp stage) {
@@ -97,6 +101,7 @@ void fillRouted(ScheduleOp schedule, format::Routed& routed) {
   for (auto [level, dims] : llvm::enumerate(schedule.getLevelValueDims().value_or(ArrayRef<int64_t>())))
     routed.mutable_levels(static_cast<int>(level))->set_value_dim(static_cast<uint32_t>(dims));
   if (AdaptAttr adapt = schedule.getAdaptAttr()) fillAdapt(adapt, *routed.mutable_adapt());
+  routed.set_window(schedule.getWindow().value_or(0));
   fillFlow(schedule, routed);
   const std::optional<SparseAttr> keep = schedule.getSparse();
   if (!keep) return;
@@ -162,13 +167,16 @@ llvm::Error fillStages(ScheduleOp schedule, format::PlanHeader& header) {
         features.getValue().split(names, ',');
         for (llvm::StringRef name : names) out.add_features(name.str());
       }
+    // A stage of some inputs alone; store_rows has no entry for f16, and needs none (runtime/format/check_code.cpp).
+    if (stage.getTyped() && out.features_size() > 0 && entries.size() < 3)
+      for (func::FuncOp entry : entries) out.add_inputs(inputType(entry));
     if (entries.empty()) return llvm::createStringError("stage '" + stage.getEntry().str() + "' has no entry in the module");
     for (auto [index, attribute] : llvm::enumerate(stage.getArguments())) {
       auto type = dyn_cast<MemRefType>(entries[0].getArgumentTypes()[index]);
       if (!type)
         return llvm::createStringError("entry of stage '" + stage.getEntry().str() + "' is not bufferized; run hsa-bufferize first");
       format::Argument& argument = *out.add_arguments();
-      argument.set_type(elementType(entries, index));
+      argument.set_type(elementType(entries[0], index));
       for (int64_t size : type.getShape()) argument.add_shape(ShapedType::isDynamic(size) ? -1 : size);
       StringRef name = cast<StringAttr>(attribute).getValue();
       if (name.consume_front("@")) {

@@ -30,6 +30,11 @@ absl::Status CheckVariant(const Variant& v, const Refusal& refuse) {
 // The entries that may be called for a stage. Outputs are f32 or bf16, so nothing writes rows_out as f16.
 std::vector<std::string> EntriesOf(const Stage& s) {
   if (!s.typed()) return {s.entry()};
+  if (s.inputs_size() > 0) {
+    std::vector<std::string> entries;
+    for (const int type : s.inputs()) entries.push_back(s.entry() + (type == F32 ? ".f32" : type == BF16 ? ".bf16" : ".f16"));
+    return entries;
+  }
   const auto writes_rows = [](const Argument& a) { return a.port() == "rows_out"; };
   std::vector<std::string> entries = {s.entry() + ".f32", s.entry() + ".bf16"};
   if (std::none_of(s.arguments().begin(), s.arguments().end(), writes_rows)) entries.push_back(s.entry() + ".f16");

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/format/adapt_limits.h"
 #include "runtime/format/plan_checks.h"
+#include "runtime/format/token_window.h"
 
 namespace hsa::format {
 
@@ -16,6 +17,12 @@ absl::Status CheckSplatLevels(const Graph& graph, const Refusal& refuse) {
     const uint32_t dims = level.value_dim() == 0 ? graph.value_dim() : level.value_dim();
     if (dims > most) return refuse(63, absl::StrCat("graph.routed.levels keeps ", dims, " value dims, wanted at most ", most));
     most = dims;
+  }
+  if (graph.routed().window() > 0) {
+    const WindowSubject subject{
+        .causal = graph.mask().causal(), .threshold = graph.routed().sparse().threshold() > 0, .adapts = graph.routed().has_adapt()};
+    if (const std::string why = WhyNotWindow(static_cast<int64_t>(graph.routed().window()), subject); !why.empty())
+      return refuse(90, absl::StrCat("graph.routed.", why));
   }
   if (!graph.routed().has_adapt()) return absl::OkStatus();
   const std::string why = WhyNotAdapt(AdaptLimitsOf(graph.routed().adapt()), AdaptSubjectOf(graph));

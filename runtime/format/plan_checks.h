@@ -32,7 +32,7 @@ absl::Status CheckGraph(const Graph& graph, const Refusal& refuse);
 // What a token keeps of its splats: plan_c45 and plan_c46. Of a graph that is sparse.
 absl::Status CheckSparse(const Routed& routed, const Refusal& refuse);
 
-// Names and value dims of levels, and adaptation: plan_c62 to plan_c64. Of a graph that is routed.
+// Names and value dims of levels, adaptation and the window: plan_c62 to plan_c64, plan_c90. Of a graph that is routed.
 absl::Status CheckSplatLevels(const Graph& graph, const Refusal& refuse);
 
 // Arena, buffers, stages and their arguments: plan_c1, plan_c12, plan_c14 to plan_c19, plan_c27 to plan_c32, plan_c38.

@@ -196,7 +196,10 @@ refuses flag_unknown_compile 2 'bogus' -- "$compile" "$examples/causal_gqa.textp
 refuses flag_unknown_inspect 2 'bogus' -- "$inspect" good.hsaplan --bogus
 refuses flag_none_run 2 -- "$bin/hsa-run"
 refuses flag_precision 2 "--precision is 'int3', wanted f32, bf16 or int8" -- "${run[@]}" --in good.safetensors --precision int3
-refuses flag_precision_of_plan 1 'the plan was not compiled for it; compile the graph with --precision bf16' -- "${run[@]}" --in good.safetensors --precision bf16
+"$compile" "$examples/causal_gqa.textproto" -o f32.hsaplan --precision f32 >stdout 2>stderr
+refuses flag_precision_of_plan 1 'the plan was not compiled for it; compile the graph with --precision bf16' -- "$bin/hsa-run" f32.hsaplan -o out/o.safetensors --in good.safetensors --precision bf16
+input f32.safetensors q:F32:3x256x64 k:F32:1x256x64 v:F32:1x256x64
+refuses flag_precision_of_input 1 '--precision bf16: the plan has code for it where inputs are bf16, and here they are f32 or f16' -- "${run[@]}" --in f32.safetensors --precision bf16
 refuses flag_none_compile 2 -- "$compile"
 refuses flag_none_inspect 2 -- "$inspect"
 refuses flag_no_input 2 '--in' -- "${run[@]}"
@@ -290,6 +293,16 @@ works adapt_links_goes_on out/o.safetensors -- "${flow[@]}" --splats flow.safete
 refuses adapt_unknown_limit 2 'adapt' 'speed=3' 'memory' -- "${routed[@]}" --splats made.safetensors --adapt speed=3
 refuses adapt_contradicts 1 'adapt' 'least_splats is 50' 'room for 16' -- "${routed[@]}" --splats made.safetensors --adapt least_splats=50
 refuses adapt_segment 1 'adapt' 'segment_tokens is 100' '256' -- "${routed[@]}" --splats made.safetensors --adapt segment_tokens=100
+refuses window_size 1 'window is 100' 'multiple of 512' -- "${routed[@]}" --splats made.safetensors --window 100
+refuses window_not_a_number 2 'window' 'many' -- "${routed[@]}" --splats made.safetensors --window many
+refuses window_state 1 'window' 'state-out' '--window 0' -- "${routed[@]}" --splats made.safetensors --window 512 --state-out out/s.hsastate
+refuses window_softmax 1 'window' 'softmax' -- "${run[@]}" --in good.safetensors --window 512
+works window out/o.safetensors -- "${routed[@]}" --splats made.safetensors --window 512 --verify 4
+refuses refine_above 2 'refine' '1.5' '(0, 1)' -- "${routed[@]}" --splats made.safetensors --refine 1.5
+refuses refine_zero 1 'refine' ': 0,' 'more than 0' -- "${routed[@]}" --splats made.safetensors --refine 0
+refuses refine_sparse 1 'refine' 'sparse' -- "${sparse[@]}" --refine 0.1
+refuses refine_softmax 1 'refine' 'softmax' -- "${run[@]}" --in good.safetensors --refine 0.1
+works refine out/o.safetensors -- "${routed[@]}" --splats made.safetensors --refine 0.1 --window 512 --adapt off
 refuses adapt_softmax 1 'adapt' 'softmax' -- "${run[@]}" --in good.safetensors --adapt on
 refuses inspect_html_of_a_plan 2 'html' -- "$inspect" good.hsaplan --html out/p.html
 refuses inspect_svg_of_a_plan 2 'svg' -- "$inspect" good.hsaplan --svg out/p.svg

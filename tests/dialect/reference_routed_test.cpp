@@ -61,12 +61,14 @@ std::string TextOf(const RoutedProblem& p, const std::vector<Operand>& operands)
   const std::string sparse = p.spec.top > 0 ? absl::StrCat("sparse = #hsa.sparse<top = ", p.spec.top, threshold, ">, ") : "";
   const std::string value_dims =
       p.spec.value_dims.empty() ? "" : absl::StrCat("value_dims = array<i64: ", absl::StrJoin(p.spec.value_dims, ", "), ">, ");
+  const std::string window = p.spec.window > 0 ? absl::StrCat("window = ", p.spec.window, " : i64, ") : "";
   return absl::Substitute(R"(func.func @f($0) -> tensor<$1x$2x$3xf32> {
     %o = hsa.routed_attention$4 {$5levels = array<i64: $6>, weights = array<f64: $7>} : ($8) -> tensor<$1x$2x$3xf32>
     return %o : tensor<$1x$2x$3xf32>
   })",
-                          arguments, p.spec.H, p.spec.N, p.spec.Dv, uses, absl::StrCat(p.spec.causal ? "causal, " : "", sparse, value_dims),
-                          absl::StrJoin(p.spec.levels, ", "), weight_text, types);
+                          arguments, p.spec.H, p.spec.N, p.spec.Dv, uses,
+                          absl::StrCat(p.spec.causal ? "causal, " : "", sparse, value_dims, window), absl::StrJoin(p.spec.levels, ", "),
+                          weight_text, types);
 }
 
 enum class Form { kDeclared, kDecomposed };
@@ -125,6 +127,8 @@ const Case kCases[] = {
     {"sparse_threshold",
      {.N = 20, .M = 30, .D = 16, .Dv = 8, .levels = {12, 5}, .causal = true, .top = 64, .threshold = 0.25, .width = 0.1}},
     {"sparse_long_threshold", {.N = 20, .M = 20000, .D = 2, .Dv = 1, .levels = {6}, .top = 6, .threshold = 0.25, .width = 0.1}},
+    {"window", {.H = 2, .Hkv = 1, .N = 90, .M = 700, .D = 4, .Dv = 2, .levels = {4, 2}, .causal = true, .window = 512}},
+    {"window_sparse_links", {.N = 70, .M = 650, .D = 4, .Dv = 2, .levels = {4, 2}, .link = true, .causal = true, .top = 2, .window = 512}},
     {"far", {.N = 9, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .width = 1e-4}},  // affinities about e^-20000
     {"far_causal", {.N = 30, .M = 30, .D = 16, .Dv = 8, .levels = {7, 3}, .causal = true, .width = 1e-4}},
 };

@@ -665,3 +665,32 @@ func.func @receive_causal_c64(%a: tensor<4x?x5xf32>, %n: tensor<2x?x5xf32>, %v: 
       : (tensor<4x?x5xf32>, tensor<2x?x5xf32>, tensor<2x?x6xf32>) -> tensor<4x?x6xf32>
   return
 }
+
+// -----
+
+// panes, an eighth of a window, are whole chunks.
+func.func @receive_causal_c90(%a: tensor<4x?x5xf32>, %n: tensor<2x?x5xf32>, %v: tensor<2x?x6xf32>) {
+  // expected-error @below {{receive_causal_c90: window is 500, wanted a multiple of 512, at most 2^30}}
+  %o = hsa.receive_causal %a, %n, %v {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>, window = 500 : i64}
+      : (tensor<4x?x5xf32>, tensor<2x?x5xf32>, tensor<2x?x6xf32>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+func.func @routed_attention_c90_size(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x1xf32>) {
+  // expected-error @below {{routed_attention_c90: window is 0, wanted a multiple of 512}}
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>, causal, window = 0 : i64}
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x1xf32>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
+// what all tokens see has no window.
+func.func @routed_attention_c90_causal(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x1xf32>) {
+  // expected-error @below {{routed_attention_c90: has a window and is not causal}}
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>, window = 512 : i64}
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x1xf32>) -> tensor<4x?x6xf32>
+  return
+}

@@ -296,6 +296,24 @@ GraphSpec OfSmallUnits(GraphSpec graph, frontend::Precision precision = kBf16) {
 }
 RunOptions AtTheta(double theta) { return {.mode = Mode::kTheta, .theta = theta, .threads = 2}; }
 
+// A plan that was compiled without a word about it: bf16 for inputs in bf16, and f32 to the bit for others.
+TEST(Bf16Test, AutoGoesByTheInputs) {
+  GraphSpec stored = OfSmallUnits(kCausal64), wide = stored;
+  stored.precision = frontend::Precision::kStored, wide.precision = frontend::Precision::kF32;
+  const oracle::Problem p = Rounded(RandomProblem(stored, 257, 1025, /*seed=*/7), DType::kBF16);
+  for (const RunOptions& options : {Exact(), AtTheta(0.01)}) {
+    for (const DType input : {DType::kF32, DType::kF16}) {
+      const Attended is = Attend(PlanOf(stored), p, options, {.input = input});
+      EXPECT_EQ(is.o, Attend(PlanOf(wide), p, options, {.input = input}).o);
+      EXPECT_TRUE(is.report.warnings.empty());
+    }
+    const Attended is = Attend(PlanOf(stored), p, options, {.input = DType::kBF16});
+    EXPECT_EQ(is.report.variant.ends_with(" with amx"), OnAmx()) << is.report.variant;
+    EXPECT_TRUE(is.report.warnings.empty());
+    if (OnAmx()) EXPECT_EQ(is.o, Attend(PlanOf(OfSmallUnits(kCausal64)), p, options, {.input = DType::kBF16}).o);
+  }
+}
+
 class Bf16SplatsTest : public testing::TestWithParam<Case> {
  protected:
   const Case& c = GetParam();

@@ -53,11 +53,11 @@ const Case kCases[] = {
 };
 
 absl::StatusOr<VerifyStats> VerifyStream(const RoutedProblem& p, const std::vector<float>& o, const VerifyOptions& options,
-                                         const std::vector<std::string>& states = {}) {
+                                         const RunOptions& run = {}) {
   const RoutedSpec& s = p.spec;
   OwnedTensor output(s.H, s.N, s.Dv, DType::kF32, Layout::kHeadsFirst);
   output.Fill(o);
-  return VerifyRouted(StreamPlan(s).graph(), StreamInputs(p).inputs(), states, output.view(), options);
+  return VerifyRouted(StreamPlan(s).graph(), StreamInputs(p).inputs(), run, output.view(), options);
 }
 
 std::vector<float> Floats(const std::vector<double>& values) { return {values.begin(), values.end()}; }
@@ -110,7 +110,7 @@ TEST(RoutedVerify, BehindStates) {
     MustStream(Piece(p, 0, 120), {.threads = 2, .save_state = folder / "s"});
     const RoutedProblem rest = Piece(p, 120, 200);
     const std::vector<float> o = RowsOf(Floats(oracle::AttendRouted(p)), spec.H, spec.Dv, 120, 200);
-    const absl::StatusOr<VerifyStats> stats = VerifyStream(rest, o, {.queries = 1000}, {folder / "s"});
+    const absl::StatusOr<VerifyStats> stats = VerifyStream(rest, o, {.queries = 1000}, {.load_states = {folder / "s"}});
     ASSERT_TRUE(stats.ok()) << stats.status();
     EXPECT_LE(stats->max, 5e-6) << kCases[of].name;
     EXPECT_GT(VerifyStream(rest, o, {.queries = 1000})->max, 1e-3) << "without what came before";

@@ -74,6 +74,15 @@ TEST(CheckPlan, AcceptsNoEntryOfAStageWithFeatures) {
   EXPECT_TRUE(Check(RawPlanFile(h)).ok()) << Check(RawPlanFile(h));
 }
 
+// Or have one for inputs of some types alone.
+TEST(CheckPlan, AcceptsEntriesOfTheInputsThatAStageIsFor) {
+  PlanHeader h = RawHeader();
+  h.mutable_stages(0)->add_features("amx-tile");
+  h.mutable_stages(0)->add_inputs(format::BF16);
+  for (format::Variant& v : *h.mutable_variants()) v.mutable_entries(0)->set_name("pack.fp8"), v.mutable_entries(2)->set_name("pack.fp4");
+  EXPECT_TRUE(Check(RawPlanFile(h)).ok()) << Check(RawPlanFile(h));
+}
+
 // Outputs are f32 or bf16.
 TEST(CheckPlan, AcceptsNoF16WhereRowsLeave) {
   PlanHeader h = RawHeader();
@@ -149,6 +158,13 @@ const Case kCases[] = {
        h.mutable_stages(0)->add_features("amx-tile");
        h.mutable_variants(1)->mutable_entries(1)->set_name("pack.fp8");
      }},
+    {"c13_inputs", 13, "'second' has no entry 'pack.bf16'",
+     [](PlanHeader& h) {
+       h.mutable_stages(0)->add_inputs(format::BF16);
+       h.mutable_variants(1)->mutable_entries(1)->set_name("pack.fp8");
+     }},
+    {"c65_not_typed", 65, "is for inputs of element type 1", [](PlanHeader& h) { h.mutable_stages(1)->add_inputs(format::BF16); }},
+    {"c65_no_type", 65, "'pack' is for inputs of element type 4", [](PlanHeader& h) { h.mutable_stages(0)->add_inputs(format::INPUT); }},
     {"c13_empty", 13, "no entry ''", [](PlanHeader& h) { h.mutable_stages(1)->set_entry(""); }},
     {"c14_port", 14, "port 'q_row'", [](PlanHeader& h) { ArgumentOf(h, 1, 0).set_port("q_row"); }},
     {"c15_buffer", 15, "is buffer 2, wanted less than 2", [](PlanHeader& h) { ArgumentOf(h, 1, 1).set_buffer(2); }},
@@ -277,6 +293,7 @@ const Case kCases[] = {
     {"routed_value_dim_grows", 63, "graph.routed.levels keeps 64 value dims, wanted at most 32", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_levels(0)->set_value_dim(32); }},
     {"adapt_limit", 64, "graph.routed.adapt: segment_tokens is 0, wanted a multiple of 256", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_mask()->set_causal(true); h.mutable_graph()->mutable_routed()->mutable_adapt(); }},
     {"adapt_asleep", 64, "graph.routed.adapt: asleep is 2, wanted less than 2, the levels of the graph: one stays awake", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_mask()->set_causal(true); auto& adapt = *h.mutable_graph()->mutable_routed()->mutable_adapt(); adapt.set_segment_tokens(256), adapt.set_least_splats(1), adapt.set_history(1), adapt.set_cover(1), adapt.set_gain(1), adapt.set_asleep(2); }},
+    {"window", 90, "graph.routed.window is 500, wanted a multiple of 512", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->set_window(500); }},
     {"sparse_top", 45, "graph.routed.sparse.top is 0, wanted 1..64", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_sparse(); }},
     {"sparse_top_many", 45, "graph.routed.sparse.top is 65, wanted 1..64", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_sparse()->set_top(65); }},
     {"sparse_threshold", 46, "graph.routed.sparse.threshold is 1, wanted less than 1, 0 for none", [](PlanHeader& h) { MakeRouted(h); h.mutable_graph()->mutable_routed()->mutable_sparse()->set_top(8); h.mutable_graph()->mutable_routed()->mutable_sparse()->set_threshold(1); }},

@@ -121,9 +121,14 @@ TEST_F(InspectTest, PrintsLevelsAndAdaptation) {
   EXPECT_NE(ended.out.find("48 token + 16 page diagonal splats"), std::string::npos) << ended.out;
   EXPECT_NE(ended.out.find("; adapts every 1024 tokens"), std::string::npos) << ended.out;
   const json graph = json::parse(Inspect(path + " --json").out)["graph"]["routed"];
+  EXPECT_EQ(graph["window"], 0);
   EXPECT_EQ(graph["levels"][0]["name"], "token");
   EXPECT_EQ(graph["levels"][1]["name"], "page");
   EXPECT_EQ(graph["adapt"]["memory"], 0.5);
+  routed.clear_adapt(), routed.set_window(1024);
+  const std::string windowed = Write(BuildPlanFile(header, format::SmallSections()));
+  EXPECT_NE(Inspect(windowed).out.find("; a token sees a window of 1024"), std::string::npos) << Inspect(windowed).error;
+  EXPECT_EQ(json::parse(Inspect(windowed + " --json").out)["graph"]["routed"]["window"], 1024);
 }
 
 TEST_F(InspectTest, PrintsTheMachine) {

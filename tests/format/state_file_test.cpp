@@ -1,5 +1,6 @@
 #include "runtime/format/state_file.h"
 
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +13,7 @@
 
 #include "gtest/gtest.h"
 #include "runtime/format/plan_file.h"
+#include "tools/splat_overlap.h"
 
 namespace hsa::format {
 namespace {
@@ -150,6 +152,42 @@ TEST(StateFileSeedsTest, AreStates) {
     names.insert(name);
   }
   EXPECT_EQ(names, (std::set<std::string>{"bands_low_rank", "full", "isotropic", "levels_that_slept", "sparse_fewer_values", "version_1"}));
+}
+
+// Three fine splats apart from each other, two wide ones at one place.
+TEST(StateFileOverlapTest, SaysHowManySplatsShareTheTokens) {
+  Parts parts = Small();
+  for (int64_t head = 0; head < kHeads; ++head)
+    for (int64_t s = 0; s < kSplats; ++s) {
+      for (int64_t d = 0; d < kDim; ++d) parts.values[3][(head * kSplats + s) * kDim + d] = s < 3 ? 100.0f * static_cast<float>(s) : 100.0f;
+      parts.values[4][head * kSplats + s] = s < 3 ? 1.0f : 1e10f;
+      parts.values[1][head * kSplats + s] = head == 0 ? 1.0f : s < 3 ? 0.0f : 2.0f;  // nothing was sent to the fine ones of head 1
+    }
+  const Aligned file(parts);
+  const absl::StatusOr<StateFile> state = CheckState(file.bytes(), "s");
+  ASSERT_TRUE(state.ok()) << state.status();
+  const StateDescription description{"s", file.bytes(), *state};
+  using Rows = std::vector<std::vector<double>>;
+  const auto expect = [](const Rows& is, const Rows& wanted) {
+    ASSERT_EQ(is.size(), wanted.size());
+    for (size_t a = 0; a < is.size(); ++a)
+      for (size_t b = 0; b < is[a].size(); ++b) EXPECT_NEAR(is[a][b], wanted[a][b], 1e-3) << a << " " << b;
+  };
+  // Tokens of a wide splat are everywhere: each fine splat has as many of them.
+  expect(SharedSplats(description, 0), {{1, 2}, {3, 2}});
+  expect(SharedSplats(description, 1), {{0, 0}, {3, 2}});
+}
+
+// By hand: tokens of splat 0 are normal with 2 in each of three dimensions; a splat as wide that is √8 away in one of them has e^{−½·8/4} of its own.
+TEST(StateFileOverlapTest, ExpectsTheAffinityOfTokens) {
+  Parts parts = Small();
+  for (int64_t d = 0; d < kDim; ++d) parts.values[3][3 * kDim + d] = 3;
+  parts.values[3][4 * kDim] = 3 + std::sqrt(8.0f);
+  const Aligned file(parts);
+  const absl::StatusOr<StateFile> state = CheckState(file.bytes(), "s");
+  ASSERT_TRUE(state.ok()) << state.status();
+  const double p = 1 / (1 + std::exp(-1.0)), wanted = std::exp(-p * std::log(p) - (1 - p) * std::log(1 - p));
+  EXPECT_NEAR(SharedSplats({"s", file.bytes(), *state}, 0)[0][1], wanted, 1e-6);
 }
 
 struct Case {

@@ -21,8 +21,9 @@ TEST(CacheKeyTest, TellsApartWhatGivesOtherCode) {
                                       CacheKey("g", {"x86-64-v3", "znver4"}, Precision::kF32),
                                       CacheKey("g", {"znver4", "x86-64-v3"}, Precision::kF32),
                                       CacheKey("", {"g", "native"}, Precision::kF32),
-                                      CacheKey("g", {"native"}, Precision::kBf16)};
-  EXPECT_EQ(keys.size(), 7u);
+                                      CacheKey("g", {"native"}, Precision::kBf16),
+                                      CacheKey("g", {"native"}, Precision::kStored)};
+  EXPECT_EQ(keys.size(), 8u);
 }
 
 TEST(CacheKeyTest, CompilerVersionNamesTheBinaryAndLlvm) {

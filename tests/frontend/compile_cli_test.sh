@@ -87,7 +87,7 @@ run 2 "hsa-compile: no place for the plan; give -o FILE.hsaplan*" "$graph"
 run 2 'hsa-compile: --target=cuda is not in this version*' "$graph" -o "$plan" --target=cuda
 run 2 'hsa-compile: --target=cuda is not in this version*' "$graph" -o "$plan" --sm=90a
 run 2 "hsa-compile: --target is 'tpu', wanted cpu*" "$graph" -o "$plan" --target=tpu
-run 2 "hsa-compile: --precision is 'fp8', wanted f32, bf16 or int8*" "$graph" -o "$plan" --precision=fp8
+run 2 "hsa-compile: --precision is 'fp8', wanted auto, f32, bf16 or int8*" "$graph" -o "$plan" --precision=fp8
 run 2 "hsa-compile: --mcpu: CPU 'znver44' *did you mean 'znver4'?*" "$graph" -o "$plan" --mcpu=znver44
 run 2 "hsa-compile: --emit is 'ast', wanted *" "$graph" -o "$plan" --emit=ast
 run 2 'hsa-compile: --emit=asm shows one processor*' "$graph" --emit=asm --mcpu=native,x86-64

@@ -163,6 +163,7 @@ TEST_F(CompileTest, PlanRunsInThisProcess) {
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_EQ(plan->variant().name(), "native");
   for (const format::Stage& stage : plan->header().stages()) {
+    if (stage.features_size() > 0) continue;  // in pairs of bf16, on processors that multiply them
     EXPECT_NE(plan->entry(stage.typed() ? stage.entry() + ".f32" : stage.entry()), nullptr) << stage.entry();
   }
 }

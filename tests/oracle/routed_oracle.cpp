@@ -238,7 +238,7 @@ std::vector<double> AttendRouted(const RoutedProblem& p) {
       std::vector<std::vector<double>> log_parts;  // of each of them, of each level
       std::vector<int64_t> seen;
       for (int64_t j = 0; j < end && finite; ++j) {
-        if (sent[j].empty()) continue;
+        if (sent[j].empty() || (spec.window > 0 && j < (end - 1) / (spec.window / 8) * (spec.window / 8) - spec.window)) continue;
         std::vector<double> terms(S);
         for (int64_t s = 0; s < S; ++s) terms[s] = received[s] + sent[j][s];
         log_kernel.push_back(LogSum(terms));

@@ -17,6 +17,7 @@ struct RoutedSpec {
   bool full = false;     // Σ = L Lᵀ, and no variance
   int64_t top = 0;       // splats of a level that a token keeps; 0: all
   double threshold = 0;  // and of those the ones above this share of the greatest, where a token counts no more than 8,192 tokens
+  int64_t window = 0;    // W: position p sees W/8·⌊8p/W⌋ − W and what is behind it alone; 0: all up to p
   double width = 1;  // of splats: variances are about width · D · 2^level, so that tokens see many of them; small: tokens see hardly any
 };
 

@@ -1,5 +1,6 @@
 // RUN: hsa-opt %s --hsa-infer-shapes --hsa-decompose --hsa-quantize=precision=bf16 | FileCheck %s
 // RUN: hsa-opt %s --hsa-structured=precision=bf16 | FileCheck %s --check-prefix=TILES
+// RUN: hsa-opt %s --hsa-structured=precision=auto | FileCheck %s --check-prefix=STORED
 // RUN: hsa-opt %s --hsa-structured | FileCheck %s --check-prefix=F32
 // RUN: hsa-opt %s --hsa-infer-shapes --hsa-decompose --hsa-quantize=precision=int8 | FileCheck %s --check-prefix=INT8
 // RUN: hsa-opt %s --hsa-structured=precision=int8 | FileCheck %s --check-prefix=INT8-TILES
@@ -32,6 +33,12 @@
 // TILES:         hsa.stage "level" "score_level_pairs"
 // TILES:         hsa.stage "tile" "attend_leaf_pairs"
 // TILES:       func @attend_pairs({{.*}}memref<?x16x32xbf16>, {{.*}}memref<?x16x32xbf16>{{.*}}) attributes {hsa.features = "amx-tile,amx-bf16"}
+
+// auto: leaves are read as they are stored, and only those in bf16 are multiplied in it.
+// STORED:      hsa.stage "tile" "attend_leaf_pairs" {{.*}}typed
+// STORED-NOT:  func @attend_leaf_pairs.f
+// STORED:      func @attend_leaf_pairs.bf16(
+// STORED-NOT:  func @attend_leaf_pairs.f
 
 // F32-NOT:     pairs
 // UNKNOWN:     hsa-quantize: precision is 'fp8', wanted bf16 or int8

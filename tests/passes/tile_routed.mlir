@@ -65,6 +65,17 @@ func.func @relevance(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x
 
 // -----
 
+// A window goes on to the schedule.
+// CHECK-LABEL: hsa.schedule @window
+// CHECK-SAME:    window = 1024
+func.func @window(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x1xf32>) -> tensor<4x?x6xf32> {
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s {causal, levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>, window = 1024 : i64}
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x1xf32>) -> tensor<4x?x6xf32>
+  return %o : tensor<4x?x6xf32>
+}
+
+// -----
+
 // What levels are called and how splats adapt goes on to the schedule.
 // CHECK-LABEL: hsa.schedule @adapts
 // CHECK-SAME:    adapt = #hsa.adapt<segmentTokens = 1024>

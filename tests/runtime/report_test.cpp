@@ -38,7 +38,7 @@ TEST(ReportTest, NamesAreTheContract) {
   using Names = std::vector<std::string>;
   EXPECT_EQ(Keys(json), (Names{"schema",       "variant",    "scheme",          "mode",         "choice",  "seconds",   "tokens_per_s",
                                "flop",         "bytes_read", "peak_anon_bytes", "mapped_bytes", "read",    "tolerance", "verified",
-                               "dense_blocks", "levels",     "heads",           "search",       "adapted", "warnings"}));
+                               "dense_blocks", "levels",     "heads",           "search",       "refined", "adapted",   "warnings"}));
   EXPECT_EQ(Keys(json["choice"]), (Names{"path", "because", "visible_keys", "crossover_keys"}));
   EXPECT_EQ(Keys(json["seconds"]), (Names{"index", "calibrate", "near", "score", "leaves", "write", "total"}));
   EXPECT_EQ(Keys(json["read"]), (Names{"near_fraction", "nodes_fraction", "leaves_fraction", "total_fraction"}));
@@ -46,6 +46,7 @@ TEST(ReportTest, NamesAreTheContract) {
   EXPECT_EQ(Keys(json["verified"]), (Names{"n", "median", "p90", "p95", "max", "coverage", "error_rank"}));
   EXPECT_EQ(Keys(json["levels"][0]), (Names{"tokens", "scored_fraction", "opened_fraction"}));
   EXPECT_EQ(Keys(json["heads"][0]), (Names{"head", "theta", "dense_blocks", "read"}));
+  EXPECT_EQ(Keys(json["refined"]), (Names{"asked", "error", "audited", "levels"}));
   EXPECT_EQ(Keys(json["search"]), (Names{"levels", "names", "recall", "mass", "segments", "reused"}));
   EXPECT_EQ(Keys(json["adapted"]), (Names{"what", "asked_by", "limits", "seconds", "levels"}));
   EXPECT_EQ(Keys(json["adapted"]["limits"]),
