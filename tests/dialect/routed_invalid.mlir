@@ -635,7 +635,7 @@ func.func @routed_attention_c65(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v
 func.func @routed_attention_c65_low_rank(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x4xf32>, %f: tensor<2x10x8xf32>) {
   // expected-error @below {{routed_attention_c65: adapts and has covariances of low rank or full, which do not}}
   %o = hsa.routed_attention %q, %k, %v splats %c, %s factor %f {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>, causal, adapt = #hsa.adapt<>}
-      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x4xf32>) -> tensor<4x?x6xf32>
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x4xf32>, tensor<2x10x8xf32>) -> tensor<4x?x6xf32>
   return
 }
 
