@@ -59,9 +59,8 @@ LogicalResult RoutedAttentionOp::verify() {
                                                                   << "; wanted one of them";
   if (!getAdapt()) return success();
   if (!getCausal()) return emitOpError("routed_attention_c65: adapts and is not causal, whose tokens all send before any receives");
-  const int64_t widths = getVariance() ? getVariance().getType().getDimSize(2) : 0;
-  if (getFactor() || getCholesky() || !(widths == 1 || mayEqual(widths, headDim)))
-    return emitOpError("routed_attention_c65: adapts and has covariances in bands, of low rank or full, which do not");
+  if (getFactor() || getCholesky())
+    return emitOpError("routed_attention_c65: adapts and has covariances of low rank or full, which do not");
   return success();
 }
 

@@ -41,7 +41,7 @@ def Hsa_RoutedAttentionOp : Hsa_StageOp<"routed_attention", [Pure, AttrSizedOper
     routed_attention_c12 levels have at least one splat each, S together;  routed_attention_c13 one weight per level, finite and > 0;
     routed_attention_c60, _c61, _c62 as hsa.affinity;  routed_attention_c63 one name per level, none empty, all different;
     routed_attention_c64 one entry of `value_dims` per level, 1 to Dv, none above that of a finer level;
-    routed_attention_c65 splats that adapt are of a causal attention, of variances of one or D entries alone, and no level has fewer than leastSplats;
+    routed_attention_c65 splats that adapt are of a causal attention, of variances alone, no level has fewer than leastSplats, and one is awake;
     routed_attention_c90 window is a multiple of 512, at most 2^30, of a causal attention without a threshold and whose splats do not adapt.
     With `sparse` each token sends to, and receives from, the splats only that are near it. `names` are for people. With `value_dims` level ℓ keeps the first
     value_dims[ℓ] dimensions of values: in κ_ℓ v_j the others count as 0. With `adapt` splats are those of the first segment and a run lets them adapt;

@@ -70,15 +70,16 @@ LogicalResult SparseAttr::verify(function_ref<InFlightDiagnostic()> emitError, i
   return success();
 }
 
-LogicalResult AdaptAttr::verify(function_ref<InFlightDiagnostic()> emitError, AdaptKind, int64_t segmentTokens, int64_t mostEvents,
+LogicalResult AdaptAttr::verify(function_ref<InFlightDiagnostic()> emitError, AdaptKind what, int64_t segmentTokens, int64_t mostEvents,
                                 int64_t leastSplats, int64_t history, FloatAttr memory, FloatAttr cover, FloatAttr uncoveredShare,
-                                FloatAttr idle, FloatAttr gain) {
+                                FloatAttr idle, FloatAttr gain, int64_t asleep, int64_t levelTokens, FloatAttr levelResidual,
+                                FloatAttr levelGain, FloatAttr weightBound) {
   if (segmentTokens < 256 || segmentTokens > 1 << 20 || segmentTokens % 256 != 0)
     return emitError() << "adapt_c1: segmentTokens is " << segmentTokens << ", wanted a multiple of 256, at most 1048576";
   if (history < 1 || history > 1024) return emitError() << "adapt_c2: history is " << history << ", wanted 1 to 1024 segments";
   if (mostEvents < 0 || mostEvents > 4096) return emitError() << "adapt_c3: mostEvents is " << mostEvents << ", wanted 0 to 4096";
   if (leastSplats < 1) return emitError() << "adapt_c4: leastSplats is " << leastSplats << ", wanted 1 or more";
-  for (auto [name, share] : {std::pair{"memory", memory}, {"uncoveredShare", uncoveredShare}, {"idle", idle}})
+  for (auto [name, share] : {std::pair{"memory", memory}, {"uncoveredShare", uncoveredShare}, {"idle", idle}, {"levelGain", levelGain}})
     if (share && !(share.getValueAsDouble() >= 0 && share.getValueAsDouble() < 1))
       return emitError() << "adapt_c5: " << name << " is " << share.getValueAsDouble() << ", wanted 0 or more, less than 1";
   if (cover && !(cover.getValueAsDouble() > 0 && cover.getValueAsDouble() < 1e4))
@@ -86,6 +87,16 @@ LogicalResult AdaptAttr::verify(function_ref<InFlightDiagnostic()> emitError, Ad
   if (gain && !(gain.getValueAsDouble() >= 1 && gain.getValueAsDouble() < 1e6))
     return emitError() << "adapt_c7: gain is " << gain.getValueAsDouble()
                        << ", wanted 1 or more: below it a split and the merge that makes room undo each other";
+  if (asleep < 0 || asleep > 15) return emitError() << "adapt_c8: asleep is " << asleep << ", wanted 0 to 15 levels";
+  if (levelTokens < 0 || levelTokens > int64_t{1} << 40)
+    return emitError() << "adapt_c9: levelTokens is " << levelTokens << ", wanted 0 to 1099511627776";
+  if (levelResidual && !(levelResidual.getValueAsDouble() > 0 && levelResidual.getValueAsDouble() < 1e6))
+    return emitError() << "adapt_c10: levelResidual is " << levelResidual.getValueAsDouble() << ", wanted more than 0, less than 1000000";
+  if (weightBound && !(weightBound.getValueAsDouble() >= 1 && weightBound.getValueAsDouble() <= 1024))
+    return emitError() << "adapt_c11: weightBound is " << weightBound.getValueAsDouble() << ", wanted 1 to 1024";
+  const bool changes = asleep > 0 || (levelGain && levelGain.getValueAsDouble() > 0) || (weightBound && weightBound.getValueAsDouble() > 1);
+  if (what == AdaptKind::Observe && changes)
+    return emitError() << "adapt_c12: observes, which changes nothing, and has asleep, levelGain or weightBound; leave them out";
   return success();
 }
 

@@ -119,8 +119,15 @@ def Hsa_AdaptAttr : Hsa_Attr<"Adapt", "adapt"> {
     uncoveredShare  of the observed tokens, from which on a splat is born; left out: 0.01
     idle            share of the mean activation below which a splat dies; left out: 0.02
     gain            a split has to save this many times what the merge costs that makes room for it; left out: 2
+    asleep          so many of the coarsest levels sleep when the stream begins
+    levelTokens     a level that sleeps wakes when the stream has so many tokens for each splat of the finer levels; 0: it does not for its length
+    levelResidual   … or when the finer level leaves more than this share of the spread of its tokens; left out: 0.5
+    levelGain       a level sleeps when its gain is below this for `history` segments in a row; left out: 0, none does
+    weightBound     weights of levels follow what they explain, by factors in 1/weightBound to weightBound; left out: 1, they stay
     Constraints: adapt_c1 segmentTokens is a multiple of 256, at most 2^20;  adapt_c2 history is 1 to 1024;  adapt_c3 mostEvents is 0 to 4096;
-    adapt_c4 leastSplats ≥ 1;  adapt_c5 memory, uncoveredShare and idle are in [0, 1);  adapt_c6 cover is in (0, 10000);  adapt_c7 gain is in [1, 10^6).
+    adapt_c4 leastSplats ≥ 1;  adapt_c5 memory, uncoveredShare, idle and levelGain are in [0, 1);  adapt_c6 cover is in (0, 10000);  adapt_c7 gain is in [1, 10^6);
+    adapt_c8 asleep is 0 to 15;  adapt_c9 levelTokens is 0 to 2^40;  adapt_c10 levelResidual is in (0, 10^6);  adapt_c11 weightBound is in [1, 1024];
+    adapt_c12 what is observed does not change: asleep is 0, levelGain 0 and weightBound 1 there.
     Source: docs/spec.md "Adaptation". Tests: tests/dialect/attrs.mlir
   }];
   let parameters = (ins DefaultValuedParameter<"::hsa::ir::AdaptKind", "::hsa::ir::AdaptKind::Splats">:$what,
@@ -132,7 +139,12 @@ def Hsa_AdaptAttr : Hsa_Attr<"Adapt", "adapt"> {
                         OptionalParameter<"::mlir::FloatAttr">:$cover,
                         OptionalParameter<"::mlir::FloatAttr">:$uncoveredShare,
                         OptionalParameter<"::mlir::FloatAttr">:$idle,
-                        OptionalParameter<"::mlir::FloatAttr">:$gain);
+                        OptionalParameter<"::mlir::FloatAttr">:$gain,
+                        DefaultValuedParameter<"int64_t", "0">:$asleep,
+                        DefaultValuedParameter<"int64_t", "1024">:$levelTokens,
+                        OptionalParameter<"::mlir::FloatAttr">:$levelResidual,
+                        OptionalParameter<"::mlir::FloatAttr">:$levelGain,
+                        OptionalParameter<"::mlir::FloatAttr">:$weightBound);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

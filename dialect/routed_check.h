@@ -19,7 +19,7 @@ mlir::LogicalResult checkLevelNames(mlir::Operation* op, llvm::StringRef constra
 mlir::LogicalResult checkValueDims(mlir::Operation* op, llvm::StringRef constraint, std::optional<llvm::ArrayRef<int64_t>> valueDims,
                                    size_t levels, int64_t valueDim);
 
-// Of splats that adapt: no level has fewer than `adapt` keeps.
+// Of splats that adapt: no level has fewer than `adapt` keeps, and one is awake.
 mlir::LogicalResult checkAdaptLevels(mlir::Operation* op, llvm::StringRef constraint, AdaptAttr adapt, llvm::ArrayRef<int64_t> levels);
 
 // A window is a multiple of 512 tokens, at most 2^30.

@@ -73,6 +73,9 @@ LogicalResult checkAdaptLevels(Operation* op, StringRef constraint, AdaptAttr ad
     if (splats < adapt.getLeastSplats())
       return op->emitOpError() << constraint << ": adapt keeps " << adapt.getLeastSplats() << " splats, level " << level << " has "
                                << splats;
+  if (adapt.getAsleep() >= static_cast<int64_t>(levels.size()))
+    return op->emitOpError() << constraint << ": adapt lets " << adapt.getAsleep() << " levels sleep of " << levels.size()
+                             << ", wanted one awake";
   return success();
 }
 

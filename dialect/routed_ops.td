@@ -137,7 +137,7 @@ def Hsa_ReceiveCausalOp : Hsa_StageOp<"receive_causal", [Pure, AttrSizedOperandS
     Constraints: receive_causal_c1 levels have at least one splat each, S together;  receive_causal_c2 one weight per level, finite and > 0;
     receive_causal_c3 affinity and sent agree on S;  receive_causal_c4 Hkv divides H;  receive_causal_c5 amplitude is [Hkv,S,1];
     receive_causal_c6 gate is [H,N,L];  receive_causal_c7 output is [H,N,Dv];  receive_causal_c8 sent and value agree on Hkv and M;
-    receive_causal_c63 and _c64 as hsa.receive;  receive_causal_c65 no level has fewer splats than `adapt` keeps;
+    receive_causal_c63 and _c64 as hsa.receive;  receive_causal_c65 no level has fewer splats than `adapt` keeps, and one is awake;
     receive_causal_c90 window is a multiple of 512, at most 2^30.
     With `adapt` a run lets the splats of its affinities adapt between segments; the reference evaluates what is not adapted alone.
     Source: docs/spec.md "Routed". Tests: tests/dialect/routed.mlir

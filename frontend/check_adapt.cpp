@@ -1,6 +1,5 @@
 #include "frontend/check_adapt.h"
 
-#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -9,14 +8,13 @@
 
 namespace hsa::frontend {
 
-absl::Status CheckAdapt(const Routed& routed, const Tensor& key, const std::vector<const Tensor*>& parameters) {
-  const bool plain = std::ranges::all_of(parameters, [&](const Tensor* tensor) {
-    return tensor->name() != routed.variance() || tensor->dim() == 1 || tensor->dim() == key.dim();
-  });
-  AdaptSubject subject{.causal = routed.causal(), .plain = plain && !routed.has_factor() && !routed.has_cholesky()};
+absl::Status CheckAdapt(const Routed& routed) {
+  AdaptSubject subject{.causal = routed.causal(), .plain = !routed.has_factor() && !routed.has_cholesky()};
   for (int level = 0; level < routed.levels_size(); ++level)
     subject.levels.push_back({LevelText(routed, level), routed.levels(level).splats()});
-  const std::string why = WhyNotAdapt(AdaptNumbersOf(routed.adapt()), subject);
+  AdaptLimits limits = AdaptNumbersOf(routed.adapt());
+  limits.what = routed.adapt().what() == Routed::Adapt::OBSERVE ? Adapt::kObserve : Adapt::kSplats;
+  const std::string why = WhyNotAdapt(limits, subject);
   return why.empty() ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrCat("graph_c65: ", why));
 }
 

@@ -8,7 +8,7 @@
 
 namespace hsa::frontend {
 
-// graph_c65, in the words of a run that is given the same limits. Of a node that adapts; `key` and `parameters` as in CheckSplatParameters.
-absl::Status CheckAdapt(const Routed& routed, const Tensor& key, const std::vector<const Tensor*>& parameters);
+// graph_c65, in the words of a run that is given the same limits. Of a node that adapts.
+absl::Status CheckAdapt(const Routed& routed);
 
 }  // namespace hsa::frontend

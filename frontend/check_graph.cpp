@@ -298,6 +298,11 @@ void WriteDefaults(Routed::Adapt& adapt) {
   adapt.set_uncovered_share(adapt.uncovered_share());
   adapt.set_idle(adapt.idle());
   adapt.set_gain(adapt.gain());
+  adapt.set_asleep(adapt.asleep());
+  adapt.set_level_tokens(adapt.level_tokens());
+  adapt.set_level_residual(adapt.level_residual());
+  adapt.set_level_gain(adapt.level_gain());
+  adapt.set_weight_bound(adapt.weight_bound());
 }
 
 // Defaults of scheme routed, written out.

@@ -77,16 +77,13 @@ std::vector<int64_t> ValueDims(const Routed& routed, int64_t value_dim) {
 absl::Status CheckValueDims(const Routed& routed, int64_t value_dim) {
   constexpr int64_t kColumns = 16, kTile = 64;  // of a kernel
   if (!HasValueDims(routed)) return absl::OkStatus();
-  if (!routed.links().empty() || routed.has_sparse())
-    return Refuse("graph_c64", "levels have a value_dim and routed ", routed.has_sparse() ? "is sparse" : "has links",
-                  ", which no kernel of this version does together; leave one of them out");
   const std::vector<int64_t> dims = ValueDims(routed, value_dim);
   int64_t first = 0, before = value_dim;
   for (int level = 0; level < routed.levels_size(); first += routed.levels(level).splats(), before = dims[level++]) {
     if (dims[level] < 1 || dims[level] > before || (dims[level] < before && dims[level] % kColumns != 0))
       return Refuse("graph_c63", LevelText(routed, level), " has value_dim ", dims[level], ", wanted ", before, ", or a multiple of ",
                     kColumns, " below it: a level keeps no more than a finer one");
-    if (dims[level] < before && first % kTile != 0)
+    if (dims[level] < before && first % kTile != 0 && !routed.has_sparse())
       return Refuse("graph_c63", LevelText(routed, level), " keeps fewer value dims and begins at splat ", first, ", wanted a multiple of ",
                     kTile, "; give the finer levels as many together");
   }

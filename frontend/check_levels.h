@@ -22,7 +22,7 @@ absl::Status CheckLevels(const Routed& routed, uint64_t& splats);
 // Whether some level says how many dimensions of the values it keeps; and how many each does, of `value_dim`.
 bool HasValueDims(const Routed& routed);
 std::vector<int64_t> ValueDims(const Routed& routed, int64_t value_dim);
-// graph_c63 and graph_c64.
+// graph_c63.
 absl::Status CheckValueDims(const Routed& routed, int64_t value_dim);
 
 }  // namespace hsa::frontend

@@ -41,7 +41,7 @@ absl::Status CheckSplatParameters(const Routed& routed, const Tensor& key, const
     const auto tokens = static_cast<int64_t>(std::min<uint64_t>(routed.window(), TokenWindow::kMostTokens + 1));
     if (const std::string why = WhyNotWindow(tokens, subject); !why.empty()) return Refuse("graph_c90", why);
   }
-  return routed.has_adapt() ? CheckAdapt(routed, key, parameters) : absl::OkStatus();
+  return routed.has_adapt() ? CheckAdapt(routed) : absl::OkStatus();
 }
 
 }  // namespace hsa::frontend

@@ -102,6 +102,11 @@ void addAdapt(Routed& routed, ir::AdaptAttr adapt) {
   given(adapt.getUncoveredShare(), &Routed::Adapt::set_uncovered_share);
   given(adapt.getIdle(), &Routed::Adapt::set_idle);
   given(adapt.getGain(), &Routed::Adapt::set_gain);
+  to.set_asleep(static_cast<uint32_t>(adapt.getAsleep()));
+  to.set_level_tokens(static_cast<uint64_t>(adapt.getLevelTokens()));
+  given(adapt.getLevelResidual(), &Routed::Adapt::set_level_residual);
+  given(adapt.getLevelGain(), &Routed::Adapt::set_level_gain);
+  given(adapt.getWeightBound(), &Routed::Adapt::set_weight_bound);
 }
 
 absl::Status addSparse(Routed& routed, ir::SparseAttr sparse) {

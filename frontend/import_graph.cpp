@@ -125,7 +125,9 @@ ir::AdaptAttr adaptOf(Builder& b, const Routed::Adapt& adapt) {
   const auto number = [&](double x) { return b.getF64FloatAttr(x); };
   return ir::AdaptAttr::get(b.getContext(), adapt.what() == Routed::Adapt::OBSERVE ? ir::AdaptKind::Observe : ir::AdaptKind::Splats,
                             adapt.segment_tokens(), adapt.most_events(), adapt.least_splats(), adapt.history(), number(adapt.memory()),
-                            number(adapt.cover()), number(adapt.uncovered_share()), number(adapt.idle()), number(adapt.gain()));
+                            number(adapt.cover()), number(adapt.uncovered_share()), number(adapt.idle()), number(adapt.gain()),
+                            adapt.asleep(), static_cast<int64_t>(adapt.level_tokens()), number(adapt.level_residual()),
+                            number(adapt.level_gain()), number(adapt.weight_bound()));
 }
 
 void importRouted(ImplicitLocOpBuilder& b, Graph graph) {

@@ -41,7 +41,11 @@ KernelParams kernelParams(ScheduleOp schedule) {
     params.factorRows = params.triangular ? params.paddedHeadDim : factorRows(schedule.getFactorRows().value_or(0));
     params.levels = static_cast<int64_t>(levels->size());
     params.splats = (splats + kSplatTile - 1) / kSplatTile * kSplatTile;
-    params.ranges = splatRanges(*levels, schedule.getLevelValueDims().value_or(llvm::ArrayRef<int64_t>()), params);
+    const auto valueDims = schedule.getLevelValueDims().value_or(llvm::ArrayRef<int64_t>());
+    params.ranges = splatRanges(*levels, valueDims, params);
+    for (size_t level = 0; level < levels->size(); ++level)
+      params.levelColumns.push_back(valueDims.empty() ? params.paddedValueDim : padded(valueDims[level]));
+    params.passesOnState = schedule.getLinkNamesAttr() && !(schedule.getSparse() && schedule.getMask().getCausal());
     if (schedule.getLinkRanks()) params.nearTop = kLinkTop;
     if (auto keep = schedule.getSparse()) params.nearTop = keep->getTop();
     params.scale = std::numbers::ln2;  // affinities are in log2 units already

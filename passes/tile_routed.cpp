@@ -34,15 +34,12 @@ std::pair<AffinityOp, SparseAttr> affinityOf(Value affinity) {
   return {sparsify.getAffinity().getDefiningOp<AffinityOp>(), sparsify.getKeep()};
 }
 
-// Splats whose levels keep fewer value dims than those before are whole tiles of a kernel, and so are their columns.
+// Levels that keep fewer value dims than those before keep whole columns of a kernel; their splats begin a tile, unless tokens meet splats one by one.
 LogicalResult checkValueRanges(const Routed& routed) {
   if (!routed.valueDims) return success();
-  if (routed.links || routed.keep)
-    return routed.receive->emitOpError("has value_dims and ")
-           << (routed.keep ? "hsa.sparsify" : "hsa.flow") << ", which this version interprets and does not compile; leave one of them out";
   int64_t first = 0, before = routed.value ? cast<RankedTensorType>(routed.value.getType()).getDimSize(2) : 0;
   for (auto [level, splats, dims] : llvm::enumerate(routed.levels.asArrayRef(), routed.valueDims.asArrayRef())) {
-    if (dims != before && (dims % kPanelKeys != 0 || first % kSplatTile != 0))
+    if (dims != before && (dims % kPanelKeys != 0 || (!routed.keep && first % kSplatTile != 0)))
       return routed.receive->emitOpError("keeps ") << dims << " value dims on level " << level << ", which begins at splat " << first
                                                    << "; a plan wants multiples of " << kPanelKeys << " and of " << kSplatTile;
     first += splats, before = dims;

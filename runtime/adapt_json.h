@@ -15,7 +15,12 @@ inline nlohmann::ordered_json AdaptLimitsJson(const AdaptLimits& l) {
           {"cover", l.cover},
           {"uncovered_share", l.uncovered_share},
           {"idle", l.idle},
-          {"gain", l.gain}};
+          {"gain", l.gain},
+          {"asleep", l.asleep},
+          {"level_tokens", l.level_tokens},
+          {"level_residual", l.level_residual},
+          {"level_gain", l.level_gain},
+          {"weight_bound", l.weight_bound}};
 }
 
 }  // namespace hsa

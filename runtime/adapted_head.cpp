@@ -9,13 +9,14 @@
 #include "kernels/affinity.h"
 #include "kernels/tile_shape.h"
 #include "kernels/wide_clone.h"
+#include "runtime/covariance.h"
 #include "runtime/extent.h"
 
 namespace hsa {
 namespace {
 
 PoolShape ShapeOf(const AdaptLimits& limits, const format::Graph& graph) {
-  PoolShape shape{graph.head_dim(), {}, limits.history, graph.routed().isotropic()};
+  PoolShape shape{graph.head_dim(), {}, limits.history, VarianceDim(graph)};
   for (const format::SplatLevel& level : graph.routed().levels()) shape.levels.push_back(level.splats());
   return shape;
 }
@@ -40,18 +41,24 @@ AdaptedHead::AdaptedHead(const AdaptLimits& limits, const format::Graph& graph, 
       state_(state),
       tables_(tables),
       adapter_(limits, ShapeOf(limits, graph)),
+      sleeping_(adapter_.pool().shape().slots(), graph.value_dim()),
+      log_weights_(graph.routed().levels_size()),
       offsets_(adapter_.pool().shape().slots()),
-      apart_(graph.head_dim()) {
+      apart_(graph.head_dim()),
+      nearest_(graph.routed().levels_size()),
+      splats_(graph.routed().levels_size()) {
   if (!tables.flow.empty()) links_.emplace(graph.routed(), tables.flow);
   const int64_t dim = graph.head_dim();
   std::vector<double> center(dim), extent(dim);
   for (int64_t s = 0; s < splats.center.tokens(); ++s) {
     for (int64_t d = 0; d < dim; ++d) {
       center[d] = Entry(splats.center, head, s, d);
-      extent[d] = Entry(splats.variance, head, s, graph.routed().isotropic() ? 0 : d) / ExtentWidth(dim);
+      extent[d] = Entry(splats.variance, head, s, VarianceEntry(graph, d)) / ExtentWidth(dim);
     }
     adapter_.Create(s, center, extent, splats.amplitude.data == nullptr ? 0 : Entry(splats.amplitude, head, s, 0));
   }
+  adapter_.Begin(*this);
+  limits.asleep > 0 ? WriteTables() : WriteWeights();  // what is not written again keeps its bits
 }
 
 void AdaptedHead::Observe(const TokenPanels& tokens, int64_t position, int64_t count, std::span<const float> sent) {
@@ -62,30 +69,32 @@ void AdaptedHead::Observe(const TokenPanels& tokens, int64_t position, int64_t c
   const auto width = static_cast<float>(ExtentWidth(graph_.head_dim()));
   for (size_t s = 0; s < offsets_.size(); ++s) offsets_[s] = width * state_.own_max()[s] + adapter_.log2_densities()[s];
   const SplatPool& pool = adapter_.pool();
-  for (size_t level = 0; level < pool.shape().levels.size(); ++level) {
-    const auto l = static_cast<int64_t>(level);
-    const Nearest nearest = FindNearest(sent, offsets_, width, pool.LevelBegin(l), pool.LevelEnd(l));
-    for (int64_t i = 0; i < count; ++i)
-      if (observed(i) && nearest[i] >= 0) adapter_.Observe(l, nearest[i], tokens.Key(i));
+  for (size_t level = 0; level < nearest_.size(); ++level)
+    nearest_[level] = FindNearest(sent, offsets_, width, pool.LevelBegin(level), pool.LevelEnd(level));
+  for (int64_t i = 0; i < count; ++i) {
+    if (!observed(i)) continue;
+    for (size_t level = 0; level < nearest_.size(); ++level) splats_[level] = nearest_[level][i];
+    adapter_.Observe(splats_, tokens.Key(i));
   }
 }
 
 void AdaptedHead::ObserveKept(const NearLists& kept, const float* keys, int64_t position, int64_t count) {
   const auto width = static_cast<float>(ExtentWidth(graph_.head_dim()));
-  const auto levels = static_cast<int64_t>(adapter_.pool().shape().levels.size());
-  for (int64_t i = 0; i < count; ++i)
-    for (int64_t level = 0; IsObserved(position + i) && level < levels; ++level) {
-      const std::span<const int32_t> splats = kept.splats(level, i);
-      const std::span<const float> scores = kept.scores(level, i);
-      int64_t nearest = -1;
+  for (int64_t i = 0; i < count; ++i) {
+    if (!IsObserved(position + i)) continue;
+    for (size_t level = 0; level < splats_.size(); ++level) {
+      const std::span<const int32_t> splats = kept.splats(static_cast<int64_t>(level), i);
+      const std::span<const float> scores = kept.scores(static_cast<int64_t>(level), i);
+      splats_[level] = -1;
       float best = -std::numeric_limits<float>::infinity();
       for (size_t slot = 0; slot < splats.size(); ++slot) {
         const int32_t s = splats[slot];
         const float likelihood = width * (scores[slot] - tables_.amplitude[s]) + adapter_.log2_densities()[s];
-        if (likelihood > best) best = likelihood, nearest = s;
+        if (likelihood > best) best = likelihood, splats_[level] = s;
       }
-      if (nearest >= 0) adapter_.Observe(level, nearest, keys + i * tables_.depth);
     }
+    adapter_.Observe(splats_, keys + i * tables_.depth);
+  }
 }
 
 bool AdaptedHead::EndSegment() {
@@ -97,11 +106,11 @@ bool AdaptedHead::EndSegment() {
 
 void AdaptedHead::GetSplats(std::span<float> center, std::span<float> variance, std::span<float> amplitude) const {
   const SplatPool& pool = adapter_.pool();
-  const int64_t dim = graph_.head_dim(), widths = graph_.routed().isotropic() ? 1 : dim;
+  const int64_t dim = graph_.head_dim(), widths = VarianceDim(graph_), width = (dim + widths - 1) / widths;
   for (int64_t s = 0; s < pool.shape().slots(); ++s) {
     for (int64_t d = 0; d < dim; ++d) center[s * dim + d] = static_cast<float>(pool.row(s, SplatPool::kCenter)[d]);
     for (int64_t d = 0; d < widths; ++d)
-      variance[s * widths + d] = static_cast<float>(ExtentWidth(dim) * pool.row(s, SplatPool::kExtent)[d]);
+      variance[s * widths + d] = static_cast<float>(ExtentWidth(dim) * pool.row(s, SplatPool::kExtent)[d * width]);
     if (!amplitude.empty()) amplitude[s] = static_cast<float>(pool.at(s, SplatPool::kLogAmplitude));
   }
 }
@@ -124,6 +133,7 @@ void AdaptedHead::Get(format::AdaptedSplats& adapted) const {
     segment.set_segment(static_cast<uint64_t>(from.segment)), segment.set_level(static_cast<uint32_t>(from.level));
     segment.set_live(static_cast<uint32_t>(from.live)), segment.set_mass(from.mass);
     segment.set_residual(from.residual), segment.set_spread(from.spread);
+    segment.set_gain(from.gain), segment.set_weight_factor(from.weight_factor), segment.set_least(from.least);
   }
 }
 
@@ -156,16 +166,21 @@ absl::Status AdaptedHead::GoOn(const format::AdaptedSplats& adapted, std::span<c
     return absl::FailedPreconditionError(absl::StrCat("adapted in segments of ", adapted.segment_tokens(), " tokens with a history of ",
                                                       adapted.history(), ", the run has ", limits.segment_tokens, " and ", limits.history,
                                                       "; go on with the same --adapt"));
-  const int64_t own = adapter_.Numbers();
-  if (static_cast<int64_t>(numbers.size()) != Numbers() || !adapter_.GoOn(numbers.first(own), static_cast<int64_t>(adapted.segment())) ||
-      (links_ && !TakeLinks(numbers.subspan(own))))
+  ReturnSleeping();  // whoever slept when a stream begins: the file says who does now
+  const bool first_version = static_cast<int64_t>(numbers.size()) == Numbers() - adapter_.NumbersOfLevels();
+  const int64_t own = adapter_.Numbers() - (first_version ? adapter_.NumbersOfLevels() : 0);
+  if (!(first_version || static_cast<int64_t>(numbers.size()) == Numbers()) ||
+      !adapter_.GoOn(numbers.first(own), static_cast<int64_t>(adapted.segment())) || (links_ && !TakeLinks(numbers.subspan(own))))
     return absl::FailedPreconditionError("the numbers of 'adapt' are none that adaptation leaves; write it again with hsa-run --state-out");
   for (const format::SplatEvent& from : adapted.events())
     adapter_.log().events.Add({static_cast<int64_t>(from.segment()), static_cast<int32_t>(from.level()),
                                static_cast<SplatEvent>(from.what()), from.splat(), from.other(), from.measure(), from.limit()});
   for (const format::LevelSegment& from : adapted.segments())
     adapter_.log().segments.Add({static_cast<int64_t>(from.segment()), static_cast<int32_t>(from.level()),
-                                 static_cast<int32_t>(from.live()), from.mass(), from.residual(), from.spread()});
+                                 static_cast<int32_t>(from.live()), from.mass(), from.residual(), from.spread(), from.gain(),
+                                 from.weight_factor(), from.least()});
+  for (int64_t s = 0; s < adapter_.pool().shape().slots(); ++s)
+    if (adapter_.pool().asleep(s)) Sleep(s);
   WriteTables();
   return absl::OkStatus();
 }
@@ -185,9 +200,26 @@ void AdaptedHead::Bear(int64_t splat, int64_t nearest) {
   if (links_ && nearest >= 0) links_->Halve(nearest, splat);
 }
 
-void AdaptedHead::ClearEmpty() {
+void AdaptedHead::Sleep(int64_t splat) {
+  sleeping_.Keep(splat, state_);
+  if (links_) links_->Touch(splat);
+}
+
+void AdaptedHead::Wake(int64_t splat) {
+  sleeping_.Return(splat, state_);
+  if (links_) links_->Touch(splat);
+}
+
+void AdaptedHead::ReturnSleeping() {
   for (int64_t s = 0; s < adapter_.pool().shape().slots(); ++s)
-    if (!adapter_.pool().live(s)) state_.Clear(s);
+    if (adapter_.pool().asleep(s)) sleeping_.Return(s, state_);
+}
+
+void AdaptedHead::EndRun() {
+  ReturnSleeping();
+  const SplatPool& pool = adapter_.pool();
+  for (int64_t s = 0; s < pool.shape().slots(); ++s)
+    if (!pool.live(s) && !pool.asleep(s)) state_.Clear(s);
 }
 
 void AdaptedHead::WriteTables() {
@@ -195,17 +227,29 @@ void AdaptedHead::WriteTables() {
   const bool isotropic = !tables_.isotropic.center.empty();  // all are relative to their mean center, which moves
   for (int level = 0; level < graph_.routed().levels_size(); ++level)
     for (int64_t s = pool.LevelBegin(level); s < pool.LevelEnd(level); ++s)
-      if (isotropic || adapter_.changed(s)) pool.live(s) ? WriteRow(s, std::log2(graph_.routed().levels(level).weight())) : EmptyRow(s);
+      if (isotropic || adapter_.changed(s)) pool.live(s) ? WriteRow(s) : EmptyRow(s);
+  WriteWeights();
   if (isotropic) WriteProducts();
   if (links_) links_->Write([&](int64_t s) { return s < pool.shape().slots() && pool.live(s); });
 }
 
-void AdaptedHead::WriteRow(int64_t s, double log2_weight) {
+void AdaptedHead::WriteWeights() {
+  const SplatPool& pool = adapter_.pool();
+  for (int level = 0; level < graph_.routed().levels_size(); ++level) {
+    const double log2_weight = std::log2(graph_.routed().levels(level).weight() * adapter_.of_levels().weight_factor(level));
+    log_weights_[level] = static_cast<float>(log2_weight);
+    for (int64_t s = pool.LevelBegin(level); s < pool.LevelEnd(level); ++s) {
+      if (!pool.live(s)) continue;
+      const double log2_amplitude = pool.at(s, SplatPool::kLogAmplitude) * std::numbers::log2e;
+      tables_.weight[s] = static_cast<float>(log2_weight + log2_amplitude);
+      tables_.amplitude[s] = static_cast<float>(log2_amplitude);
+    }
+  }
+}
+
+void AdaptedHead::WriteRow(int64_t s) {
   const int64_t dim = graph_.head_dim();
   const SplatPool& pool = adapter_.pool();
-  const double log2_amplitude = pool.at(s, SplatPool::kLogAmplitude) * std::numbers::log2e;
-  tables_.weight[s] = static_cast<float>(log2_weight + log2_amplitude);
-  tables_.amplitude[s] = static_cast<float>(log2_amplitude);
   float *scale = &tables_.scale[s * tables_.depth], *shift = &tables_.shift[s * tables_.depth];
   ScaleAndShift(dim, ExtentWidth(dim), pool.row(s, SplatPool::kExtent).data(), pool.row(s, SplatPool::kCenter).data(), scale, shift);
   tables_.CopyToPanels(s);

@@ -16,6 +16,7 @@
 #include "runtime/routed_state.h"
 #include "runtime/routed_tables.h"
 #include "runtime/run.h"
+#include "runtime/sleeping_rows.h"
 #include "runtime/splat_adapter.h"
 #include "runtime/token_panels.h"
 
@@ -37,8 +38,10 @@ class AdaptedHead : private SplatMasses {
   // `count` tokens that keep a few splats each, of which the likeliest counts. `keys` are their rows, padded.
   void ObserveKept(const NearLists& kept, const float* keys, int64_t position, int64_t count);
   bool EndSegment();  // whether the tables have changed
-  // Nothing was sent to slots that are empty at the end of a run.
-  void ClearEmpty();
+  // log2 w of each level, which follows what it explains.
+  std::span<const float> log_weights() const { return log_weights_; }
+  // At the end of a run nothing was sent to slots that are empty, and what was sent to those that sleep stands where it was.
+  void EndRun();
 
   const SplatAdapter& adapter() const { return adapter_; }
 
@@ -55,9 +58,13 @@ class AdaptedHead : private SplatMasses {
   void Halve(int64_t splat, int64_t child) override;
   void Join(int64_t splat, int64_t other, double share) override;
   void Bear(int64_t splat, int64_t nearest) override;
+  void Sleep(int64_t splat) override;
+  void Wake(int64_t splat) override;
   bool TakeLinks(std::span<const double> numbers);
   void WriteTables();
-  void WriteRow(int64_t splat, double log2_weight);
+  void ReturnSleeping();
+  void WriteWeights();
+  void WriteRow(int64_t splat);
   void EmptyRow(int64_t splat);
   void WriteProducts();
 
@@ -66,8 +73,12 @@ class AdaptedHead : private SplatMasses {
   RoutedTables& tables_;
   SplatAdapter adapter_;
   std::optional<AdaptedLinks> links_;
-  std::vector<float> offsets_;  // scratch [slots]
-  std::vector<double> apart_;   // scratch [head_dim]
+  SleepingRows sleeping_;
+  std::vector<float> log_weights_;  // [levels]
+  std::vector<float> offsets_;      // scratch [slots]
+  std::vector<double> apart_;       // scratch [head_dim]
+  std::vector<Nearest> nearest_;    // scratch [levels]: of the tokens of a chunk …
+  std::vector<int32_t> splats_;     // … and of one of them
 };
 
 }  // namespace hsa

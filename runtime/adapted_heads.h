@@ -41,7 +41,7 @@ class AdaptedHeads {
         });
       begin = next;
     }
-    heads_[kv_head]->ClearEmpty();
+    heads_[kv_head]->EndRun();
   }
   // observe(head, position): what it sees of some tokens from `token` on, `position` being that in the stream.
   template <typename Observe>
@@ -49,6 +49,7 @@ class AdaptedHeads {
     Timed([&] { observe(*heads_[kv_head], before_ + token); });
   }
 
+  const AdaptedHead& head(int64_t kv_head) const { return *heads_[kv_head]; }
   std::vector<const AdaptedHead*> all() const;
   void AddTo(RunReport& report) const;
 

@@ -63,7 +63,7 @@ void AdaptedLinks::Write(const std::function<bool(int64_t splat)>& live) {
   for (const Block& block : blocks_)
     for (int64_t s = block.to; s < block.to + block.rows; ++s)
       for (int64_t t = block.from; t < block.from + block.columns; ++t)
-        if (changed_[s] || changed_[t]) Set(s, t, At(block, s, t));
+        if (changed_[s] || changed_[t]) Set(s, t, live(s) && live(t) ? At(block, s, t) : 0);
   std::ranges::fill(changed_, 0);
 }
 

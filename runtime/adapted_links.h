@@ -22,6 +22,7 @@ class AdaptedLinks {
   // `splat` gets what both got, and passes on the mean of what both did, `share` of it its own; `other` is empty.
   void Join(int64_t splat, int64_t other, double share);
   void Remove(int64_t splat);
+  void Touch(int64_t splat) { changed_[splat] = 1; }  // it comes or goes with its links, which are written only while both ends are there
   // Into the tables: log2 F of the splats that have changed since the last time, and the diagonal of those that are there.
   void Write(const std::function<bool(int64_t splat)>& live);
 

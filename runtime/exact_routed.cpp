@@ -35,6 +35,26 @@ Sums NoSums(const format::Graph& graph) {
   return sums;
 }
 
+// Columns [from, to) of the values are kept by the levels of the splats [0, splats).
+struct Columns {
+  size_t from = 0, to = 0, splats = 0;
+};
+
+// Fine to coarse; the last are those that every splat keeps.
+std::vector<Columns> ColumnsOf(const format::Graph& graph) {
+  std::vector<Columns> columns;
+  size_t splats = 0;
+  for (const format::SplatLevel& level : graph.routed().levels()) {
+    const size_t kept = level.value_dim() == 0 ? graph.value_dim() : level.value_dim();
+    if (columns.empty() || columns.back().to != kept) {
+      if (!columns.empty()) columns.back().from = kept;
+      columns.push_back({0, kept, 0});
+    }
+    columns.back().splats = splats += level.splats();
+  }
+  return columns;
+}
+
 int64_t Up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 // What state files sent, which has been passed on along links.
@@ -65,9 +85,14 @@ class ExactStream {
         before_tokens_(TokensOf(states)),
         splats_(graph, splats, kv_head),
         before_(SumsOf(graph, states, kv_head)),
+        columns_(ColumnsOf(graph)),
         sums_(NoSums(graph)),
         log_affinity_(kTokensAtOnce * splats_.count()),
-        values_(kTokensAtOnce * inputs.value.dim()) {}
+        values_(kTokensAtOnce * inputs.value.dim()) {
+    // Before they pass it on splats hold what any of those that it goes to keeps.
+    if (!graph.routed().links().empty())
+      for (PartialRow& sum : sums_) sum.acc.assign(graph.value_dim(), 0);
+  }
 
   int64_t sent() const { return sent_; }
 
@@ -104,7 +129,15 @@ class ExactStream {
     splats_.Weigh(q, received);
     PartialRow row{.acc = std::vector<double>(inputs_.value.dim(), 0.0)};
     AddTo(row, received, before_);
-    AddTo(row, splats_.BackAlongLinks(received), sums_);
+    for (const Columns& columns : columns_) {
+      std::vector<double> kept = received;
+      std::fill(kept.begin() + static_cast<int64_t>(columns.splats), kept.end(), kNone);
+      PartialRow part{.acc = std::vector<double>(row.acc.size(), 0.0)};
+      AddTo(part, splats_.BackAlongLinks(kept), sums_);
+      for (size_t c = 0; c < part.acc.size(); ++c)
+        if (c < columns.from || c >= columns.to) part.acc[c] = 0;
+      row.Add(part.max, columns.from == 0 ? part.sum : 0, part.acc);
+    }
     for (double& a : row.acc) a = row.sum > 0 ? a / row.sum : 0;
     return row.acc;
   }
@@ -124,6 +157,7 @@ class ExactStream {
   int64_t first_ = 0, sent_ = 0;  // tokens [first, sent) count
   const ExactSplats splats_;
   const Sums before_;
+  const std::vector<Columns> columns_;
   Sums sums_;
   std::vector<double> log_affinity_, values_;  // of the tokens on their way
 };

@@ -61,7 +61,9 @@ LevelTree LevelTree::Flat(const LevelSplats& level) {
 
 LevelTree LevelTree::WithNodes(const Program& program, Worker& worker, const LevelSplats& level, int64_t width) {
   const RoutedTables& tables = level.tables;
-  const std::vector<int32_t> order = OrderByNode(program, worker, tables, LiveOf(level), width);
+  const std::vector<int32_t> live = LiveOf(level);
+  if (live.empty()) return Flat(level);  // it sleeps
+  const std::vector<int32_t> order = OrderByNode(program, worker, tables, live, width);
   const auto count = static_cast<int64_t>(order.size());
   const int64_t nodes = (count + kSplatTile - 1) / kSplatTile;
   RoutedTables means;
@@ -91,6 +93,7 @@ LevelTree LevelTree::WithNodes(const Program& program, Worker& worker, const Lev
 
 LevelTree LevelTree::WithGraph(const Program& program, Worker& worker, const LevelSplats& level, int64_t width) {
   LevelTree tree = WithNodes(program, worker, level, width);
+  if (tree.splats.splats == 0) return tree;
   tree.graph.emplace(level.tables, std::span(tree.splats.ids).first(tree.splats.splats));
   return tree;
 }

@@ -66,8 +66,14 @@ Json Adapted(const RunReport& report) {
                     {"split", level.split},
                     {"merged", level.merged},
                     {"died", level.died},
+                    {"woke", level.woke},
+                    {"slept", level.slept},
+                    {"awake", Number(level.awake)},
                     {"residual", Number(level.residual)},
-                    {"spread", Number(level.spread)}});
+                    {"spread", Number(level.spread)},
+                    {"least_residual", Number(level.least_residual)},
+                    {"gain", Number(level.gain)},
+                    {"weight_factor", Number(level.weight_factor)}});
   return {{"what", AdaptName(report.adapt.what)},
           {"asked_by", report.adapt_asked                 ? Json("run")
                        : report.adapt.what == Adapt::kOff ? Json(nullptr)

@@ -34,9 +34,13 @@ struct HeadReport {
 struct AdaptReport {
   int64_t kv_head = 0, level = 0;
   std::string name = {};  // of the level
-  int64_t live = 0;       // splats at the end
-  int64_t born = 0, split = 0, merged = 0, died = 0;
-  double residual = 0, spread = 0;  // mean squared distance of tokens to the nearest center, and to their segment's mean
+  int64_t live = 0;       // splats at the end; 0 of a level that sleeps
+  int64_t born = 0, split = 0, merged = 0, died = 0, woke = 0, slept = 0;
+  double residual = 0,
+         spread = 0;           // mean squared distance of tokens to the nearest center, and to their segment's mean, while it was awake
+  double least_residual = 0;   // to the nearest center of any level, over all segments
+  double awake = 0, gain = 0;  // share of the segments in which it was; what it then saved (adapt_log.h)
+  double weight_factor = 1;    // at the end
 };
 
 // Of a run whose queries receive from coarse levels first.

@@ -17,9 +17,9 @@ namespace {
 
 // "2 kv_heads of 64 and 64 dims, diagonal splats 48 + 16, top 8"; `routed` is that of a graph, or the header of a file.
 template <typename Header, typename Routed>
-std::string ShapeText(const Header& header, const Routed& routed, int64_t variance_dim) {
+std::string ShapeText(const Header& header, const Routed& routed, const format::StateCovariance& covariance) {
   return absl::StrCat(header.kv_heads(), " kv_heads of ", header.head_dim(), " and ", header.value_dim(), " dims, ",
-                      variance_dim == header.head_dim() ? "diagonal" : "isotropic", " splats ",
+                      format::CovarianceText(covariance, header.head_dim()), " splats ",
                       absl::StrJoin(routed.levels(), " + ",
                                     [&](std::string* out, const format::SplatLevel& level) {
                                       const bool fewer = level.value_dim() > 0 && level.value_dim() < header.value_dim();
@@ -32,7 +32,9 @@ std::string ShapeText(const Header& header, const Routed& routed, int64_t varian
 
 // The parameters of splats by the names that they have in a state file.
 std::vector<std::pair<const char*, const TensorView*>> Parameters(const SplatTensors& splats) {
-  std::vector<std::pair<const char*, const TensorView*>> all = {{"center", &splats.center}, {"variance", &splats.variance}};
+  std::vector<std::pair<const char*, const TensorView*>> all = {{"center", &splats.center}};
+  if (splats.variance.data != nullptr) all.emplace_back("variance", &splats.variance);
+  if (splats.factor.data != nullptr) all.emplace_back(splats.variance.data != nullptr ? "factor" : "cholesky", &splats.factor);
   if (splats.amplitude.data != nullptr) all.emplace_back("amplitude", &splats.amplitude);
   return all;
 }
@@ -119,8 +121,8 @@ absl::StatusOr<RoutedSnapshot> RoutedSnapshot::Open(const std::string& path, con
   if (!file.ok()) return file.status();
   absl::StatusOr<format::StateFile> state = format::CheckState(file->bytes(), path);
   if (!state.ok()) return state.status();
-  const std::string own = ShapeText(state->header, state->header, state->Find(file->bytes(), "variance").dim);
-  const std::string wanted = ShapeText(graph, graph.routed(), graph.routed().isotropic() ? 1 : graph.head_dim());
+  const std::string own = ShapeText(state->header, state->header, format::CovarianceOf(*state, file->bytes()));
+  const std::string wanted = ShapeText(graph, graph.routed(), {VarianceDim(graph), graph.routed().rank()});
   if (own != wanted)
     return absl::FailedPreconditionError(absl::StrCat(path, ": belongs to another graph: ", own, ", the plan has ", wanted,
                                                       "; run the plan that wrote it, or leave --state out"));
@@ -136,7 +138,8 @@ SplatTensors RoutedSnapshot::splats() const {
             {static_cast<int64_t>(state_.header.kv_heads()), rows.rows, rows.dim},
             {rows.rows * rows.dim, rows.dim, 1}};
   };
-  return {.center = view("center"), .variance = view("variance"), .amplitude = view("amplitude")};
+  const char* factor = state_.Find(file_.bytes(), "variance").values.empty() ? "cholesky" : "factor";
+  return {.center = view("center"), .variance = view("variance"), .amplitude = view("amplitude"), .factor = view(factor)};
 }
 
 absl::Status RoutedSnapshot::CheckSameSplats(const SplatTensors& splats) const {
@@ -150,8 +153,8 @@ absl::Status RoutedSnapshot::CheckSameSplats(const SplatTensors& splats) const {
     for (int64_t head = 0; head < own[i].second->heads(); ++head)
       for (int64_t s = 0; s < own[i].second->tokens(); ++s)
         if (std::memcmp(own[i].second->Row(head, s), others[i].second->Row(head, s), own[i].second->dim() * sizeof(float)) != 0)
-          return absl::FailedPreconditionError(absl::StrCat(path_, ": was made with other splats: ", own[i].first, " of splat ", s,
-                                                            " of kv_head ", head,
+          return absl::FailedPreconditionError(absl::StrCat(path_, ": was made with other splats: ", own[i].first, " of splat ",
+                                                            s * own_splats.center.tokens() / own[i].second->tokens(), " of kv_head ", head,
                                                             " differs from that given; leave --splats out to run with those of the file"));
   if (state_.header.links_checksum() != ChecksumOf(splats.links))
     return absl::FailedPreconditionError(absl::StrCat(
@@ -168,20 +171,10 @@ absl::Status RoutedSnapshot::GoOn(int64_t kv_head, AdaptedHead& head) const {
 }
 
 void RoutedSnapshot::MergeInto(int64_t kv_head, RoutedState& state, RoutedState& scratch) const {
-  const format::StateRows max = state_.Find(file_.bytes(), "max"), sum = state_.Find(file_.bytes(), "sum"),
-                          acc = state_.Find(file_.bytes(), "acc");
-  for (int64_t s = 0; s < max.rows; ++s)
-    scratch.Put(s, {*max.Row(kv_head, s), *sum.Row(kv_head, s), {acc.Row(kv_head, s), static_cast<size_t>(acc.dim)}});
+  const format::StateRows max = state_.Find(file_.bytes(), "max"), sum = state_.Find(file_.bytes(), "sum");
+  const format::StateValues acc(state_, file_.bytes());
+  for (int64_t s = 0; s < max.rows; ++s) scratch.Put(s, {*max.Row(kv_head, s), *sum.Row(kv_head, s), acc.Row(kv_head, s)});
   state.Merge(scratch);
-}
-
-absl::Status CheckKeepsState(const RunOptions& options, const format::Graph& graph) {
-  if ((options.load_states.empty() && options.save_state.empty()) || (graph.routed().bands() == 0 && StoredRows(graph) == 0))
-    return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      "--state, --state-out: a state file holds splats of one variance, or of one for each dimension, and the plan's have other "
-      "covariances; "
-      "leave them out");
 }
 
 absl::StatusOr<std::vector<RoutedSnapshot>> OpenSnapshots(const std::vector<std::string>& paths, const format::Graph& graph,
@@ -195,7 +188,7 @@ absl::StatusOr<std::vector<RoutedSnapshot>> OpenSnapshots(const std::vector<std:
     const bool began = snapshots.back().adapted() && (!graph.routed().links().empty() || !graph.routed().gate_weight().empty());
     if (splats.center.data != nullptr && !began) continue;
     const SplatTensors own = snapshots.back().splats();
-    splats.center = own.center, splats.variance = own.variance, splats.amplitude = own.amplitude;
+    splats.center = own.center, splats.variance = own.variance, splats.amplitude = own.amplitude, splats.factor = own.factor;
   }
   return snapshots;
 }
@@ -210,21 +203,27 @@ absl::Status SaveSnapshot(const std::string& path, const RoutedResult& result) {
   format::StateHeader header = HeaderOf(result);
   Arrays arrays(header);
   const int64_t heads = header.kv_heads(), splats = result.splats.center.tokens(), dv = header.value_dim();
-  std::vector<float>&max = arrays.Add("max", splats, 1), &sum = arrays.Add("sum", splats, 1), &acc = arrays.Add("acc", splats, dv);
+  const auto kept = static_cast<int64_t>(format::KeptDims(header));
+  const bool packed = kept < splats * dv;
+  std::vector<float>&max = arrays.Add("max", splats, 1), &sum = arrays.Add("sum", splats, 1);
+  std::vector<float>& acc = packed ? arrays.Add("acc", 1, kept) : arrays.Add("acc", splats, dv);
+  int64_t row = 0, from = 0;
   for (int64_t head = 0; head < heads; ++head)
-    for (int64_t s = 0; s < splats; ++s) {
-      const int64_t row = head * splats + s;
-      std::tie(max[row], sum[row]) = result.states[head]->Get(s, std::span(acc).subspan(row * dv, dv));
+    for (const format::SplatLevel& level : header.levels()) {
+      const int64_t first = row - head * splats, dims = format::KeptDims(header, level);
+      for (int64_t s = first; s < first + level.splats(); ++s, ++row, from += dims)
+        std::tie(max[row], sum[row]) = result.states[head]->Get(s, std::span(acc).subspan(from, dims));
     }
   if (!result.adapted.empty()) {
     AddAdapted(result, arrays, header);
     return Write(path, header, arrays);
   }
   for (const auto& [name, tensor] : Parameters(result.splats)) {
-    std::vector<float>& values = arrays.Add(name, splats, tensor->dim());
+    const int64_t rows = tensor->tokens();
+    std::vector<float>& values = arrays.Add(name, rows, tensor->dim());
     for (int64_t head = 0; head < heads; ++head)
-      for (int64_t s = 0; s < splats; ++s)
-        std::memcpy(&values[(head * splats + s) * tensor->dim()], tensor->Row(head, s), tensor->dim() * sizeof(float));
+      for (int64_t s = 0; s < rows; ++s)
+        std::memcpy(&values[(head * rows + s) * tensor->dim()], tensor->Row(head, s), tensor->dim() * sizeof(float));
   }
   return Write(path, header, arrays);
 }

@@ -25,7 +25,7 @@ class RoutedSnapshot {
   // FAILED_PRECONDITION  belongs to another graph than `graph`: names both
   static absl::StatusOr<RoutedSnapshot> Open(const std::string& path, const format::Graph& graph);
 
-  // The splats that the tokens were sent to: center, variance and amplitude; links and gate are not in the file.
+  // The splats that the tokens were sent to: center, covariance and amplitude; links and gate are not in the file.
   SplatTensors splats() const;
   // FAILED_PRECONDITION  `splats`, those of a run or of another file, differ from those of this file: names array and splat; or their links do
   absl::Status CheckSameSplats(const SplatTensors& splats) const;
@@ -47,10 +47,6 @@ class RoutedSnapshot {
   MappedFile file_;
   format::StateFile state_;
 };
-
-// Whether a state file can hold the splats of the plan, where the run reads or writes one.
-// INVALID_ARGUMENT  their covariances are bands, of low rank or full
-absl::Status CheckKeepsState(const RunOptions& options, const format::Graph& graph);
 
 // Opens the files of the states that a run begins with: of one set of splats, which becomes that of the run where it has none of its own, or has
 // them beside links and a gate and they have adapted since.

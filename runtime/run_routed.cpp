@@ -430,7 +430,6 @@ static int64_t MemoryOf(const Job& job, const RoutedTables& of) {
 }
 
 absl::Status RunRouted(const Job& job, RunReport& report) {
-  if (absl::Status keeps = CheckKeepsState(job.options, job.plan.graph()); !keeps.ok()) return keeps;
   SplatTensors splats = job.inputs.splats;
   absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenSnapshots(job.options.load_states, job.plan.graph(), splats);
   if (!before.ok()) return before.status();

@@ -91,13 +91,16 @@ class SparseRun {
         receive_(job.program.Find(g_.causal ? "receive_prefix" : "receive_sparse")),
         store_(job.program.Find("store_rows", job.outputs.o.dtype)),
         progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {
-    for (const format::SplatLevel& level : routed_.levels()) log_weights_.push_back(static_cast<float>(std::log2(level.weight())));
+    std::vector<float> log_weights;
+    for (const format::SplatLevel& level : routed_.levels()) log_weights.push_back(static_cast<float>(std::log2(level.weight())));
+    log_weights_.assign(tables_.size(), log_weights);
     hashes_.resize(tables_.size()), levels_.resize(tables_.size()), columns_.resize(tables_.size());
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) MakeLevels(kv_head);
   }
 
   // From here on splats adapt, beginning with `splats`; the run is causal.
   absl::Status Adapt(const SplatTensors& splats) {
+    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) JoinBefore(kv_head, states_[kv_head]);
     if (absl::Status started = adapted_.Start(job_, splats, before_, states_, tables_); !started.ok()) return started;
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) MakeLevels(kv_head);
     return absl::OkStatus();
@@ -145,6 +148,7 @@ class SparseRun {
   std::unique_ptr<Pack> NewPack(int64_t kv_head) const { return std::make_unique<Pack>(kv_head, routed_); }
 
   void MakeLevels(int64_t kv_head) {
+    if (!adapted_.empty()) std::ranges::copy(adapted_.head(kv_head).log_weights(), log_weights_[kv_head].begin());
     levels_[kv_head] = LevelsOf(tables_[kv_head], Looking::kAsAsked);
     if (PassesOnByToken(g_, routed_)) columns_[kv_head] = LinkColumns::Of(tables_[kv_head].flow, tables_[kv_head].splats);
     if (job_.options.affinity_cache != nullptr) hashes_[kv_head] = HashOf(levels_[kv_head], routed_.sparse().top());
@@ -251,9 +255,9 @@ class SparseRun {
   // Packs find their splats on any thread, go through the state in their order, and are stored on any thread again.
   void RunPrefixes() {
     oneapi::tbb::parallel_for(int64_t{0}, g_.kv_heads, [&](int64_t kv_head) {
+      if (!adapted_.empty()) return RunAdapting(kv_head);
       RoutedState& state = states_[kv_head];
       JoinBefore(kv_head, state);
-      if (!adapted_.empty()) return RunAdapting(kv_head);
       if (job_.options.window_tokens) return RunWindow(kv_head, TokenWindow(*job_.options.window_tokens));
       Send(kv_head, 0, g_.first_position(), state);
       RunRange(kv_head, g_.first_position(), g_.keys);
@@ -458,7 +462,7 @@ class SparseRun {
     if (g_.causal) BindKeys(worker, pack, state);
     pack.queries.lists.BindQueries(worker);
     if (!tables_[0].gate.empty()) worker.Bind("query_gate", pack.gate.data(), {g_.group() * pack.count, kMostLevels});
-    worker.Bind("level_weight", log_weights_.data(), {routed_.levels_size()});
+    worker.Bind("level_weight", log_weights_[pack.kv_head].data(), {routed_.levels_size()});
     worker.Bind("sparse_rows", pack.output.data(), {g_.group() * pack.count, dv});
     worker.Call(receive_);
   }
@@ -484,12 +488,12 @@ class SparseRun {
   std::vector<RoutedTables> tables_;
   const std::vector<RoutedSnapshot>& before_;
   int64_t tokens_before_, pack_tokens_;
-  std::vector<float> no_amplitude_;             // [splats]: of what links have passed on
-  std::vector<RoutedState> states_;             // of each part of each kv_head; that of its first part is that of all once they are merged
-  std::vector<float> log_weights_;              // [levels]: log2 w
-  std::vector<std::vector<LevelTree>> levels_;  // of each kv_head
-  std::vector<LinkColumns> columns_;            // of each kv_head, where links pass on what each token sends
-  std::vector<ContentHash> hashes_;             // of each kv_head: what a search depends on beside the tokens; used with a cache
+  std::vector<float> no_amplitude_;              // [splats]: of what links have passed on
+  std::vector<RoutedState> states_;              // of each part of each kv_head; that of its first part is that of all once they are merged
+  std::vector<std::vector<float>> log_weights_;  // [levels] of each kv_head: log2 w
+  std::vector<std::vector<LevelTree>> levels_;   // of each kv_head
+  std::vector<LinkColumns> columns_;             // of each kv_head, where links pass on what each token sends
+  std::vector<ContentHash> hashes_;              // of each kv_head: what a search depends on beside the tokens; used with a cache
   RowReader keys_;
   SearchStages search_;
   AdaptedHeads adapted_;
@@ -524,7 +528,6 @@ int64_t MemoryOf(const Job& job, const RoutedTables& of) {
 }  // namespace
 
 absl::Status RunSparse(const Job& job, RunReport& report) {
-  if (absl::Status keeps = CheckKeepsState(job.options, job.plan.graph()); !keeps.ok()) return keeps;
   SplatTensors splats = job.inputs.splats;
   const absl::StatusOr<std::vector<RoutedSnapshot>> before = OpenSnapshots(job.options.load_states, job.plan.graph(), splats);
   if (!before.ok()) return before.status();

@@ -25,7 +25,9 @@ constexpr double kMostGain = 1e300;
 SplatAdapter::SplatAdapter(const AdaptLimits& limits, const PoolShape& shape)
     : limits_(limits),
       pool_(shape),
+      levels_(limits_, shape.levels),
       own_(levels() * OwnNumbers()),
+      shares_(levels()),
       mean_(shape.head_dim),
       extent_(shape.head_dim),
       gains_(shape.slots()),
@@ -45,22 +47,31 @@ void SplatAdapter::Create(int64_t splat, std::span<const double> center, std::sp
   RememberDensity(splat);
 }
 
+void SplatAdapter::Begin(SplatMasses& masses) {
+  std::ranges::fill(changed_, 0);
+  for (int64_t level = 0; level < levels(); ++level)
+    if (!levels_.awake(level)) Sleep(level, masses);
+  RememberDensities();
+}
+
 void SplatAdapter::GetNumbers(std::span<double> numbers) const {
   const std::span<const double> pool = const_cast<SplatPool&>(pool_).numbers();
-  std::ranges::copy(own_, std::ranges::copy(pool, numbers.begin()).out);
+  std::ranges::copy(levels_.numbers(), std::ranges::copy(own_, std::ranges::copy(pool, numbers.begin()).out).out);
 }
 
 bool SplatAdapter::GoOn(std::span<const double> numbers, int64_t segment) {
-  if (static_cast<int64_t>(numbers.size()) != Numbers() || !std::ranges::all_of(numbers, [](double x) { return std::isfinite(x); }))
-    return false;
+  const auto given = static_cast<int64_t>(numbers.size());
+  const bool first_version = given == Numbers() - NumbersOfLevels();
+  if (!(first_version || given == Numbers()) || !std::ranges::all_of(numbers, [](double x) { return std::isfinite(x); })) return false;
   const std::span<double> pool = pool_.numbers();
   std::ranges::copy(numbers.first(pool.size()), pool.begin());
-  std::ranges::copy(numbers.subspan(pool.size()), own_.begin());
+  std::ranges::copy(numbers.subspan(pool.size(), own_.size()), own_.begin());
+  if (first_version ? !levels_.AllAwake() : !levels_.Take(numbers.last(NumbersOfLevels()))) return false;
   segment_ = segment;
   for (int64_t s = 0; s < pool_.shape().slots(); ++s)
     if (!std::ranges::all_of(pool_.row(s, SplatPool::kExtent), [](double variance) { return variance > 0; })) return false;
   for (int64_t level = 0; level < levels(); ++level)
-    if (pool_.Live(level) == 0 || own(level, kUncoveredCount) < 0) return false;
+    if ((pool_.Live(level) > 0) != levels_.awake(level) || own(level, kUncoveredCount) < 0) return false;
   std::ranges::fill(changed_, 1);
   RememberDensities();
   return true;
@@ -100,6 +111,12 @@ HSA_WIDE_CLONE static void AddToken(int64_t dim, const float* token, const doubl
   }
 }
 
+void SplatAdapter::Observe(std::span<const int32_t> splats, const float* token) {
+  for (size_t level = 0; level < splats.size(); ++level)
+    if (splats[level] >= 0) Observe(static_cast<int64_t>(level), splats[level], token);
+  levels_.AddToken();
+}
+
 void SplatAdapter::Observe(int64_t level, int64_t splat, const float* token) {
   const int64_t dim = pool_.shape().head_dim;
   const auto row = [&](SplatPool::Row which) { return pool_.row(splat, which).data(); };
@@ -107,6 +124,7 @@ void SplatAdapter::Observe(int64_t level, int64_t splat, const float* token) {
   MeasureToken(dim, token, row(SplatPool::kCenter), &inverse_extents_[splat * dim], row(SplatPool::kAxis), distances);
   const auto [residual, extents, along] = distances;
   own(level, kResidual) += residual;
+  levels_.Put(level, residual);
   if (extents <= 2 * limits_.cover * ExtentWidth(dim)) {  // −log φ is within the limit
     pool_.at(splat, SplatPool::kCount) += 1;
     return AddToken(dim, token, row(SplatPool::kCenter), along, row(SplatPool::kSum), row(SplatPool::kSquares), row(SplatPool::kAxisNext));
@@ -150,11 +168,47 @@ void SplatAdapter::EndSegment(SplatMasses& masses) {
     for (int64_t s = pool_.LevelBegin(level); s < pool_.LevelEnd(level); ++s)
       if (pool_.live(s)) limits_.what == Adapt::kSplats ? Follow(s) : pool_.ClearSegment(s);
     if (limits_.what == Adapt::kSplats && observed_.count > 0) Change(level, masses);
+    shares_[level] = observed_.spread > 0 ? observed_.residual / observed_.spread : -1;
     Measure(level);
     std::fill_n(&own(level, kUncoveredCount), kOwn + pool_.shape().head_dim, 0.0);
   }
+  if (limits_.what == Adapt::kSplats) ChangeLevels(masses);
+  levels_.StartSegment();
   ++segment_;
   RememberDensities();
+}
+
+// Behind all else: levels as the segment has left them.
+void SplatAdapter::ChangeLevels(SplatMasses& masses) {
+  const auto tokens = static_cast<double>((segment_ + 1) * limits_.segment_tokens);
+  const AdaptedLevels::Change slept = levels_.EndSegment(tokens, shares_);
+  if (slept.level >= 0) {
+    Tell(slept.level, slept.why, pool_.Live(slept.level), -1, slept.measure, slept.limit);
+    Sleep(slept.level, masses);
+  }
+  for (int64_t level = 0; level < levels(); ++level) {
+    if (levels_.awake(level) || level == slept.level) continue;
+    const AdaptedLevels::Change change = levels_.Wake(level, tokens, shares_);
+    if (change.level < 0) continue;
+    pool_.Wake(level);
+    pool_.TakeAfter(level, change.like);
+    for (int64_t s = pool_.LevelBegin(level); s < pool_.LevelEnd(level); ++s) {
+      if (!pool_.live(s)) continue;
+      pool_.at(s, SplatPool::kBorn) = static_cast<double>(segment_);
+      changed_[s] = 1;
+      masses.Wake(s);
+    }
+    Tell(level, change.why, pool_.Live(level), change.like, change.measure, change.limit);
+  }
+}
+
+void SplatAdapter::Sleep(int64_t level, SplatMasses& masses) {
+  for (int64_t s = pool_.LevelBegin(level); s < pool_.LevelEnd(level); ++s) {
+    if (!pool_.live(s)) continue;
+    changed_[s] = 1;
+    masses.Sleep(s);
+  }
+  pool_.Sleep(level);
 }
 
 void SplatAdapter::Change(int64_t level, SplatMasses& masses) {
@@ -194,7 +248,7 @@ void SplatAdapter::Follow(int64_t slot) {
     const auto dim = static_cast<int64_t>(center.size());
     FollowTokens(dim, kept, mass, sum.data(), squares.data(), center.data(), extent.data());
     if (const double length = std::sqrt(DotOf(next, next)); length > 0) TurnAxis(dim, 1 / length, next.data(), axis.data());
-    if (pool_.shape().isotropic) std::ranges::fill(extent, SumOf(extent) / static_cast<double>(extent.size()));
+    pool_.EvenOut(slot);
   }
   pool_.ClearSegment(slot);
 }
@@ -403,7 +457,7 @@ void SplatAdapter::Measure(int64_t level) {
   for (int64_t s = pool_.LevelBegin(level); s < pool_.LevelEnd(level); ++s) mass += pool_.at(s, SplatPool::kMass);
   const double count = std::max(1.0, observed_.count);
   log_.segments.Add({segment_, static_cast<int32_t>(level), static_cast<int32_t>(pool_.Live(level)), mass, observed_.residual / count,
-                     observed_.spread / count});
+                     observed_.spread / count, levels_.Gain(level), levels_.weight_factor(level), levels_.LeastResidual()});
 }
 
 void SplatAdapter::Tell(int64_t level, SplatEvent what, int64_t splat, int64_t other, double measure, double limit) {

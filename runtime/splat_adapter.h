@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/adapt_log.h"
+#include "runtime/adapted_levels.h"
 #include "runtime/format/adapt_limits.h"
 #include "runtime/splat_pool.h"
 
@@ -20,6 +21,8 @@ class SplatMasses {
   // `splat`, which has `share` of the mass of both, gets all that was sent to `other`.
   virtual void Join(int64_t splat, int64_t other, double share) = 0;
   virtual void Bear(int64_t splat, int64_t nearest) = 0;  // nothing was sent to it; `nearest` is its nearest, −1: there is none
+  virtual void Sleep(int64_t splat) = 0;                  // what was sent to it is kept, unread, until it wakes
+  virtual void Wake(int64_t splat) = 0;
 };
 
 // Allocates when it is made, and never again.
@@ -30,14 +33,19 @@ class SplatAdapter {
   // The splats of a stream's beginning. Σ_s / width is the extent C_s of the tokens of a splat.
   void Create(int64_t splat, std::span<const double> center, std::span<const double> extent, double log_amplitude);
 
-  // What a state file holds of it, and the same of another stream, after which it goes on as that would have.
-  int64_t Numbers() const { return static_cast<int64_t>(own_.size()) + SplatPool::Numbers(pool_.shape()); }
+  // Once all were made: those of the levels that begin asleep sleep.
+  void Begin(SplatMasses& masses);
+
+  // What a state file holds of it, and the same of another stream, after which it goes on as that would have. One of version 1 has none of levels, which then are
+  // all awake.
+  int64_t NumbersOfLevels() const { return static_cast<int64_t>(levels_.numbers().size()); }
+  int64_t Numbers() const { return static_cast<int64_t>(own_.size()) + SplatPool::Numbers(pool_.shape()) + NumbersOfLevels(); }
   void GetNumbers(std::span<double> numbers) const;
   // False, and in no state to be used: they are not Numbers() of what adaptation leaves.
   bool GoOn(std::span<const double> numbers, int64_t segment);
 
-  // A token of the segment, and the splat of a level that most likely made it.
-  void Observe(int64_t level, int64_t splat, const float* token);
+  // A token of the segment, and of each level the splat that most likely made it; −1: none.
+  void Observe(std::span<const int32_t> splats, const float* token);
 
   // The end of a segment: splats follow their tokens, then some come and go.
   void EndSegment(SplatMasses& masses);
@@ -52,6 +60,7 @@ class SplatAdapter {
   // −½ log2 det C of each slot; −∞ for an empty one.
   std::span<const float> log2_densities() const { return log2_densities_; }
   AdaptLog& log() { return log_; }
+  const AdaptedLevels& of_levels() const { return levels_; }
 
  private:
   static constexpr int64_t kUncovered = 32;  // tokens of a level that are kept as they are
@@ -74,6 +83,9 @@ class SplatAdapter {
   std::span<double> uncovered(int64_t level, int64_t i);  // the i-th of them, of 32
   int64_t levels() const { return static_cast<int64_t>(pool_.shape().levels.size()); }
   Observed ObservedOf(int64_t level);
+  void Observe(int64_t level, int64_t splat, const float* token);
+  void ChangeLevels(SplatMasses& masses);
+  void Sleep(int64_t level, SplatMasses& masses);
   void Change(int64_t level, SplatMasses& masses);
   void Follow(int64_t slot);
   void RememberActivation(int64_t slot, double count);
@@ -99,7 +111,9 @@ class SplatAdapter {
 
   const AdaptLimits limits_;
   SplatPool pool_;
+  AdaptedLevels levels_;
   std::vector<double> own_;                    // [levels, OwnNumbers()]
+  std::vector<double> shares_;                 // [levels]: of residual in spread of the segment that ends; −1: none
   std::vector<double> mean_, extent_, gains_;  // scratch [D], [D], [slots]
   std::vector<double> inverse_extents_;        // [slots, D]
   Observed observed_;                          // of the level at work

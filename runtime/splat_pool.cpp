@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <numeric>
 
@@ -37,7 +38,15 @@ double SplatPool::AxisVariance(int64_t slot) const { return VarianceAlong(row(sl
 double SplatPool::SplitDistance2(int64_t slot) const {
   const std::span<const double> extent = row(slot, kExtent), axis = row(slot, kAxis);
   const double wanted = 2 / std::numbers::pi * AxisVariance(slot);
-  return std::min(wanted, (1 - kLeastKept) * (shape_.isotropic ? SumOf(extent) : LeastShare(axis, extent)));
+  const int64_t width = BandWidth(), dim = shape_.head_dim;
+  if (width == 1) return std::min(wanted, (1 - kLeastKept) * LeastShare(axis, extent));
+  double least = wanted;
+  for (int64_t first = 0; first < dim; first += width) {
+    const int64_t count = std::min(width, dim - first);
+    const double along = DotOf(axis.subspan(first, count), axis.subspan(first, count));
+    if (along > 0) least = std::min(least, (1 - kLeastKept) * SumOf(extent.subspan(first, count)) / along);
+  }
+  return least;
 }
 
 void SplatPool::Split(int64_t slot, int64_t child) {
@@ -50,7 +59,7 @@ void SplatPool::Split(int64_t slot, int64_t child) {
       center[d] += (half == slot ? distance : -distance) * axis[d];
       extent[d] -= distance2 * axis[d] * axis[d];
     }
-    MakeIsotropic(half);
+    EvenOut(half);
     for (double& activation : history(half)) activation /= 2;
     ClearSegment(half);
   }
@@ -67,7 +76,7 @@ void SplatPool::Merge(int64_t slot, int64_t other) {
       extent[d] = share * extent[d] + rest * extent2[d] + share * rest * apart * apart;
       center[d] += rest * apart;
     }
-    MakeIsotropic(slot);
+    EvenOut(slot);
     at(slot, kMass) = mass;
     const double a = at(slot, kLogAmplitude), b = at(other, kLogAmplitude), top = std::max(a, b);
     at(slot, kLogAmplitude) = top + std::log(share * std::exp(a - top) + rest * std::exp(b - top));
@@ -86,7 +95,7 @@ void SplatPool::Create(int64_t slot, std::span<const double> center, std::span<c
   at(slot, kBorn) = static_cast<double>(segment);
   std::copy(center.begin(), center.end(), row(slot, kCenter).begin());
   std::copy(extent.begin(), extent.end(), row(slot, kExtent).begin());
-  MakeIsotropic(slot);
+  EvenOut(slot);
   // Until its tokens say where it leads: the dimension of the greatest variance.
   row(slot, kAxis)[std::max_element(extent.begin(), extent.end()) - extent.begin()] = 1;
 }
@@ -97,16 +106,76 @@ double SplatPool::MergeCost(int64_t slot, int64_t other) const {
   return mass > 0 ? at(slot, kMass) * at(other, kMass) / mass * apart2 : 0;
 }
 
+void SplatPool::Sleep(int64_t level) {
+  for (int64_t s = LevelBegin(level); s < LevelEnd(level); ++s)
+    if (live(s)) at(s, kLive) = -1;
+}
+
+void SplatPool::Wake(int64_t level) {
+  for (int64_t s = LevelBegin(level); s < LevelEnd(level); ++s) {
+    if (!asleep(s)) continue;
+    at(s, kLive) = 1, at(s, kMass) = 0;
+    std::ranges::fill(history(s), 0.0);
+    ClearSegment(s);
+  }
+}
+
+int64_t SplatPool::NearestOf(int64_t level, int64_t splat) const {
+  int64_t nearest = -1;
+  double least = std::numeric_limits<double>::infinity();
+  for (int64_t s = LevelBegin(level); s < LevelEnd(level); ++s) {
+    if (!live(s)) continue;
+    if (const double apart2 = Distance2(row(s, kCenter), row(splat, kCenter)); apart2 < least) least = apart2, nearest = s;
+  }
+  return nearest;
+}
+
+void SplatPool::TakeAfter(int64_t level, int64_t like) {
+  for (int64_t t = LevelBegin(like); t < LevelEnd(like); ++t) {
+    const double mass = at(t, kMass);
+    if (!live(t) || mass == 0) continue;
+    const int64_t s = NearestOf(level, t);
+    const std::span<const double> center = row(s, kCenter), from = row(t, kCenter), extent = row(t, kExtent);
+    const std::span<double> sum = row(s, kSum), squares = row(s, kSquares);
+    at(s, kCount) += mass;
+    for (int64_t d = 0; d < shape_.head_dim; ++d) {
+      const double apart = from[d] - center[d];
+      sum[d] += mass * apart, squares[d] += mass * (extent[d] + apart * apart);
+    }
+  }
+  for (int64_t s = LevelBegin(level); s < LevelEnd(level); ++s)
+    if (live(s)) TakeSums(s);
+}
+
+// Mean and covariance of what is in the sums, as if it were the tokens of the splat.
+void SplatPool::TakeSums(int64_t slot) {
+  const double mass = at(slot, kCount);
+  at(slot, kMass) = mass;
+  if (mass == 0) return;
+  const std::span<double> center = row(slot, kCenter), extent = row(slot, kExtent);
+  for (int64_t d = 0; d < shape_.head_dim; ++d) {
+    const double moved = row(slot, kSum)[d] / mass;
+    center[d] += moved;
+    extent[d] = row(slot, kSquares)[d] / mass - moved * moved;
+  }
+  EvenOut(slot);
+  ClearSegment(slot);
+}
+
 void SplatPool::ClearSegment(int64_t slot) {
   if (at(slot, kCount) == 0) return;  // nothing was added
   at(slot, kCount) = 0;
   for (const Row which : {kSum, kSquares, kAxisNext}) std::ranges::fill(row(slot, which), 0.0);
 }
 
-void SplatPool::MakeIsotropic(int64_t slot) {
-  if (!shape_.isotropic) return;
-  const std::span<double> extent = row(slot, kExtent);
-  std::ranges::fill(extent, SumOf(extent) / static_cast<double>(shape_.head_dim));
+int64_t SplatPool::BandWidth() const { return shape_.variances == 0 ? 1 : (shape_.head_dim + shape_.variances - 1) / shape_.variances; }
+
+void SplatPool::EvenOut(int64_t slot) {
+  const int64_t width = BandWidth(), dim = shape_.head_dim;
+  for (int64_t first = 0; width > 1 && first < dim; first += width) {
+    const std::span<double> band = row(slot, kExtent).subspan(first, std::min(width, dim - first));
+    std::ranges::fill(band, SumOf(band) / static_cast<double>(band.size()));
+  }
 }
 
 }  // namespace hsa

@@ -11,13 +11,14 @@ struct PoolShape {
   int64_t head_dim = 0;
   std::vector<int64_t> levels;  // slots of each, fine to coarse
   int64_t history = 0;          // segments whose activation is remembered
-  bool isotropic = false;
+  // Variances of a splat: 1 where it is isotropic, or of bands of ⌈D/variances⌉ dimensions; 0: each dimension has its own.
+  int64_t variances = 0;
 
   int64_t slots() const;
 };
 
 // A slot is empty or holds a Gaussian with a mass: the mixture Σ_s m_s N(μ_s, C_s), C_s diagonal. In float64. The three changes below keep the mixture's mass Σ m_s,
-// its mean Σ m_s μ_s and, per dimension (isotropic: summed over the dimensions), its second moment Σ m_s (C_s + μ_s²).
+// its mean Σ m_s μ_s and, per dimension (isotropic, bands: summed over the dimensions of a variance), its second moment Σ m_s (C_s + μ_s²).
 class SplatPool {
  public:
   explicit SplatPool(PoolShape shape);
@@ -34,7 +35,7 @@ class SplatPool {
   int64_t EmptySlot(int64_t level) const;
 
   enum Scalar {
-    kLive,          // 0 or 1
+    kLive,          // 1; 0 of an empty slot, −1 of a splat that sleeps with its level
     kMass,          // m: tokens it was the nearest of, those of earlier segments counting less and less
     kLogAmplitude,  // natural
     kBorn,          // segment
@@ -44,7 +45,8 @@ class SplatPool {
   };
   double& at(int64_t slot, Scalar which) { return numbers_[slot * stride_ + which]; }
   double at(int64_t slot, Scalar which) const { return numbers_[slot * stride_ + which]; }
-  bool live(int64_t slot) const { return at(slot, kLive) != 0; }
+  bool live(int64_t slot) const { return at(slot, kLive) > 0; }
+  bool asleep(int64_t slot) const { return at(slot, kLive) < 0; }
 
   enum Row {
     kCenter,    // μ
@@ -81,12 +83,24 @@ class SplatPool {
   // What a merge adds to the squared distances of tokens to their centers: m m' / (m + m') ‖μ − μ'‖².
   double MergeCost(int64_t slot, int64_t other) const;
 
+  // Splats of a level fall asleep, and wake with what they had: but for their masses, and activations, which are 0.
+  void Sleep(int64_t level);
+  void Wake(int64_t level);
+  // The splats of a level, awake, get the masses, means and covariances of those of level `like`, each being that of the nearest center: Σ m, Σ m μ and
+  // Σ m (C + μ²) of the two are then the same. Those that are nearest to none stay where they are, without mass.
+  void TakeAfter(int64_t level, int64_t like);
+
+  // Dimensions that share a variance get the mean of theirs.
+  void EvenOut(int64_t slot);
+
   // Forgets what was observed in the segment.
   void ClearSegment(int64_t slot);
 
  private:
   static int64_t SlotNumbers(const PoolShape& shape) { return kScalars + kRows * shape.head_dim + shape.history; }
-  void MakeIsotropic(int64_t slot);
+  int64_t BandWidth() const;  // dimensions that share a variance
+  int64_t NearestOf(int64_t level, int64_t splat) const;
+  void TakeSums(int64_t slot);
 
   PoolShape shape_;
   int64_t stride_;

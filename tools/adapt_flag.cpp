@@ -23,12 +23,17 @@ absl::Status SetLimit(const std::string& item, AdaptLimits& limits) {
   const std::map<std::string_view, int64_t*> counts = {{"segment_tokens", &limits.segment_tokens},
                                                        {"most_events", &limits.most_events},
                                                        {"least_splats", &limits.least_splats},
-                                                       {"history", &limits.history}};
+                                                       {"history", &limits.history},
+                                                       {"asleep", &limits.asleep},
+                                                       {"level_tokens", &limits.level_tokens}};
   const std::map<std::string_view, double*> numbers = {{"memory", &limits.memory},
                                                        {"cover", &limits.cover},
                                                        {"uncovered_share", &limits.uncovered_share},
                                                        {"idle", &limits.idle},
-                                                       {"gain", &limits.gain}};
+                                                       {"gain", &limits.gain},
+                                                       {"level_residual", &limits.level_residual},
+                                                       {"level_gain", &limits.level_gain},
+                                                       {"weight_bound", &limits.weight_bound}};
   const size_t equals = item.find('=');
   const std::string_view name = std::string_view(item).substr(0, equals),
                          value = std::string_view(item).substr(std::min(equals, item.size() - 1) + 1);

@@ -39,12 +39,16 @@ constexpr int kShown = 20;  // of the last events
 
 void PrintAdapted(std::ostream& out, int head, const format::StateHeader& h) {
   const format::AdaptedSplats& adapted = h.adapted(head);
-  out << absl::StrFormat("\nkv_head %d adapts in segments of %d tokens, %d have ended; the last one:\n%8s%12s%10s%12s%12s%12s\n", head,
-                         adapted.segment_tokens(), adapted.segment(), "level", "name", "splats", "mass", "residual", "spread");
+  out << absl::StrFormat("\nkv_head %d adapts in segments of %d tokens, %d have ended; the last one:\n%8s%12s%10s%12s%12s%12s%12s%10s\n",
+                         head, adapted.segment_tokens(), adapted.segment(), "level", "name", "splats", "mass", "residual", "spread", "gain",
+                         "weight");
   for (int i = std::max(0, adapted.segments_size() - h.levels_size()); i < adapted.segments_size(); ++i) {
     const format::LevelSegment& segment = adapted.segments(i);
-    out << absl::StrFormat("%8d%12s%10d%12.4g%12.4g%12.4g\n", segment.level(), format::LevelName(h.levels(), segment.level()),
-                           segment.live(), segment.mass(), segment.residual(), segment.spread());
+    const std::string live = segment.live() == 0 ? "asleep" : absl::StrCat(segment.live());
+    const double factor = segment.weight_factor() == 0 ? 1 : segment.weight_factor();  // 0: of a file of version 1
+    out << absl::StrFormat("%8d%12s%10s%12.4g%12.4g%12.4g%12.4g%10.3g\n", segment.level(), format::LevelName(h.levels(), segment.level()),
+                           live, segment.mass(), segment.residual(), segment.spread(), segment.gain(),
+                           factor * h.levels(static_cast<int>(segment.level())).weight());
   }
   out << absl::StrFormat("%d events%s\n", adapted.events_size(), adapted.events_size() > kShown ? ", of which the last are" : "");
   for (int i = std::max(0, adapted.events_size() - kShown); i < adapted.events_size(); ++i)
@@ -67,9 +71,17 @@ void PrintShared(std::ostream& out, int64_t head, const StateDescription& d) {
 }  // namespace
 
 std::string EventText(const format::SplatEvent& event, const format::SplatLevels& levels) {
-  const std::string where =
-      absl::StrFormat("segment %d, %s: splat %d ", event.segment(), format::LevelText(levels, event.level()), event.splat());
+  const std::string level = absl::StrFormat("segment %d, %s", event.segment(), format::LevelText(levels, event.level()));
+  const std::string where = absl::StrFormat("%s: splat %d ", level, event.splat());
   switch (event.what()) {
+    case format::SplatEvent::WOKE_BY_LENGTH:
+      return level + absl::StrFormat(" woke with %d splats: %.0f tokens, from %.0f on", event.splat(), event.measure(), event.limit());
+    case format::SplatEvent::WOKE_BY_RESIDUAL:
+      return level + absl::StrFormat(" woke with %d splats: level %d leaves %.3g of the spread, at most %.3g", event.splat(), event.other(),
+                                     event.measure(), event.limit());
+    case format::SplatEvent::SLEPT:
+      return level + absl::StrFormat(" fell asleep with %d splats: its gain is %.3g, at least %.3g stays", event.splat(), event.measure(),
+                                     event.limit());
     case format::SplatEvent::BORN:
       return where + absl::StrFormat("was born: %.3g of the tokens were covered by none, from %.3g on", event.measure(), event.limit());
     case format::SplatEvent::SPLIT:
@@ -83,10 +95,9 @@ std::string EventText(const format::SplatEvent& event, const format::SplatLevels
 
 void PrintState(std::ostream& out, const StateDescription& d) {
   const format::StateHeader& h = d.state.header;
-  const format::StateRows variance = d.state.Find(d.bytes, "variance");
   out << absl::StrFormat("%s: state of scheme routed, %d bytes, version %d\n", d.path, d.bytes.size(), format::kStateVersion)
       << absl::StrFormat("%d tokens sent; %d kv_heads, %d dims, values of %d; %s covariances%s%s%s\n\n", h.tokens(), h.kv_heads(),
-                         h.head_dim(), h.value_dim(), variance.dim == h.head_dim() ? "diagonal" : "isotropic",
+                         h.head_dim(), h.value_dim(), format::CovarianceText(format::CovarianceOf(d.state, d.bytes), h.head_dim()),
                          d.state.Find(d.bytes, "amplitude").values.empty() ? "" : ", amplitudes",
                          h.links_checksum() == 0 ? "" : ", passed on along links",
                          h.has_sparse() ? absl::StrCat("; a token keeps ", h.sparse().top(), " of a level") : "")

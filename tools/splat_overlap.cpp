@@ -13,6 +13,7 @@ class Overlap {
   Overlap(const StateDescription& d, int64_t head)
       : head_(head),
         dims_(d.state.header.head_dim()),
+        plain_(d.state.Find(d.bytes, "factor").values.empty()),
         extent_(1 / std::max(1.0, static_cast<double>(dims_) / 4)),
         center_(d.state.Find(d.bytes, "center")),
         variance_(d.state.Find(d.bytes, "variance")),
@@ -20,7 +21,7 @@ class Overlap {
         max_(d.state.Find(d.bytes, "max")),
         sum_(d.state.Find(d.bytes, "sum")) {}
 
-  bool IsPlain() const { return !variance_.values.empty() && (variance_.dim == 1 || variance_.dim == dims_); }
+  bool IsPlain() const { return plain_ && !variance_.values.empty() && (variance_.dim == 1 || variance_.dim == dims_); }
 
   double LogMass(int64_t s) const { return *max_.Row(head_, s) + std::log2(double{*sum_.Row(head_, s)}); }
 
@@ -50,6 +51,7 @@ class Overlap {
   }
 
   int64_t head_, dims_;
+  bool plain_;  // no factor beside the variances
   double extent_;
   format::StateRows center_, variance_, amplitude_, max_, sum_;
 };

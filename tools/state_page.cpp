@@ -73,6 +73,7 @@ class Lives {
     svg_ = absl::StrFormat("<svg class=\"lives\" viewBox=\"0 0 1000 %d\">\n", slots_ * kRow + 20);
     std::map<int32_t, Life> lives;
     for (const format::SplatEvent& event : adapted_.events()) {
+      if (event.what() >= format::SplatEvent::WOKE_BY_LENGTH) continue;  // of a level, which the first chart shows
       const auto at = static_cast<double>(event.segment());
       const bool made = event.what() == format::SplatEvent::BORN || event.what() == format::SplatEvent::SPLIT;
       const int32_t slot =

@@ -54,6 +54,17 @@ void emitFollowRow(KernelEmitter& e, Value splat, Value ownSent, Value ownMax) {
          [&] { e.set(e.add(e.get(ownMax, {splat}), e.reduceMax(e.log2(e.spread(peak)))), ownMax, {splat}); });
 }
 
+// What a level does not keep of the values is 0.
+void emitDropColumns(KernelEmitter& e, Value acc) {
+  int64_t begin = 0;
+  for (const auto& range : e.params.ranges) {
+    e.forEach(e.index(begin), e.index(range.end), 1, [&](Value splat) {
+      for (int64_t c = range.columns; c < e.params.paddedValueDim; c += e.lanes()) e.store(e.f32s(0), acc, {splat, e.index(c)});
+    });
+    begin = range.end;
+  }
+}
+
 }  // namespace
 
 // Splats are rows of an attention over splats, whose scores are links.
@@ -76,6 +87,7 @@ void emitFlowState(KernelEmitter& e, ValueRange arguments) {
     Value source = e.slice(own.acc, link.from, kSplatTile);
     callValueBatch(e, scores, e.reshape(source, {kBatchPanels, kPanelKeys, e.params.paddedValueDim}), rows.acc);
   });
+  emitDropColumns(e, state.acc);
 }
 
 void emitFlowChunk(KernelEmitter& e, ValueRange arguments) {

@@ -17,7 +17,8 @@ void emitSend(KernelEmitter& e, ValueRange arguments) {
   if (e.params.factorRows > 0) splats.factor = arguments[5];
   const ValueRange outs = arguments.take_back(4);
   Value scores = outs[3];
-  forEachSplatTile(e, [&](Value splat, int64_t columns) {
+  forEachSplatTile(e, [&](Value splat, int64_t kept) {
+    const int64_t columns = e.params.passesOnState ? e.params.paddedValueDim : kept;
     auto rows = [&](Value memref) { return e.slice(memref, splat, kSplatTile); };
     const TileState state{rows(outs[0]), rows(outs[1]), rows(outs[2])};
     const SplatFactors here = rowsOfTile(e, splats, splat);

@@ -30,7 +30,10 @@ struct KernelParams {
     int64_t end, columns;
   };
   llvm::SmallVector<SplatRange, 1> ranges =
-      {};                   // splats from the end of the range before to this one keep as many columns of the values, less the coarser
+      {};  // splats from the end of the range before to this one keep as many columns of the values, less the coarser
+  llvm::SmallVector<int64_t, 1> levelColumns = {};  // that each level keeps
+  bool passesOnState =
+      false;  // splats pass on what they were sent at once, along links: until then they keep all columns, for those that keep more than they do
   int64_t nearTop = 0;      // splats of a level that a token keeps, where it does not keep all
   int64_t factorRows = 0;   // of the matrix that differences are multiplied with, of each splat; 0 where covariances are diagonal
   bool triangular = false;  // that matrix is a whole one, lower triangular, else it is of low rank

@@ -70,6 +70,11 @@ void fillAdapt(AdaptAttr adapt, format::Adapt& out) {
   out.set_uncovered_share(number(adapt.getUncoveredShare(), defaults.uncovered_share));
   out.set_idle(number(adapt.getIdle(), defaults.idle));
   out.set_gain(number(adapt.getGain(), defaults.gain));
+  out.set_asleep(static_cast<uint32_t>(adapt.getAsleep()));
+  out.set_level_tokens(static_cast<uint64_t>(adapt.getLevelTokens()));
+  out.set_level_residual(number(adapt.getLevelResidual(), defaults.level_residual));
+  out.set_level_gain(number(adapt.getLevelGain(), defaults.level_gain));
+  out.set_weight_bound(number(adapt.getWeightBound(), defaults.weight_bound));
 }
 
 void fillRouted(ScheduleOp schedule, format::Routed& routed) {

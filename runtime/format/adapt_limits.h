@@ -29,6 +29,11 @@ struct AdaptLimits {
   double uncovered_share = 0.01;  // of a level's observed tokens, from which on a splat is born
   double idle = 0.02;             // a splat dies below this share of the mean activation
   double gain = 2;                // a split has to save this many times what the merge costs that makes room for it
+  int64_t asleep = 0;             // coarsest levels that sleep when a stream begins
+  int64_t level_tokens = 1024;    // of each splat of the finer levels, from which on a level wakes; 0: not for its length
+  double level_residual = 0.5;    // a level wakes when the finer one leaves more than this share of the spread of its tokens
+  double level_gain = 0;          // a level sleeps when its gain is below it for `history` segments in a row; 0: none does
+  double weight_bound = 1;        // the greatest factor of a level's weight by what it explains, and 1 over the least; 1: weights stay
 };
 
 // "splats", "observe", "off"
@@ -47,10 +52,15 @@ AdaptLimits AdaptNumbersOf(const Message& adapt) {
           .cover = adapt.cover(),
           .uncovered_share = adapt.uncovered_share(),
           .idle = adapt.idle(),
-          .gain = adapt.gain()};
+          .gain = adapt.gain(),
+          .asleep = adapt.asleep(),
+          .level_tokens = static_cast<int64_t>(adapt.level_tokens()),
+          .level_residual = adapt.level_residual(),
+          .level_gain = adapt.level_gain(),
+          .weight_bound = adapt.weight_bound()};
 }
 
-// What adapts: whether it is causal and its covariances are isotropic or diagonal, and its levels as messages name them.
+// What adapts: whether it is causal and its covariances are isotropic, bands or diagonal, and its levels as messages name them.
 struct AdaptSubject {
   struct Level {
     std::string name;

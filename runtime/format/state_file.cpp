@@ -47,8 +47,9 @@ class Checker {
     if (size < kPlanPrefixBytes) return Damaged(absl::StrCat("is ", size, " bytes, a state has at least ", kPlanPrefixBytes));
     if (std::memcmp(bytes_.data(), kStateMagic.data(), kStateMagic.size()) != 0) return Damaged("is no state file");
     const PlanPrefix prefix = ReadPrefix(bytes_);
-    if (prefix.version != kStateVersion)
-      return Damaged(absl::StrCat("is of version ", prefix.version, ", this program reads version ", kStateVersion));
+    if (prefix.version < kOldestStateVersion || prefix.version > kStateVersion)
+      return Damaged(
+          absl::StrCat("is of version ", prefix.version, ", this program reads versions ", kOldestStateVersion, " to ", kStateVersion));
     if (prefix.header_bytes > kMaxStateHeaderBytes || prefix.header_bytes > size - kPlanPrefixBytes)
       return Damaged(absl::StrCat("is ", size, " bytes, its header alone is ", prefix.header_bytes, ": truncated or damaged"));
     if (prefix.checksum != PlanChecksum(bytes_)) return Damaged("checksum does not fit its bytes: truncated or damaged");
@@ -67,6 +68,8 @@ class Checker {
         return Refuse(2, absl::StrCat("a level has ", level.splats(), " splats, wanted 1 or more and at most ", kMaxSplats, " together"));
       if (level.name().size() > 256 || !std::ranges::all_of(level.name(), [](unsigned char c) { return c >= 0x20 && c != 0x7f; }))
         return Refuse(2, "a level has a name of more than 256 bytes or with control characters");
+      if (level.value_dim() > h.value_dim())
+        return Refuse(2, absl::StrCat("a level keeps ", level.value_dim(), " value dims, wanted at most ", h.value_dim()));
       if (!std::isfinite(level.weight()) || level.weight() < 0)
         return Refuse(2, absl::StrCat("a level has weight ", level.weight(), ", wanted a finite number ≥ 0"));
     }
@@ -90,26 +93,49 @@ class Checker {
                      {"center", {h.head_dim()}, true},
                      {"variance", {h.head_dim(), 1}, true},
                      {"amplitude", {1}, false},
+                     {"factor", {h.head_dim()}, false},
+                     {"cholesky", {h.head_dim()}, false},
                      {"adapt", {}, false}};
+    Known &variance = known[4], &factor = known[6], &cholesky = known[7];
     for (const StateArray& array : h.arrays()) {
       const auto is = std::find_if(std::begin(known), std::end(known), [&](const Known& k) { return k.name == array.name(); });
       if (is == std::end(known)) return Refuse(3, absl::StrCat("array '", array.name(), "' is unknown"));
       if (++is->found > 1) return Refuse(3, absl::StrCat("array '", array.name(), "' is there twice"));
-      const bool numbers = array.name() == "adapt";
-      if (numbers ? array.rows() != 1 || array.dim() % 2 != 0
-                  : array.rows() != splats_ || std::find(is->dims.begin(), is->dims.end(), array.dim()) == is->dims.end())
-        return Refuse(3, absl::StrCat("array '", array.name(), "' is [", h.kv_heads(), ", ", array.rows(), ", ", array.dim(), "], wanted [",
-                                      h.kv_heads(), ", ", numbers ? 1 : splats_, ", ", numbers ? 2 : is->dims[0], "]"));
+      const bool numbers = array.name() == "adapt", packed = array.name() == "acc" && KeptDims(h) < splats_ * h.value_dim();
+      const bool fits = numbers ? array.rows() == 1 && array.dim() % 2 == 0
+                                : array.rows() == splats_ && std::find(is->dims.begin(), is->dims.end(), array.dim()) != is->dims.end();
+      const bool bands = array.name() == "variance" && array.rows() == splats_ && IsBands(array.dim(), h.head_dim());
+      const bool rows =
+          array.dim() == h.head_dim() && (array.name() == "factor" ? IsFactor(array.rows(), splats_)
+                                                                   : array.name() == "cholesky" && array.rows() == splats_ * h.head_dim());
+      const bool covariance = array.name() == "factor" || array.name() == "cholesky" ? rows : bands || fits;
+      if (!covariance && !(packed && array.rows() == 1 && array.dim() == KeptDims(h)))
+        return Refuse(
+            3, absl::StrCat("array '", array.name(), "' is [", h.kv_heads(), ", ", array.rows(), ", ", array.dim(), "], wanted [",
+                            h.kv_heads(), ", ", numbers || packed ? 1 : splats_ * (array.name() == "cholesky" ? h.head_dim() : 1), ", ",
+                            numbers  ? 2
+                            : packed ? KeptDims(h)
+                                     : is->dims[0],
+                            "]"));
       // At most 4096 · 65,536 · 1024 · 4 bytes: no overflow.
       const uint64_t wanted = uint64_t{h.kv_heads()} * array.rows() * array.dim() * sizeof(float), size = bytes_.size();
       if (array.offset() % kSectionAlignment != 0 || array.offset() > size || wanted > size - array.offset())
         return Refuse(4,
                       absl::StrCat("array '", array.name(), "' is at ", array.offset(), " with ", wanted, " bytes, the file has ", size));
     }
+    if (cholesky.found > 0 && (variance.found > 0 || factor.found > 0))
+      return Refuse(3, "it has a cholesky and a variance or a factor, wanted one or the other");
+    variance.required = cholesky.found == 0;
     for (const Known& k : known)
       if (k.required && k.found == 0) return Refuse(3, absl::StrCat("array '", std::string(k.name), "' is missing"));
     return absl::OkStatus();
   }
+
+  // Entries of a variance of which none is without a dimension.
+  static bool IsBands(uint64_t entries, uint64_t dims) {
+    return entries > 0 && entries <= dims && (entries - 1) * ((dims + entries - 1) / entries) < dims;
+  }
+  static bool IsFactor(uint64_t rows, uint64_t splats) { return rows > 0 && rows % splats == 0 && rows / splats <= 16; }
 
   // Whoever can write a file can write its checksum: what would make every row NaN is refused.
   absl::Status CheckNumbers(const StateFile& file) const {
@@ -153,6 +179,35 @@ StateRows StateFile::Find(std::span<const std::byte> bytes, std::string_view nam
               array.rows(),
               array.dim()};
   return {};
+}
+
+StateCovariance CovarianceOf(const StateFile& file, std::span<const std::byte> bytes) {
+  return {file.Find(bytes, "variance").dim, file.Find(bytes, "factor").rows / file.splats()};
+}
+
+std::string CovarianceText(const StateCovariance& of, int64_t head_dim) {
+  const std::string variance = of.variances == 0          ? "full"
+                               : of.variances == head_dim ? "diagonal"
+                               : of.variances == 1        ? "isotropic"
+                                                          : absl::StrCat(of.variances, " bands");
+  return of.rank == 0 ? variance : absl::StrCat(variance, " + rank ", of.rank);
+}
+
+uint64_t KeptDims(const StateHeader& header) {
+  uint64_t dims = 0;
+  for (const SplatLevel& level : header.levels()) dims += uint64_t{level.splats()} * KeptDims(header, level);
+  return dims;
+}
+
+StateValues::StateValues(const StateFile& file, std::span<const std::byte> bytes) : acc_(file.Find(bytes, "acc")), begins_{0} {
+  const bool packed = acc_.rows == 1 && static_cast<uint64_t>(acc_.dim) == KeptDims(file.header);
+  for (const SplatLevel& level : file.header.levels())
+    for (uint32_t s = 0; s < level.splats(); ++s)
+      begins_.push_back(begins_.back() + (packed ? KeptDims(file.header, level) : file.header.value_dim()));
+}
+
+std::span<const float> StateValues::Row(int64_t kv_head, int64_t splat) const {
+  return acc_.values.subspan(static_cast<uint64_t>(kv_head) * begins_.back() + begins_[splat], begins_[splat + 1] - begins_[splat]);
 }
 
 int64_t StateFile::splats() const {

@@ -15,7 +15,7 @@ namespace hsa::format {
 
 // The first 24 bytes are laid out as those of a plan (runtime/format/plan_file.h), with this magic and version.
 inline constexpr std::string_view kStateMagic("HSASTAT\n", 8);
-inline constexpr uint32_t kStateVersion = 1;
+inline constexpr uint32_t kStateVersion = 2, kOldestStateVersion = 1;  // written; read
 inline constexpr uint32_t kMaxStateHeaderBytes = 16u << 20;
 
 // An array of the file in the file's own bytes: as many floats as its shape says.
@@ -33,6 +33,31 @@ struct StateFile {
   // The array of that name in `bytes`, those that were checked; nothing when the file has none.
   StateRows Find(std::span<const std::byte> bytes, std::string_view name) const;
   int64_t splats() const;  // S
+};
+
+// Of the values the splats of a level keep so many dimensions; and all splats of a file together.
+inline uint32_t KeptDims(const StateHeader& header, const SplatLevel& level) {
+  return level.value_dim() == 0 ? header.value_dim() : level.value_dim();
+}
+uint64_t KeptDims(const StateHeader& header);
+
+// Covariances of the splats of a checked file: entries of a variance, 0 where there is a Cholesky factor; and rows of a factor for each splat.
+struct StateCovariance {
+  int64_t variances = 0, rank = 0;
+};
+StateCovariance CovarianceOf(const StateFile& file, std::span<const std::byte> bytes);
+// "diagonal", "8 bands + rank 4"
+std::string CovarianceText(const StateCovariance& of, int64_t head_dim);
+
+// The array `acc` of a checked file: a row of each splat, as long as its level keeps dimensions, or of all where each has its value_dim.
+class StateValues {
+ public:
+  StateValues(const StateFile& file, std::span<const std::byte> bytes);
+  std::span<const float> Row(int64_t kv_head, int64_t splat) const;
+
+ private:
+  StateRows acc_;
+  std::vector<uint64_t> begins_;  // [S + 1] in the numbers of a kv_head
 };
 
 // What has passed it is not checked again. `bytes` are aligned to 64.

@@ -225,6 +225,8 @@ sed 's/levels { name: "section" splats: 16/& value_dim: 20/' "$examples/routed.t
 refuses graph_value_dim 1 odd_values.textproto 'graph_c63' "level 1 'section' has value_dim 20" 'multiple of 16' -- "$compile" odd_values.textproto -o out/x.hsaplan
 sed 's/levels { name: "phrase"/adapt { least_splats: 500 } &/' "$examples/routed_flow.textproto" >adapt_few.textproto
 refuses graph_adapt 1 adapt_few.textproto 'graph_c65' 'least_splats is 500' 'room for' -- "$compile" adapt_few.textproto -o out/x.hsaplan
+sed 's/levels { name: "phrase"/adapt { asleep: 9 } &/' "$examples/routed_flow.textproto" >adapt_asleep.textproto
+refuses graph_asleep 1 adapt_asleep.textproto 'graph_c65' 'asleep is 9' 'one stays awake' -- "$compile" adapt_asleep.textproto -o out/x.hsaplan
 works graph_sparse_with_links out/x.hsaplan -- "$compile" sparse_flow.textproto -o out/x.hsaplan
 "$compile" "$examples/routed.textproto" -o routed.hsaplan >stdout 2>stderr || wrong routed_plan "examples/routed.textproto does not compile"
 routed=("$bin/hsa-run" routed.hsaplan -o out/o.safetensors --in good.safetensors)
@@ -249,7 +251,7 @@ head -c 1000 good.hsastate >cut.hsastate
 python3 -c 'b = bytearray(open("good.hsastate", "rb").read()); b[8:12] = (7).to_bytes(4, "little"); open("newer.hsastate", "wb").write(b)'
 for part in cut newer; do refuses "inspect_state_$part" 1 "$part.hsastate" -- "$inspect" "$part.hsastate"; done
 refuses state_cut 1 'cut.hsastate' 'truncated' -- "${routed[@]}" --state cut.hsastate
-refuses state_newer 1 'newer.hsastate' 'version 7' 'version 1' -- "${routed[@]}" --state newer.hsastate
+refuses state_newer 1 'newer.hsastate' 'version 7' 'versions 1 to 2' -- "${routed[@]}" --state newer.hsastate
 refuses state_missing 1 'nowhere.hsastate' '--state-out' -- "${routed[@]}" --state nowhere.hsastate
 refuses state_of_a_plan 1 'good.hsaplan' 'no state' -- "${routed[@]}" --state good.hsaplan
 refuses state_other_splats 1 'other splats' 'kv_head 0' -- "${routed[@]}" --state good.hsastate --splats other.safetensors
@@ -324,10 +326,15 @@ for kind in bands low_rank full; do
   "$bin/hsa-run" $kind.hsaplan --in good.safetensors --make-splats $kind.safetensors >stdout 2>stderr || wrong "${kind}_splats" "no splats of a good input"
   works "${kind}_run" out/o.safetensors -- "${one[@]}" --splats $kind.safetensors
   works "${kind}_inspected" -- "$inspect" $kind.hsaplan
-  refuses "${kind}_adapt" 1 'adapt' 'bands, of low rank or full' -- "${one[@]}" --splats $kind.safetensors --adapt on
-  refuses "${kind}_state_out" 1 'state-out' 'other covariances' -- "${one[@]}" --splats $kind.safetensors --state-out out/s.hsastate
-  refuses "${kind}_state" 1 'state' 'other covariances' -- "${one[@]}" --splats $kind.safetensors --state good.hsastate
+  works "${kind}_state_out" out/o.safetensors out/s.hsastate -- "${one[@]}" --splats $kind.safetensors --state-out out/s.hsastate
+  "${one[@]}" --splats $kind.safetensors --state-out $kind.hsastate >stdout 2>stderr || wrong "${kind}_state" "no state of a good input"
+  works "${kind}_goes_on" out/o.safetensors -- "${one[@]}" --state $kind.hsastate
+  works "${kind}_state_inspected" -- "$inspect" $kind.hsastate
+  refuses "${kind}_state" 1 'state' 'belongs to another graph' 'diagonal splats' -- "${one[@]}" --splats $kind.safetensors --state good.hsastate
 done
+works bands_adapt out/o.safetensors out/s.hsastate -- "$bin/hsa-run" bands.hsaplan -o out/o.safetensors --in good.safetensors --splats bands.safetensors --adapt segment_tokens=256 --state-out out/s.hsastate
+refuses full_adapt 1 'adapt' 'of low rank or full' -- "$bin/hsa-run" full.hsaplan -o out/o.safetensors --in good.safetensors --splats full.safetensors --adapt on
+refuses low_rank_adapt 1 'adapt' 'of low rank or full' -- "$bin/hsa-run" low_rank.hsaplan -o out/o.safetensors --in good.safetensors --splats low_rank.safetensors --adapt on
 works low_rank_token_error out/o.safetensors -- "$bin/hsa-run" low_rank.hsaplan -o out/o.safetensors --in good.safetensors --splats low_rank.safetensors --token-error 0.01
 refuses full_token_error 1 'token-error' 'full covariances' -- "$bin/hsa-run" full.hsaplan -o out/o.safetensors --in good.safetensors --splats full.safetensors --token-error 0.01
 input above.safetensors center:F32:1x80x64 cholesky:F32:1x5120x64 amplitude:F32:1x80x1  # as much above the diagonal as below

@@ -149,3 +149,33 @@ func.func private @adapt_c6() attributes {a = #hsa.adapt<cover = 0.0 : f64>}
 
 // expected-error @below {{adapt_c7: gain is 5.000000e-01, wanted 1 or more}}
 func.func private @adapt_c7() attributes {a = #hsa.adapt<gain = 0.5 : f64>}
+
+// -----
+
+// expected-error @below {{adapt_c5: levelGain is 1.000000e+00, wanted 0 or more, less than 1}}
+func.func private @adapt_c5_level() attributes {a = #hsa.adapt<levelGain = 1.0 : f64>}
+
+// -----
+
+// expected-error @below {{adapt_c8: asleep is 16, wanted 0 to 15 levels}}
+func.func private @adapt_c8() attributes {a = #hsa.adapt<asleep = 16>}
+
+// -----
+
+// expected-error @below {{adapt_c9: levelTokens is -1, wanted 0 to 1099511627776}}
+func.func private @adapt_c9() attributes {a = #hsa.adapt<levelTokens = -1>}
+
+// -----
+
+// expected-error @below {{adapt_c10: levelResidual is 0.000000e+00, wanted more than 0, less than 1000000}}
+func.func private @adapt_c10() attributes {a = #hsa.adapt<levelResidual = 0.0 : f64>}
+
+// -----
+
+// expected-error @below {{adapt_c11: weightBound is 5.000000e-01, wanted 1 to 1024}}
+func.func private @adapt_c11() attributes {a = #hsa.adapt<weightBound = 0.5 : f64>}
+
+// -----
+
+// expected-error @below {{adapt_c12: observes, which changes nothing, and has asleep, levelGain or weightBound; leave them out}}
+func.func private @adapt_c12() attributes {a = #hsa.adapt<what = observe, asleep = 1>}

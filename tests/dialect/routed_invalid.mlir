@@ -601,6 +601,16 @@ func.func @receive_causal_c63(%a: tensor<4x?x5xf32>, %n: tensor<2x?x5xf32>, %v: 
 
 // -----
 
+// one level at least is awake.
+func.func @receive_causal_c65_asleep(%a: tensor<4x?x5xf32>, %n: tensor<2x?x5xf32>, %v: tensor<2x?x6xf32>) {
+  // expected-error @below {{receive_causal_c65: adapt lets 2 levels sleep of 2, wanted one awake}}
+  %o = hsa.receive_causal %a, %n, %v {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 1.0>, adapt = #hsa.adapt<asleep = 2>}
+      : (tensor<4x?x5xf32>, tensor<2x?x5xf32>, tensor<2x?x6xf32>) -> tensor<4x?x6xf32>
+  return
+}
+
+// -----
+
 // no level has fewer splats than adaptation keeps.
 func.func @receive_causal_c65(%a: tensor<4x?x5xf32>, %n: tensor<2x?x5xf32>, %v: tensor<2x?x6xf32>) {
   // expected-error @below {{receive_causal_c65: adapt keeps 2 splats, level 1 has 1}}
@@ -621,11 +631,11 @@ func.func @routed_attention_c65(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v
 
 // -----
 
-// bands do not adapt.
-func.func @routed_attention_c65_bands(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x4xf32>) {
-  // expected-error @below {{routed_attention_c65: adapts and has covariances in bands, of low rank or full, which do not}}
-  %o = hsa.routed_attention %q, %k, %v splats %c, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>, causal, adapt = #hsa.adapt<>}
-      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x4xf32>) -> tensor<4x?x6xf32>
+// low rank does not adapt.
+func.func @routed_attention_c65_low_rank(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x6xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x4xf32>, %f: tensor<2x10x8xf32>) {
+  // expected-error @below {{routed_attention_c65: adapts and has covariances of low rank or full, which do not}}
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s factor %f {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>, causal, adapt = #hsa.adapt<>}
+      : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x6xf32>, tensor<2x5x8xf32>, tensor<2x5x4xf32>, tensor<2x10x8xf32>) -> tensor<4x?x6xf32>
   return
 }
 

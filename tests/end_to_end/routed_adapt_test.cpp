@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/format/plan_file.h"
 #include "runtime/format/state_file.h"
 #include "runtime/splat_pool.h"
 #include "tests/end_to_end/routed_graph.h"
@@ -33,6 +34,8 @@ struct Kind {
   const char* name;
   bool isotropic = false, links = false, gate = false;
   int64_t top = 0;
+  int64_t bands = 0;
+  bool fewer_values = false;  // of the coarse level, and 64 fine splats in place of 16
 };
 constexpr Kind kPlain{"plain"};
 void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
@@ -42,14 +45,16 @@ RoutedProblem Drifting(int64_t tokens, const Kind& kind = kPlain) {
   RoutedSpec spec{.H = 2,
                   .Hkv = 1,
                   .D = kDim,
-                  .Dv = 16,
-                  .levels = {kGroups, 2},
+                  .Dv = kind.fewer_values ? 32 : 16,
+                  .levels = {kind.fewer_values ? 4 * kGroups : kGroups, 2},
                   .weights = {1, 0.25},
                   .isotropic = kind.isotropic,
                   .link = kind.links,
                   .gate = kind.gate,
                   .causal = true,
+                  .bands = kind.bands,
                   .top = kind.top};
+  if (kind.fewer_values) spec.value_dims = {32, 16};
   spec.N = spec.M = tokens;
   RoutedProblem p = oracle::RandomRouted(spec, 71);
   std::mt19937_64 random(72);
@@ -68,11 +73,13 @@ RoutedProblem Drifting(int64_t tokens, const Kind& kind = kPlain) {
     for (int64_t d = 0; d < kDim; ++d) p.k[j * kDim + d] = token(j, d), p.q[j * kDim + d] = token(j + 3, d);
   for (int64_t j = 0; j < tokens; ++j)
     for (int64_t d = 0; d < kDim; ++d) p.q[(tokens + j) * kDim + d] = token(j + 5, d);
-  for (int64_t i = 0; i < kGroups * kDim; ++i) p.center[i] = static_cast<float>(center[i]);
-  for (int64_t s = 0; s < kGroups; ++s)
+  const int64_t fine = spec.levels[0];
+  for (int64_t i = 0; i < fine * kDim; ++i)
+    p.center[i] = static_cast<float>(center[i % (kGroups * kDim)] + (i < kGroups * kDim ? 0 : 0.3 * normal()));
+  for (int64_t s = 0; s < fine; ++s)
     for (int64_t d = 0; d < p.variance_dim(); ++d) p.variance[s * p.variance_dim() + d] = 0.25f * kDim / 4;
-  for (int64_t s = kGroups; s < kGroups + 2; ++s) {
-    for (int64_t d = 0; d < kDim; ++d) p.center[s * kDim + d] = s == kGroups ? 1.0f : -1.0f;
+  for (int64_t s = fine; s < fine + 2; ++s) {
+    for (int64_t d = 0; d < kDim; ++d) p.center[s * kDim + d] = s == fine ? 1.0f : -1.0f;
     for (int64_t d = 0; d < p.variance_dim(); ++d) p.variance[s * p.variance_dim() + d] = 16.0f * kDim / 4;
   }
   return p;
@@ -88,7 +95,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, RoutedAdaptTest,
                          testing::Values(kPlain, Kind{"isotropic", true}, Kind{"links", false, true},
                                          Kind{"links_and_gate_isotropic", true, true, true}, Kind{"sparse", false, false, false, 3},
                                          Kind{"sparse_isotropic", true, false, false, 2},
-                                         Kind{"sparse_links_and_gate", false, true, true, 3}),
+                                         Kind{"sparse_links_and_gate", false, true, true, 3}, Kind{.name = "bands", .bands = 5}),
                          [](const auto& test) { return test.param.name; });
 
 TEST_P(RoutedAdaptTest, ResidualOfADriftingStreamIsHalved) {
@@ -168,7 +175,7 @@ TEST_P(RoutedAdaptTest, GoesOnFromAFile) {
 // What a state file says of the splats of the moment, and attention by the formula of docs/spec.md in float64: nothing else is taken from what is tested.
 class Moment {
  public:
-  Moment(const RoutedProblem& p, const std::string& path) : p_(p), splats_(p.splats()) {
+  Moment(const RoutedProblem& p, const std::string& path, const AdaptLimits& limits = kLimits) : p_(p), splats_(p.splats()) {
     const std::string bytes = ReadText(path);
     std::vector<uint64_t> aligned(bytes.size() / 8 + 1);
     std::memcpy(aligned.data(), bytes.data(), bytes.size());
@@ -179,16 +186,27 @@ class Moment {
       const format::StateRows rows = state->Find(file, name);
       to.assign(rows.values.begin(), rows.values.end());
     };
-    copy("center", center_), copy("variance", variance_), copy("max", max_), copy("sum", sum_), copy("acc", acc_);
+    copy("center", center_), copy("variance", variance_), copy("max", max_), copy("sum", sum_);
+    const format::StateValues values(*state, file);
+    for (int64_t s = 0; s < splats_; ++s) {
+      const std::span<const float> row = values.Row(0, s);
+      std::ranges::copy(row, std::back_inserter(acc_));
+      acc_.resize((s + 1) * p.spec.Dv);  // what the level does not keep is 0
+    }
     const format::StateRows words = state->Find(file, "adapt");
     std::vector<double> numbers(words.dim / 2);
     std::memcpy(numbers.data(), words.values.data(), numbers.size() * sizeof(double));
-    const PoolShape shape{p.spec.D, p.spec.levels, kLimits.history, p.spec.isotropic};
-    for (int64_t s = 0; s < splats_; ++s) live_.push_back(numbers[s * SplatPool::Numbers(shape) / splats_] != 0);
+    const PoolShape shape{p.spec.D, p.spec.levels, limits.history, p.variance_dim()};
+    for (int64_t s = 0; s < splats_; ++s) live_.push_back(numbers[s * SplatPool::Numbers(shape) / splats_] > 0);
     flow_.assign(splats_ * splats_, 0);
     for (int64_t s = 0; s < splats_; ++s) flow_[s * splats_ + s] = 1;
+    const int64_t fine = p.spec.levels[0], coarse = p.spec.levels[1];
+    const double* of_levels = numbers.data() + numbers.size() - 2 * kLevelNumbers;
+    if (p.spec.link) of_levels -= splats_ + 2 * fine * coarse;
+    for (int level = 0; level < 2; ++level)
+      factor_[level] = std::clamp(of_levels[level * kLevelNumbers + kWorth], 1 / limits.weight_bound, limits.weight_bound);
     if (!p.spec.link) return;
-    const int64_t fine = p.spec.levels[0], coarse = p.spec.levels[1];  // the last numbers: fine from coarse, then coarse from fine
+    // The last numbers: fine from coarse, then coarse from fine.
     const double* links = numbers.data() + numbers.size() - 2 * fine * coarse;
     for (int64_t s = 0; s < fine; ++s)
       for (int64_t t = 0; t < coarse; ++t) flow_[s * splats_ + fine + t] = links[s * coarse + t];
@@ -204,7 +222,7 @@ class Moment {
       double square = 0;
       for (int64_t d = 0; d < D; ++d) {
         const double apart = double{x[d]} - center_[s * D + d];
-        square += apart * apart / variance_[s * dims + (dims == 1 ? 0 : d)];
+        square += apart * apart / variance_[s * dims + d / ((D + dims - 1) / dims)];
       }
       if (live_[s]) phi[s] = std::exp(-square / 2);
     }
@@ -229,7 +247,7 @@ class Moment {
       const int64_t level = p_.level_of(s);
       double gate = p_.spec.gate ? p_.gate_bias[level] : 0;
       for (int64_t d = 0; p_.spec.gate && d < p_.spec.D; ++d) gate += double{p_.gate_weight[level * p_.spec.D + d]} * query[d];
-      weights[s] *= p_.spec.weights[level] * std::exp(gate);
+      weights[s] *= p_.spec.weights[level] * factor_[level] * std::exp(gate);
     }
     return weights;
   }
@@ -244,16 +262,18 @@ class Moment {
         const std::vector<double> weights = Weights(&p_.q[(h * N + i) * D]);
         std::vector<double> o(Dv);
         double total = 0;
-        const auto add = [&](double weight, const float* value) {
-          for (int64_t c = 0; c < Dv; ++c) o[c] += weight * value[c];
+        const auto add = [&](double weight, const float* value, int64_t dims) {
+          for (int64_t c = 0; c < dims; ++c) o[c] += weight * value[c];
         };
         for (int64_t s = 0; s < splats_; ++s) {
           const double carried = weights[s] * std::exp2(double{max_[s]});
-          total += carried * sum_[s], add(carried, &acc_[s * Dv]);
+          total += carried * sum_[s], add(carried, &acc_[s * Dv], Dv);
         }
         for (int64_t j = begin; j <= i; ++j) {
-          const double pair = std::inner_product(weights.begin(), weights.end(), sent[j - begin].begin(), 0.0);
-          total += pair, add(pair, &p_.v[j * Dv]);
+          for (int64_t s = 0; s < splats_; ++s) {
+            const double pair = weights[s] * sent[j - begin][s];
+            total += pair, add(pair, &p_.v[j * Dv], p_.spec.value_dims.empty() ? Dv : p_.spec.value_dims[p_.level_of(s)]);
+          }
         }
         for (const double x : o) rows.push_back(x / total);
       }
@@ -261,8 +281,10 @@ class Moment {
   }
 
  private:
+  static constexpr int64_t kLevelNumbers = 9, kWorth = 4;  // of the numbers of a level, the fifth is what its weight is multiplied by
   const RoutedProblem& p_;
   int64_t splats_;
+  double factor_[2];
   std::vector<float> center_, variance_, max_, sum_, acc_;
   std::vector<bool> live_;
   std::vector<double> flow_;  // F
@@ -275,6 +297,148 @@ TEST_P(RoutedAdaptTest, OutputsAreThoseOfTheSplatsOfTheMoment) {
   MustStream(Piece(p, 0, 1024), {.threads = 2, .save_state = folder / "s", .adapt = kLimits});
   const std::vector<double> wanted = Moment(p, folder / "s").Attend(1024);
   EXPECT_LE(oracle::RelL2(std::span<const float>(RowsOf(Adapting(p).o, 2, 16, 1024, 1324)), std::span<const double>(wanted)), 5e-6);
+}
+
+// Levels that keep fewer dimensions of the values adapt as others do, dense, linked and sparse, and their state goes on from a file that has what they keep.
+TEST(RoutedAdaptValuesTest, OfLevelsThatKeepFewer) {
+  for (const Kind& kind :
+       {Kind{.name = "dense", .fewer_values = true}, Kind{.name = "links", .links = true, .gate = true, .fewer_values = true},
+        Kind{.name = "sparse", .links = true, .top = 3, .fewer_values = true},
+        Kind{.name = "isotropic", .isotropic = true, .fewer_values = true}}) {
+    const RoutedProblem p = Drifting(1024 + 200, kind);
+    const TestFolder folder;
+    const StreamRun whole = Adapting(p);
+    EXPECT_GT(whole.report.adapted[0].split + whole.report.adapted[0].merged + whole.report.adapted[0].died, 0) << kind.name;
+    MustStream(Piece(p, 0, 1024), {.threads = 2, .save_state = folder / "s", .adapt = kLimits});
+    const std::vector<double> wanted = Moment(p, folder / "s").Attend(1024);
+    const StreamRun rest =
+        MustStream(Piece(p, 1024, 1224), {.threads = 2, .load_states = {folder / "s"}, .adapt = kLimits}, SplatsFrom::kState);
+    EXPECT_LE(oracle::RelL2(std::span<const float>(RowsOf(whole.o, 2, 32, 1024, 1224)), std::span<const double>(wanted)), 5e-6)
+        << kind.name;
+    EXPECT_LE(oracle::RelL2(std::span<const float>(rest.o), std::span<const double>(wanted)), 5e-6) << kind.name;
+  }
+}
+
+// Level 1 sleeps for 64 tokens of each of the 16 splats of level 0, which are two segments, then for two of them it saves less than is asked and sleeps until the
+// stream is twice as long.
+constexpr AdaptLimits kLevels = {.segment_tokens = 512,
+                                 .history = 2,
+                                 .memory = 0.5,
+                                 .asleep = 1,
+                                 .level_tokens = 64,
+                                 .level_residual = 100,
+                                 .level_gain = 0.9,
+                                 .weight_bound = 4};
+constexpr int64_t kWakes = 1024, kSleeps = 2048, kWakesAgain = 4096;
+
+class RoutedLevelsTest : public testing::TestWithParam<Kind> {};
+
+INSTANTIATE_TEST_SUITE_P(Kinds, RoutedLevelsTest,
+                         testing::Values(kPlain, Kind{"isotropic", true}, Kind{"links", false, true},
+                                         Kind{"links_and_gate_isotropic", true, true, true},
+                                         Kind{"sparse_links_and_gate", false, true, true, 3}),
+                         [](const auto& test) { return test.param.name; });
+
+TEST_P(RoutedLevelsTest, SleepAndWake) {
+  const RoutedProblem p = Drifting(kWakesAgain + 300, GetParam());
+  const StreamRun run = Adapting(p, kLevels);
+  ASSERT_THAT(run.report.adapted, testing::SizeIs(2));
+  const AdaptReport &fine = run.report.adapted[0], &coarse = run.report.adapted[1];
+  EXPECT_EQ(fine.woke + fine.slept, 0);
+  EXPECT_EQ(coarse.woke, 2);
+  EXPECT_EQ(coarse.slept, 1);
+  EXPECT_EQ(coarse.awake, 2.0 / 8) << "segments 2 and 3 of those that have ended";
+  EXPECT_EQ(coarse.live, 2);
+  EXPECT_GT(fine.weight_factor, 1);
+  EXPECT_LT(coarse.weight_factor, fine.weight_factor);
+  EXPECT_LE(fine.least_residual, fine.residual * (1 + 1e-12));
+}
+
+// While level 1 sleeps rows are those of a graph without it.
+TEST(RoutedLevelsAloneTest, WhoSleepsIsNotThere) {
+  for (const Kind& kind : {kPlain, Kind{"isotropic", true}, Kind{"sparse", false, false, false, 3}}) {
+    RoutedProblem p = Drifting(kWakes + 200, kind);
+    const std::vector<float> rows = Adapting(p, kLevels).o;
+    p.spec.levels.pop_back(), p.spec.weights.pop_back();
+    AdaptLimits alone = kLevels;
+    alone.asleep = 0;
+    const std::vector<float> without = Adapting(p, alone).o, asleep = RowsOf(rows, 2, 16, 0, kWakes),
+                             same = RowsOf(without, 2, 16, 0, kWakes);
+    const std::vector<double> wanted(same.begin(), same.end());
+    EXPECT_LE(oracle::RelL2(std::span<const float>(asleep), std::span<const double>(wanted)), 5e-6) << kind.name;
+    EXPECT_NE(RowsOf(without, 2, 16, kWakes, kWakes + 200), RowsOf(rows, 2, 16, kWakes, kWakes + 200)) << kind.name;
+  }
+}
+
+TEST_P(RoutedLevelsTest, NeverSeeTheFuture) {
+  const RoutedProblem p = Drifting(2300, GetParam());
+  const std::vector<float> before = Adapting(p, kLevels).o;
+  for (const int64_t changed : {511, 1024, 2100}) {
+    RoutedProblem other = p;
+    for (int64_t i = changed * 32; i < 2300 * 32; ++i) other.k[i] *= -2;
+    EXPECT_EQ(RowsOf(before, 2, 16, 0, changed), RowsOf(Adapting(other, kLevels).o, 2, 16, 0, changed)) << "token " << changed;
+  }
+}
+
+TEST_P(RoutedLevelsTest, ThreadsChangeNoBit) {
+  const RoutedProblem p = Drifting(2300, GetParam());
+  EXPECT_EQ(Adapting(p, kLevels, 1).o, Adapting(p, kLevels, 2).o);
+}
+
+// Cut while level 1 has not been awake yet, while it is, and while it sleeps with what it was sent.
+TEST_P(RoutedLevelsTest, GoOnFromAFile) {
+  const RoutedProblem p = Drifting(kWakesAgain + 200, GetParam());
+  const StreamRun whole = Adapting(p, kLevels);
+  for (const int64_t cut : {int64_t{576}, kWakes + 128, kSleeps, kSleeps + 640}) {
+    const TestFolder folder;
+    MustStream(Piece(p, 0, cut), {.threads = 2, .save_state = folder / "s", .adapt = kLevels});
+    const StreamRun rest =
+        MustStream(Piece(p, cut, kWakesAgain + 200), {.threads = 2, .load_states = {folder / "s"}, .adapt = kLevels}, SplatsFrom::kState);
+    const std::vector<float> rows = RowsOf(whole.o, 2, 16, cut, kWakesAgain + 200);
+    const std::vector<double> wanted(rows.begin(), rows.end());
+    EXPECT_LE(oracle::RelL2(std::span<const float>(rest.o), std::span<const double>(wanted)), 5e-6) << cut;
+    EXPECT_EQ(rest.report.adapted[1].woke, 2) << "the log goes on, too";
+    EXPECT_NEAR(rest.report.adapted[0].weight_factor, whole.report.adapted[0].weight_factor, 1e-3);
+  }
+}
+
+TEST_P(RoutedLevelsTest, OutputsAreThoseOfTheLevelsOfTheMoment) {
+  const RoutedProblem p = Drifting(kWakesAgain + 200, GetParam());
+  const std::vector<float> whole = Adapting(p, kLevels).o;
+  for (const int64_t moment : {int64_t{512}, kWakes, kSleeps, kWakesAgain}) {
+    const TestFolder folder;
+    MustStream(Piece(p, 0, moment), {.threads = 2, .save_state = folder / "s", .adapt = kLevels});
+    const RoutedProblem until = Piece(p, 0, moment + 200);
+    const std::vector<double> wanted = Moment(until, folder / "s", kLevels).Attend(moment);
+    EXPECT_LE(oracle::RelL2(std::span<const float>(RowsOf(whole, 2, 16, moment, moment + 200)), std::span<const double>(wanted)), 5e-6)
+        << moment;
+  }
+}
+
+// Files of version 1 know nothing of levels, which then are all awake.
+TEST(RoutedLevelsStateTest, OfVersion1) {
+  const RoutedProblem p = Drifting(2200);
+  const TestFolder folder;
+  MustStream(Piece(p, 0, 1100), {.threads = 2, .save_state = folder / "s", .adapt = kLimits});
+  std::string bytes = ReadText(folder / "s");
+  const absl::StatusOr<format::StateFile> state = format::CheckState(std::as_bytes(std::span(bytes)), "s");
+  ASSERT_TRUE(state.ok()) << state.status();
+  format::StateHeader header = state->header;
+  std::vector<std::string_view> arrays;
+  for (format::StateArray& array : *header.mutable_arrays()) {
+    if (array.name() == "adapt") array.set_dim(array.dim() - 2 * 2 * 9);  // of one kv_head: from the end
+    arrays.emplace_back(bytes.data() + array.offset(), size_t{array.rows()} * array.dim() * sizeof(float));
+  }
+  std::string old = format::StateFileStart(header, arrays);
+  for (const std::string_view array : arrays) old.append(array).append(format::StatePadding(array.size()));
+  old[8] = 1;
+  const uint64_t checksum = format::PlanChecksum(std::as_bytes(std::span(old)));
+  std::memcpy(old.data() + 16, &checksum, sizeof checksum);
+  WriteText(folder / "old", old);
+  const auto rest = [&](const char* file) {
+    return MustStream(Piece(p, 1100, 2200), {.threads = 2, .load_states = {folder / file}, .adapt = kLimits}, SplatsFrom::kState).o;
+  };
+  EXPECT_EQ(rest("old"), rest("s"));
 }
 
 // A plan whose graph adapts, by the limits of kLimits.
@@ -323,6 +487,13 @@ TEST(RoutedAdaptErrorsTest, Limits) {
   EXPECT_EQ(MessageOf(p, {.cover = NAN}), "adapt: cover is nan, wanted more than 0, less than 10000");
   EXPECT_EQ(MessageOf(p, {.gain = 0.5}),
             "adapt: gain is 0.5, wanted 1 or more: below it a split and the merge that makes room undo each other");
+  EXPECT_EQ(MessageOf(p, {.asleep = 2}), "adapt: asleep is 2, wanted less than 2, the levels of the graph: one stays awake");
+  EXPECT_EQ(MessageOf(p, {.level_tokens = -1}), "adapt: level_tokens is -1, wanted 0..1099511627776");
+  EXPECT_EQ(MessageOf(p, {.level_residual = 0}), "adapt: level_residual is 0, wanted more than 0, less than 1000000");
+  EXPECT_EQ(MessageOf(p, {.level_gain = 1}), "adapt: level_gain is 1, wanted 0 or more, less than 1");
+  EXPECT_EQ(MessageOf(p, {.weight_bound = 0.5}), "adapt: weight_bound is 0.5, wanted 1..1024");
+  EXPECT_EQ(MessageOf(p, {.what = Adapt::kObserve, .weight_bound = 2}),
+            "adapt: weight_bound changes levels, and what is observed stays as it is; leave one of them out");
   RoutedProblem plain = p;
   plain.spec.causal = false;
   EXPECT_EQ(MessageOf(plain, {}),

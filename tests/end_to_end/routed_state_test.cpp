@@ -35,6 +35,12 @@ const RoutedSpec kSparseCausal = {.H = 4, .Hkv = 2, .D = 36, .Dv = 20, .levels =
 const RoutedSpec kFewerValues = {.H = 3, .Hkv = 1, .D = 36, .Dv = 64, .levels = {64, 16}, .value_dims = {64, 32}};
 const RoutedSpec kFewerValuesCausal = {.H = 3, .Hkv = 1, .D = 36, .Dv = 64, .levels = {64, 16}, .value_dims = {64, 32}, .causal = true};
 
+// Covariances that are not one variance or one for each dimension.
+const RoutedSpec kBands = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {30, 9}, .causal = true, .bands = 8};
+const RoutedSpec kLowRank = {
+    .H = 2, .Hkv = 1, .D = 36, .Dv = 20, .levels = {30, 9}, .amplitude = true, .causal = true, .bands = 3, .rank = 5};
+const RoutedSpec kFull = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {30, 9}, .causal = true, .full = true};
+
 RoutedProblem Problem(RoutedSpec spec, int64_t tokens, uint64_t seed) {
   spec.N = spec.M = tokens;
   return oracle::RandomRouted(spec, seed);
@@ -82,6 +88,20 @@ TEST(RoutedStateTest, AnyCuts) {
   }
 }
 
+// Covariances go with the state, and it is read and written as the same bytes.
+TEST(RoutedStateTest, OfOtherCovariances) {
+  for (const RoutedSpec& spec : {kBands, kLowRank, kFull}) {
+    const RoutedProblem p = Problem(spec, 150, 63);
+    const TestFolder folder;
+    MustStream(Piece(p, 0, 90), {.threads = 2, .save_state = folder / "s"});
+    for (const SplatsFrom splats : {SplatsFrom::kProblem, SplatsFrom::kState})
+      EXPECT_LE(ErrorOf(MustStream(Piece(p, 90, 150), {.threads = 2, .load_states = {folder / "s"}}, splats).o, Wanted(p, 90, 150)),
+                kRelL2);
+    MustStream(Piece(p, 0, 0), {.threads = 2, .load_states = {folder / "s"}, .save_state = folder / "t"}, SplatsFrom::kState);
+    EXPECT_EQ(ReadText(folder / "s"), ReadText(folder / "t"));
+  }
+}
+
 // Not causal: queries receive from the tokens of all files, whose order does not matter.
 TEST(RoutedStateTest, FilesAddUp) {
   for (const RoutedSpec& spec : {kPlain, kFlow, kSparse, kFewerValues}) {
@@ -126,6 +146,17 @@ TEST(RoutedStateTest, ReadAndWrittenIsTheSame) {
   MustStream(Piece(p, 0, 0), {.threads = 2, .load_states = {folder / "a"}, .save_state = folder / "b"}, SplatsFrom::kState);
   EXPECT_EQ(ReadText(folder / "a"), ReadText(folder / "b"));
   EXPECT_THAT(folder.Files(), testing::UnorderedElementsAre("a", "b")) << "nothing else is left";
+}
+
+// Where coarser levels keep fewer value dims the file has no zeros for the others.
+TEST(RoutedStateTest, IsSmallerForFewerValueDims) {
+  const TestFolder folder;
+  RoutedSpec whole = kFewerValues;
+  whole.value_dims = {};
+  MustStream(Problem(whole, 40, 1), {.threads = 1, .save_state = folder / "whole"});
+  MustStream(Problem(kFewerValues, 40, 1), {.threads = 1, .save_state = folder / "fewer"});
+  EXPECT_EQ(ReadText(folder / "whole").size() - ReadText(folder / "fewer").size(), 16 * 32 * sizeof(float))
+      << "of the 16 splats of level 1";
 }
 
 // What is in it: z_s and S_s by the formula.
@@ -180,7 +211,7 @@ TEST(RoutedStateErrorsTest, Files) {
   }
   std::string newer = good;
   newer[8] = 9;
-  EXPECT_EQ(message(newer), path + ": is of version 9, this program reads version 1; write it again with hsa-run --state-out");
+  EXPECT_EQ(message(newer), path + ": is of version 9, this program reads versions 1 to 2; write it again with hsa-run --state-out");
   EXPECT_EQ(message("HSAPLAN\n" + good.substr(8)), path + ": is no state file; write it again with hsa-run --state-out");
   EXPECT_EQ(MessageOf(folder / "none"), (folder / "none") + ": no such state; write one with --state-out");
 }
@@ -199,6 +230,25 @@ TEST(RoutedStateErrorsTest, OfSomethingElse) {
   EXPECT_EQ(TryStream(other, {.threads = 1, .load_states = {path}}).status().message(),
             path +
                 ": was made with other splats: center of splat 10 of kv_head 0 differs from that given; leave --splats out to run with "
+                "those of the file");
+}
+
+TEST(RoutedStateErrorsTest, OfOtherCovariances) {
+  const TestFolder folder;
+  const std::string path = folder / "s";
+  RoutedProblem p = Problem(kLowRank, 40, 1);
+  MustStream(p, {.threads = 1, .save_state = path});
+  RoutedSpec other = kLowRank;
+  other.rank = 4;
+  EXPECT_EQ(
+      MessageOf(path, other),
+      path +
+          ": belongs to another graph: 1 kv_heads of 36 and 20 dims, 3 bands + rank 5 splats 30 + 9, the plan has 1 kv_heads of 36 and 20 "
+          "dims, 3 bands + rank 4 splats 30 + 9; run the plan that wrote it, or leave --state out");
+  p.factor[(7 * 5 + 2) * 36] += 1;
+  EXPECT_EQ(TryStream(p, {.threads = 1, .load_states = {path}}).status().message(),
+            path +
+                ": was made with other splats: factor of splat 7 of kv_head 0 differs from that given; leave --splats out to run with "
                 "those of the file");
 }
 

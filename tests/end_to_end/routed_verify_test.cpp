@@ -45,6 +45,10 @@ const Case kCases[] = {
     {"bands", {.N = 30, .M = 60, .D = 36, .levels = {9}, .bands = 8}},
     {"low_rank", {.N = 30, .M = 60, .D = 36, .levels = {9, 3}, .causal = true, .bands = 3, .rank = 5}},
     {"fewer_values", {.N = 30, .M = 60, .D = 36, .Dv = 48, .levels = {64, 9}, .value_dims = {48, 16}, .gate = true, .causal = true}},
+    {"fewer_values_links",
+     {.N = 30, .M = 60, .D = 36, .Dv = 48, .levels = {64, 64, 4}, .value_dims = {48, 32, 16}, .link = true, .causal = true}},
+    {"fewer_values_sparse_links",
+     {.N = 30, .M = 60, .D = 36, .Dv = 48, .levels = {20, 9, 4}, .value_dims = {48, 16, 16}, .link = true, .top = 3}},
     {"full", {.N = 30, .M = 60, .D = 36, .levels = {9, 3}, .link = true, .full = true}},
 };
 

@@ -32,6 +32,16 @@ const RoutedSpec kBothCausal = {
     .H = 4, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9, 1}, .isotropic = true, .link = true, .gate = true, .causal = true, .top = 5};
 const RoutedSpec kFullBoth = {.H = 2, .Hkv = 2, .D = 36, .Dv = 20, .levels = {70, 9}, .link = true, .gate = true, .full = true, .top = 5};
 
+// Coarser levels keep fewer dimensions of the values; what goes down to a finer one has all that it keeps.
+const RoutedSpec kFewer = {.H = 2, .Hkv = 1, .Dv = 48, .levels = {50, 20, 6}, .value_dims = {48, 32, 16}, .top = 6};
+const RoutedSpec kFewerCausal = {.H = 2, .Hkv = 1, .Dv = 48, .levels = {50, 20, 6}, .value_dims = {48, 16, 16}, .causal = true, .top = 6};
+const RoutedSpec kFewerLinked = {.H = 2, .Hkv = 1, .Dv = 48, .levels = {50, 20, 6}, .value_dims = {32, 32, 16}, .link = true, .top = 6};
+const RoutedSpec kFewerLinkedCausal = {
+    .H = 2, .Hkv = 1, .Dv = 48, .levels = {50, 20, 6}, .value_dims = {48, 32, 16}, .link = true, .gate = true, .causal = true, .top = 6};
+const RoutedSpec kFewerDense = {.H = 2, .Hkv = 1, .Dv = 48, .levels = {64, 64, 6}, .value_dims = {48, 32, 16}, .link = true, .gate = true};
+const RoutedSpec kFewerDenseCausal = {
+    .H = 2, .Hkv = 1, .Dv = 48, .levels = {64, 64, 6}, .value_dims = {48, 32, 16}, .link = true, .causal = true};
+
 struct Case {
   std::string name;
   RoutedSpec spec;
@@ -54,12 +64,18 @@ const Case kCases[] = {
     {"causal_linked", Of(kLinkedCausal, 100, 257)},  // 157 tokens before the first query
     {"causal_far", Of(kLinkedCausal, 100, 120, 0.05)},
     {"causal_both", Of(kBothCausal, 200, 257)},
+    {"fewer_values", Of(kFewer, 65, 150)},
+    {"fewer_values_causal", Of(kFewerCausal, 100, 150)},
+    {"fewer_values_linked", Of(kFewerLinked, 65, 150)},
+    {"fewer_values_linked_causal", Of(kFewerLinkedCausal, 100, 150)},
+    {"fewer_values_dense_linked", Of(kFewerDense, 65, 150)},
+    {"fewer_values_dense_linked_causal", Of(kFewerDenseCausal, 100, 150)},
     {"causal_both_threshold", Of(kBothCausal, 200, 200, 0.1, 0.3)},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, SparseFlowTest, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
 
 TEST(SparseFlow, EveryIsa) {
-  for (const RoutedSpec& spec : {Of(kLinked, 40, 90), Of(kBothCausal, 90, 90)}) {
+  for (const RoutedSpec& spec : {Of(kLinked, 40, 90), Of(kBothCausal, 90, 90), Of(kFewerLinkedCausal, 90, 90)}) {
     const RoutedProblem p = oracle::RandomRouted(spec, 23);
     Plan& plan = RoutedPlan(StreamGraph(spec), {"x86-64", "x86-64-v3", "x86-64-v4"});
     for (const char* cpu : {"x86-64", "x86-64-v3", "x86-64-v4"}) {
@@ -112,7 +128,8 @@ TEST(SparseFlow, ThreadsChangeNoBit) {
 
 // Behind a state file, wherever the stream is cut.
 TEST(SparseFlow, GoesOnFromAState) {
-  for (const RoutedSpec& spec : {Of(kLinkedCausal, 300, 300), Of(kBothCausal, 300, 300)}) {
+  for (const RoutedSpec& spec :
+       {Of(kLinkedCausal, 300, 300), Of(kBothCausal, 300, 300), Of(kFewerLinkedCausal, 300, 300), Of(kFewerDenseCausal, 300, 300)}) {
     const RoutedProblem p = oracle::RandomRouted(spec, 37);
     const std::vector<float> wanted = MustStream(p, {.threads = 2}).o;
     const TestFolder folder;
@@ -125,14 +142,16 @@ TEST(SparseFlow, GoesOnFromAState) {
 
 // States of disjoint tokens have passed on what they were sent: they add up.
 TEST(SparseFlow, StatesAddUp) {
-  const RoutedProblem p = oracle::RandomRouted(Of(kLinked, 300, 300), 41);
-  const TestFolder folder;
-  MustStream(Piece(p, 0, 120), {.threads = 2, .save_state = folder / "s"});
-  const RoutedProblem rest = Piece(p, 120, 300);
-  const std::vector<double> all = oracle::AttendRouted(p);
-  const std::vector<float> wanted = RowsOf({all.begin(), all.end()}, p.spec.H, p.spec.Dv, 120, 300);
-  EXPECT_LE(ErrorOf(MustStream(rest, {.threads = 2, .load_states = {folder / "s"}}).o, std::vector<double>(wanted.begin(), wanted.end())),
-            kRelL2);
+  for (const RoutedSpec& spec : {Of(kLinked, 300, 300), Of(kFewerLinked, 300, 300), Of(kFewerDense, 300, 300)}) {
+    const RoutedProblem p = oracle::RandomRouted(spec, 41);
+    const TestFolder folder;
+    MustStream(Piece(p, 0, 120), {.threads = 2, .save_state = folder / "s"});
+    const RoutedProblem rest = Piece(p, 120, 300);
+    const std::vector<double> all = oracle::AttendRouted(p);
+    const std::vector<float> wanted = RowsOf({all.begin(), all.end()}, p.spec.H, p.spec.Dv, 120, 300);
+    EXPECT_LE(ErrorOf(MustStream(rest, {.threads = 2, .load_states = {folder / "s"}}).o, std::vector<double>(wanted.begin(), wanted.end())),
+              kRelL2);
+  }
 }
 
 TEST(SparseFlow, CachedAffinitiesChangeNoBit) {

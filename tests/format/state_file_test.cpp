@@ -2,11 +2,17 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <limits>
+#include <set>
+#include <tuple>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "runtime/format/plan_file.h"
 #include "tools/splat_overlap.h"
 
 namespace hsa::format {
@@ -90,6 +96,64 @@ TEST(StateFileRoundTripTest, OfSplatsThatAdapted) {
   EXPECT_EQ(state->header.adapted(1).events(0).level(), 1u);
 }
 
+// Bands, a factor beside them, and a Cholesky factor in place of both.
+TEST(StateFileRoundTripTest, OfOtherCovariances) {
+  Parts low_rank = Small(), full = Small();
+  low_rank.header.mutable_arrays(4)->set_dim(2), low_rank.values[4].resize(kHeads * kSplats * 2);
+  low_rank.Add("factor", kDim, 1);
+  low_rank.header.mutable_arrays(5)->set_rows(kSplats * 2), low_rank.values[5].resize(kHeads * kSplats * 2 * kDim);
+  full.header.mutable_arrays(4)->set_name("cholesky"), full.header.mutable_arrays(4)->set_rows(kSplats * kDim);
+  full.header.mutable_arrays(4)->set_dim(kDim), full.values[4].resize(kHeads * kSplats * kDim * kDim);
+  for (const auto& [parts, variances, rank] : {std::tuple{low_rank, 2, 2}, {full, 0, 0}}) {
+    const Aligned file(parts);
+    const absl::StatusOr<StateFile> state = CheckState(file.bytes(), "s");
+    ASSERT_TRUE(state.ok()) << state.status();
+    const StateCovariance covariance = CovarianceOf(*state, file.bytes());
+    EXPECT_EQ(covariance.variances, variances);
+    EXPECT_EQ(covariance.rank, rank);
+  }
+}
+
+// Levels that keep fewer value dims: as many numbers as they keep, or as files of version 1 have them.
+TEST(StateFileRoundTripTest, OfFewerValueDims) {
+  Parts whole = Small(), packed = Small();
+  for (Parts* parts : {&whole, &packed}) parts->header.mutable_levels(1)->set_value_dim(2);
+  packed.header.mutable_arrays(2)->set_rows(1), packed.header.mutable_arrays(2)->set_dim(3 * 4 + 2 * 2);
+  packed.values[2].resize(kHeads * 16);
+  for (Parts* parts : {&whole, &packed})
+    for (size_t i = 0; i < parts->values[2].size(); ++i) parts->values[2][i] = static_cast<float>(i);
+  const Aligned of_all(whole), of_kept(packed);
+  const absl::StatusOr<StateFile> all = CheckState(of_all.bytes(), "s"), kept = CheckState(of_kept.bytes(), "s");
+  ASSERT_TRUE(all.ok()) << all.status();
+  ASSERT_TRUE(kept.ok()) << kept.status();
+  const StateValues all_rows(*all, of_all.bytes()), kept_rows(*kept, of_kept.bytes());
+  EXPECT_EQ(all_rows.Row(1, 4).size(), 4u);
+  EXPECT_EQ(all_rows.Row(1, 4)[0], (1 * kSplats + 4) * kValueDim);
+  EXPECT_EQ(kept_rows.Row(1, 2).size(), 4u);
+  EXPECT_EQ(kept_rows.Row(1, 4).size(), 2u);
+  EXPECT_EQ(kept_rows.Row(1, 4)[1], 16 + 3 * 4 + 2 + 1);
+}
+
+// The seeds of the fuzzer are files that runs have written; version_1 one that every later build has to read.
+TEST(StateFileSeedsTest, AreStates) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(HSA_SOURCE_DIR) / "tests/fuzz/corpus/state")) {
+    std::ifstream in(entry.path(), std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(in), {});
+    std::vector<uint64_t> words((bytes.size() + 7) / 8);
+    std::memcpy(words.data(), bytes.data(), bytes.size());
+    const std::span<const std::byte> file = std::as_bytes(std::span(words)).first(bytes.size());
+    const std::string name = entry.path().filename().string();
+    const absl::StatusOr<StateFile> state = CheckState(file, name);
+    ASSERT_TRUE(state.ok()) << state.status();
+    EXPECT_EQ(state->header.tokens(), 1300u) << name;
+    EXPECT_EQ(ReadPrefix(file).version, name == "version_1" ? 1u : 2u);
+    EXPECT_EQ(state->header.adapted_size(), name == "levels_that_slept" ? 1 : 0);
+    names.insert(name);
+  }
+  EXPECT_EQ(names, (std::set<std::string>{"bands_low_rank", "full", "isotropic", "levels_that_slept", "sparse_fewer_values", "version_1"}));
+}
+
 // Three fine splats apart from each other, two wide ones at one place.
 TEST(StateFileOverlapTest, SaysHowManySplatsShareTheTokens) {
   Parts parts = Small();
@@ -162,6 +226,18 @@ const Case kCases[] = {
     {"missing", "state_c3: array 'variance' is missing", [](Parts& p) { p.header.mutable_arrays()->RemoveLast(), p.values.pop_back(); }},
     {"rows", "state_c3: array 'sum' is [2, 6, 1], wanted [2, 5, 1]", [](Parts& p) { p.header.mutable_arrays(1)->set_rows(6); }},
     {"shape", "state_c3: array 'center' is [2, 5, 1], wanted [2, 5, 3]", [](Parts& p) { p.header.mutable_arrays(3)->set_dim(1); }},
+    {"level_keeps_more", "state_c2: a level keeps 5 value dims, wanted at most 4",
+     [](Parts& p) { p.header.mutable_levels(1)->set_value_dim(5); }},
+    {"fewer_value_dims", "state_c3: array 'acc' is [2, 1, 4], wanted [2, 1, 16]",
+     [](Parts& p) { p.header.mutable_levels(1)->set_value_dim(2), p.header.mutable_arrays(2)->set_rows(1); }},
+    {"factor_rows", "state_c3: array 'factor' is [2, 7, 3], wanted [2, 5, 3]",
+     [](Parts& p) { p.Add("factor", kDim, 1), p.header.mutable_arrays(5)->set_rows(7); }},
+    {"cholesky_rows", "state_c3: array 'cholesky' is [2, 5, 3], wanted [2, 15, 3]",
+     [](Parts& p) { p.header.mutable_arrays(4)->set_name("cholesky"), p.header.mutable_arrays(4)->set_dim(kDim); }},
+    {"two_covariances", "state_c3: it has a cholesky and a variance or a factor, wanted one or the other",
+     [](Parts& p) {
+       p.Add("cholesky", kDim, 1), p.header.mutable_arrays(5)->set_rows(kSplats * kDim), p.values[5].resize(kHeads * kSplats * kDim * kDim);
+     }},
     {"behind_the_end", "state_c4: array 'acc' is at 256 with 160 bytes, the file has 320",
      [](Parts& p) { p.header.mutable_arrays()->DeleteSubrange(3, 2), p.values.resize(3), p.values[2] = {1}; }},
     {"sum", "state_c5: array 'sum' has the entry -1, wanted a finite number ≥ 0", [](Parts& p) { p.values[1][4] = -1; }},

@@ -118,13 +118,9 @@ const Refusal kLevels[] = {
      "graph_c63: level 1 'phrase' has value_dim 64, wanted 32, or a multiple of 16 below it"},
     {"c63_place", [](Graph& g) { Fewer(g).set_value_dim(32), Of(g).mutable_levels(0)->set_splats(16); },
      "graph_c63: level 1 'phrase' keeps fewer value dims and begins at splat 16, wanted a multiple of 64; "},
-    {"c64_links", [](Graph& g) { Of(g).mutable_levels(1)->set_value_dim(32); },
-     "graph_c64: levels have a value_dim and routed has links, which no kernel"},
-    {"c64_sparse", [](Graph& g) { Fewer(g).set_value_dim(32), Of(g).mutable_sparse(); },
-     "graph_c64: levels have a value_dim and routed is sparse, which no kernel"},
+    {"c63_sparse", [](Graph& g) { Fewer(g).set_value_dim(20), Of(g).mutable_sparse(); },
+     "graph_c63: level 1 'phrase' has value_dim 20, wanted 96, or a multiple of 16"},
     {"c65_causal", [](Graph& g) { Of(g).mutable_adapt(); }, "graph_c65: adapt: the graph is not causal, whose tokens all send before any"},
-    {"c65_bands", [](Graph& g) { Adapting(g), g.mutable_inputs(9)->set_dim(8); },
-     "graph_c65: adapt: the covariances of the graph are bands, of low rank or full, which do not adapt"},
     {"c65_room", [](Graph& g) { Adapting(g).set_least_splats(5); },
      "graph_c65: adapt: least_splats is 5, but level 1 'phrase' has room for 4; keep fewer, or give the level more"},
     {"c65_segment", [](Graph& g) { Adapting(g).set_segment_tokens(1000); },
@@ -139,6 +135,16 @@ const Refusal kLevels[] = {
     {"c90_threshold", [](Graph& g) { Of(g).set_causal(true), Of(g).set_window(512), Of(g).mutable_sparse()->set_threshold(0.1); },
      "graph_c90: window: the graph has sparse { threshold }"},
     {"c65_gain", [](Graph& g) { Adapting(g).set_gain(0.5); }, "graph_c65: adapt: gain is 0.5, wanted 1 or more"},
+    {"c65_asleep", [](Graph& g) { Adapting(g).set_asleep(2); },
+     "graph_c65: adapt: asleep is 2, wanted less than 2, the levels of the graph: one stays awake"},
+    {"c65_level_tokens", [](Graph& g) { Adapting(g).set_level_tokens(uint64_t{1} << 41); },
+     "graph_c65: adapt: level_tokens is 2199023255552, wanted 0.."},
+    {"c65_level_residual", [](Graph& g) { Adapting(g).set_level_residual(-1); },
+     "graph_c65: adapt: level_residual is -1, wanted more than 0"},
+    {"c65_level_gain", [](Graph& g) { Adapting(g).set_level_gain(1); }, "graph_c65: adapt: level_gain is 1, wanted 0 or more, less than 1"},
+    {"c65_weight_bound", [](Graph& g) { Adapting(g).set_weight_bound(0); }, "graph_c65: adapt: weight_bound is 0, wanted 1..1024"},
+    {"c65_observed", [](Graph& g) { Adapting(g).set_level_gain(0.1), Adapting(g).set_what(Routed::Adapt::OBSERVE); },
+     "graph_c65: adapt: level_gain changes levels, and what is observed stays as it is"},
 };
 
 class CheckRoutedTest : public testing::TestWithParam<Refusal> {};
@@ -192,6 +198,8 @@ TEST(CheckRoutedTest, AdaptIsWrittenOut) {
   EXPECT_EQ(full.nodes(0).routed().adapt().memory(), 0.5);
   EXPECT_TRUE(full.nodes(0).routed().adapt().has_segment_tokens());
   EXPECT_EQ(full.nodes(0).routed().adapt().segment_tokens(), 4096u);
+  EXPECT_TRUE(full.nodes(0).routed().adapt().has_weight_bound());
+  EXPECT_EQ(full.nodes(0).routed().adapt().level_tokens(), 1024u);
 }
 
 // An input of `tokens` rows as the splats' factor.

@@ -106,6 +106,9 @@ std::vector<Graph> RoutedGraphs() {
   graphs.push_back(Covariance(R"(inputs { name: "s" heads: 2 tokens: 12 dim: 16 })",
                               R"(variance: "s" causal: true adapt { what: OBSERVE least_splats: 2 gain: 3 memory: 0.25 })"));
   graphs.push_back(
+      Covariance(R"(inputs { name: "s" heads: 2 tokens: 12 dim: 16 })",
+                 R"(variance: "s" causal: true adapt { level_tokens: 77 level_residual: 0.75 level_gain: 0.125 weight_bound: 3 })"));
+  graphs.push_back(
       Covariance(R"(inputs { name: "s" heads: 2 tokens: 12 dim: 1 })", R"(variance: "s" causal: true sparse { top: 3 } window: 1536)"));
   graphs.push_back(RoutedGraph(
       R"(name: "few" inputs { name: "q" heads: 2 dim: 16 } inputs { name: "k" heads: 2 dim: 16 } inputs { name: "v" heads: 2 dim: 48 }

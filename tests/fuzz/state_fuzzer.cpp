@@ -21,12 +21,19 @@ void Try(std::span<const std::byte> file) {
   const auto state = hsa::format::CheckState(file, "in");
   if (!state.ok()) return Require(std::string(state.status().message()).find('\n') == std::string::npos);
   [[maybe_unused]] volatile float sink = 0;
-  for (const char* name : {"max", "sum", "acc", "center", "variance", "amplitude", "adapt"}) {
+  for (const char* name : {"max", "sum", "acc", "center", "variance", "amplitude", "factor", "cholesky", "adapt"}) {
     const hsa::format::StateRows rows = state->Find(file, name);
     if (rows.values.empty()) continue;
-    Require(rows.rows == (std::string_view(name) == "adapt" ? 1 : state->splats()));
+    const bool one_row = std::string_view(name) == "adapt" || std::string_view(name) == "acc";
+    Require(rows.rows % state->splats() == 0 || (one_row && rows.rows == 1));
     sink = *rows.Row(0, 0);
     sink = rows.Row(state->header.kv_heads() - 1, rows.rows - 1)[rows.dim - 1];
+  }
+  const hsa::format::StateValues acc(*state, file);
+  for (const int64_t s : {int64_t{0}, state->splats() - 1}) {
+    const std::span<const float> row = acc.Row(state->header.kv_heads() - 1, s);
+    Require(row.size() <= state->header.value_dim());
+    if (!row.empty()) sink = row.back();
   }
 }
 

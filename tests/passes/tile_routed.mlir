@@ -98,9 +98,10 @@ func.func @few_splats(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2
 
 // -----
 
+// Tokens that keep a few splats meet them one by one, wherever a level begins; columns are whole ones all the same.
 func.func @sparse_values(%q: tensor<4x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x32xf32>, %c: tensor<2x5x8xf32>, %s: tensor<2x5x1xf32>) -> tensor<4x?x32xf32> {
-  // expected-error @below {{has value_dims and hsa.sparsify, which this version interprets and does not compile; leave one of them out}}
-  %o = hsa.routed_attention %q, %k, %v splats %c, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>, value_dims = array<i64: 32, 32>, sparse = #hsa.sparse<top = 2>}
+  // expected-error @below {{keeps 20 value dims on level 1, which begins at splat 4; a plan wants multiples of 16 and of 64}}
+  %o = hsa.routed_attention %q, %k, %v splats %c, %s {levels = array<i64: 4, 1>, weights = array<f64: 1.0, 0.5>, value_dims = array<i64: 32, 20>, sparse = #hsa.sparse<top = 2>}
       : (tensor<4x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x32xf32>, tensor<2x5x8xf32>, tensor<2x5x1xf32>) -> tensor<4x?x32xf32>
   return %o : tensor<4x?x32xf32>
 }

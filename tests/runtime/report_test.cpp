@@ -50,11 +50,12 @@ TEST(ReportTest, NamesAreTheContract) {
   EXPECT_EQ(Keys(json["search"]), (Names{"levels", "names", "recall", "mass", "segments", "reused"}));
   EXPECT_EQ(Keys(json["adapted"]), (Names{"what", "asked_by", "limits", "seconds", "levels"}));
   EXPECT_EQ(Keys(json["adapted"]["limits"]),
-            (Names{"segment_tokens", "most_events", "least_splats", "history", "memory", "cover", "uncovered_share", "idle", "gain"}));
+            (Names{"segment_tokens", "most_events", "least_splats", "history", "memory", "cover", "uncovered_share", "idle", "gain",
+                   "asleep", "level_tokens", "level_residual", "level_gain", "weight_bound"}));
   EXPECT_EQ(json["adapted"]["what"], "observe");
   EXPECT_EQ(json["adapted"]["asked_by"], "run");
-  EXPECT_EQ(Keys(json["adapted"]["levels"][0]),
-            (Names{"kv_head", "level", "name", "live", "born", "split", "merged", "died", "residual", "spread"}));
+  EXPECT_EQ(Keys(json["adapted"]["levels"][0]), (Names{"kv_head", "level", "name", "live", "born", "split", "merged", "died", "woke",
+                                                       "slept", "awake", "residual", "spread", "least_residual", "gain", "weight_factor"}));
   EXPECT_EQ(json["schema"], 1);
   EXPECT_EQ(json["read"]["total_fraction"], 0.17);
   EXPECT_EQ(json["warnings"][0], "say \"why\"");

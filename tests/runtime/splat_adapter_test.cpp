@@ -13,6 +13,7 @@
 
 #include "gtest/gtest.h"
 #include "runtime/routed_state.h"
+#include "runtime/sleeping_rows.h"
 #include "runtime/wide_loops.h"
 
 namespace {
@@ -32,19 +33,21 @@ namespace {
 
 constexpr double kKept = 1e-9;  // relative
 
-// Σ m, Σ m μ_d, and per dimension, or summed over them, Σ m (C_d + μ_d²).
+// Σ m, Σ m μ_d, and per dimension, or summed over those that share a variance, Σ m (C_d + μ_d²).
 struct Moments {
   double mass = 0;
   std::vector<double> first, second;
 
-  explicit Moments(const SplatPool& pool) : first(pool.shape().head_dim), second(pool.shape().isotropic ? 1 : pool.shape().head_dim) {
+  explicit Moments(const SplatPool& pool) : first(pool.shape().head_dim), second(first.size()) {
+    const int64_t dims = pool.shape().head_dim, variances = pool.shape().variances == 0 ? dims : pool.shape().variances;
+    const int64_t width = (dims + variances - 1) / variances;
     for (int64_t s = 0; s < pool.shape().slots(); ++s) {
       if (!pool.live(s)) continue;
       const double m = pool.at(s, SplatPool::kMass);
       mass += m;
       for (size_t d = 0; d < first.size(); ++d) {
         const double center = pool.row(s, SplatPool::kCenter)[d];
-        first[d] += m * center, second[d % second.size()] += m * (pool.row(s, SplatPool::kExtent)[d] + center * center);
+        first[d] += m * center, second[d / width] += m * (pool.row(s, SplatPool::kExtent)[d] + center * center);
       }
     }
   }
@@ -95,7 +98,7 @@ TEST(SplatPoolTest, KeepsMassMeanAndSecondMoment) {
   constexpr uint64_t kSeed = 20261127;
   Random random(kSeed);
   for (int round = 0; round < 20; ++round) {
-    const PoolShape shape{1 + random.Below(40), {8 + random.Below(20), 4}, 3, round % 2 == 1};
+    const PoolShape shape{1 + random.Below(40), {8 + random.Below(20), 4}, 3, round % 3 == 2 ? 3 : round % 3};
     SplatPool pool = RandomPool(shape, random);
     const Moments before(pool);
     for (int step = 0; step < 40; ++step) {
@@ -115,7 +118,7 @@ TEST(SplatPoolTest, KeepsMassMeanAndSecondMoment) {
 
 // Mitosis goes along the principal axis, by what a normal distribution has between the means of its halves.
 TEST(SplatPoolTest, SplitsAlongTheAxis) {
-  SplatPool pool({3, {2}, 1, false});
+  SplatPool pool({3, {2}, 1, 0});
   pool.Create(0, std::vector<double>{1, 2, 3}, std::vector<double>{1, 9, 1}, 0, 0);
   pool.at(0, SplatPool::kMass) = 8;
   pool.Split(0, 1);
@@ -167,18 +170,22 @@ struct NoMasses : SplatMasses {
   void Halve(int64_t, int64_t) override {}
   void Join(int64_t, int64_t, double) override {}
   void Bear(int64_t, int64_t) override {}
+  void Sleep(int64_t) override {}
+  void Wake(int64_t) override {}
 };
 
 // Tokens of some groups, seen by an adapter; the most likely splat is found by brute force in float64.
 class Stream {
  public:
-  Stream(const AdaptLimits& limits, const PoolShape& shape) : adapter(limits, shape), shape_(shape) {}
+  Stream(const AdaptLimits& limits, const PoolShape& shape) : adapter(limits, shape), shape_(shape), splats_(shape.levels.size()) {}
+
+  void Begin() { adapter.Begin(masses_); }
 
   void Segment(int64_t tokens, const std::function<double(int64_t, int64_t)>& coordinate) {
     for (int64_t j = 0; j < tokens; ++j) {
       for (int64_t d = 0; d < shape_.head_dim; ++d) token_[d] = static_cast<float>(coordinate(j, d));
-      for (size_t level = 0; level < shape_.levels.size(); ++level)
-        adapter.Observe(static_cast<int64_t>(level), Likeliest(static_cast<int64_t>(level)), token_);
+      for (size_t level = 0; level < shape_.levels.size(); ++level) splats_[level] = Likeliest(static_cast<int64_t>(level));
+      adapter.Observe(splats_, token_);
     }
     adapter.EndSegment(masses_);
   }
@@ -192,8 +199,8 @@ class Stream {
   SplatAdapter adapter;
 
  private:
-  int64_t Likeliest(int64_t level) const {
-    int64_t best = -1;
+  int32_t Likeliest(int64_t level) const {
+    int32_t best = -1;
     double most = -1e300;
     const SplatPool& pool = adapter.pool();
     for (int64_t s = pool.LevelBegin(level); s < pool.LevelEnd(level); ++s) {
@@ -203,18 +210,19 @@ class Stream {
         const double apart = token_[d] - pool.row(s, SplatPool::kCenter)[d], variance = pool.row(s, SplatPool::kExtent)[d];
         log -= apart * apart / variance + std::log(variance);
       }
-      if (log > most) most = log, best = s;
+      if (log > most) most = log, best = static_cast<int32_t>(s);
     }
     return best;
   }
 
   PoolShape shape_;
+  std::vector<int32_t> splats_;
   float token_[16];
   NoMasses masses_;
 };
 
 constexpr AdaptLimits kLimits = {.segment_tokens = 512, .history = 4, .memory = 0.5};
-const PoolShape kShape{4, {6}, 4, false};
+const PoolShape kShape{4, {6}, 4, 0};
 
 void Start(Stream& stream, int64_t splats) {
   for (int64_t s = 0; s < splats; ++s)
@@ -254,7 +262,7 @@ TEST(SplatAdapterTest, IsBornWhereNoneCovers) {
 }
 
 TEST(SplatAdapterTest, DiesWhenIdleUnlessItComesBack) {
-  Stream stream(kLimits, {4, {3}, 4, false});
+  Stream stream(kLimits, {4, {3}, 4, 0});
   Start(stream, 3);
   Random random(9);
   // Splat 1 is never seen again, splat 2 in every fourth segment.
@@ -285,7 +293,7 @@ TEST(SplatAdapterTest, DuplicatesMerge) {
 TEST(SplatAdapterTest, EventsOfASegmentAreBounded) {
   AdaptLimits limits = kLimits;
   limits.most_events = 2;
-  Stream stream(limits, {4, {64}, 4, false});
+  Stream stream(limits, {4, {64}, 4, 0});
   Start(stream, 1);
   Random random(11);
   for (int segment = 0; segment < 8; ++segment) {
@@ -297,7 +305,7 @@ TEST(SplatAdapterTest, EventsOfASegmentAreBounded) {
 
 TEST(SplatAdapterTest, TheSameStreamGivesTheSameSplats) {
   const auto run = [] {
-    Stream stream(kLimits, {4, {12, 3}, 4, false});
+    Stream stream(kLimits, {4, {12, 3}, 4, 0});
     for (int64_t s : {0, 1, 12}) stream.adapter.Create(s, std::vector<double>{10.0 * double(s), 0, 0, 0}, std::vector<double>(4, 0.25), 0);
     Random random(12);
     for (int segment = 0; segment < 6; ++segment) stream.Segment(200, [&](int64_t, int64_t) { return 10 * random.Normal(); });
@@ -319,6 +327,139 @@ TEST(SplatAdapterTest, AllocatesNothingOnceItIsMade) {
   for (int segment = 0; segment < 12; ++segment) stream.Segment(200, coordinate);
   EXPECT_EQ(allocations.load(), before);
   EXPECT_GT(stream.adapter.log().events.added(), 0) << "something happened";
+}
+
+// A fine level that tells 8 groups apart, and a coarse one.
+void StartLevels(Stream& stream) {
+  for (int64_t s = 0; s < 8; ++s) stream.adapter.Create(s, std::vector<double>{10.0 * double(s), 0, 0, 0}, std::vector<double>(4, 0.25), 0);
+  for (int64_t s = 8; s < 10; ++s)
+    stream.adapter.Create(s, std::vector<double>{60.0 * double(s - 8), 5, 0, 0}, std::vector<double>(4, 400), 0);
+  stream.Begin();
+}
+const PoolShape kTwoLevels{4, {8, 2}, 2, 0};
+constexpr AdaptLimits kOfLevels = {.segment_tokens = 512, .history = 2, .memory = 0.5, .asleep = 1, .level_tokens = 192, .level_gain = 0.2};
+
+// What happened to levels, in order: "1+ 1-" woke, then slept.
+std::string LevelEvents(const Stream& stream) {
+  std::string text;
+  const Ring<AdaptEvent>& events = stream.adapter.log().events;
+  for (int64_t i = events.first(); i < events.added(); ++i)
+    if (events[i].what >= SplatEvent::kWokeByLength)
+      text += (text.empty() ? "" : " ") + std::to_string(events[i].segment) + ": " + std::to_string(events[i].level) +
+              (events[i].what == SplatEvent::kSlept          ? " slept"
+               : events[i].what == SplatEvent::kWokeByLength ? " by length"
+                                                             : " by residual");
+  return text;
+}
+
+// 192 tokens for each of the 8 finer splats are 3 segments of 512; what it then saves is too little; twice as long it gets another chance.
+TEST(LevelsTest, WakesByLengthAndSleepsWhenItSavesLittle) {
+  Stream stream(kOfLevels, kTwoLevels);
+  StartLevels(stream);
+  Random random(21);
+  for (int segment = 0; segment < 10; ++segment)
+    stream.Segment(200, [&](int64_t j, int64_t d) { return (d == 0 ? 10.0 * double(j % 8) : 0) + 0.5 * random.Normal(); });
+  EXPECT_EQ(LevelEvents(stream), "2: 1 by length 4: 1 slept 9: 1 by length");
+  const Ring<AdaptSegment>& segments = stream.adapter.log().segments;
+  EXPECT_EQ(segments[1].live, 0) << "level 1 in segment 0";
+  EXPECT_EQ(segments[2 * 3 + 1].live, 2);
+  EXPECT_EQ(segments[2 * 4].gain, segments[2 * 4].gain);
+  EXPECT_GT(segments[2 * 4].gain, 0.2) << "the fine level stays";
+  EXPECT_LT(segments[2 * 4 + 1].gain, 0.2);
+}
+
+// The stream goes where the fine level cannot follow: 24 groups for 8 splats.
+TEST(LevelsTest, WakesWhenTheFinerLevelLeavesTooMuch) {
+  AdaptLimits limits = kOfLevels;
+  limits.level_tokens = 0, limits.level_residual = 0.02, limits.level_gain = 0;
+  Stream stream(limits, {4, {8, 12}, 2, 0});
+  for (int64_t s = 0; s < 20; ++s)
+    stream.adapter.Create(s, std::vector<double>{10.0 * double(s % 8), 0, 0, 0}, std::vector<double>(4, s < 8 ? 0.25 : 100), 0);
+  stream.Begin();
+  Random random(22);
+  const auto groups = [&](int count) {
+    return [&random, count](int64_t j, int64_t d) {
+      const auto group = j % count;
+      return (d == group % 3 ? 10.0 * double(group / 3 + 1) : 0) + 0.5 * random.Normal();
+    };
+  };
+  for (int segment = 0; segment < 3; ++segment)
+    stream.Segment(200, [&](int64_t j, int64_t d) { return (d == 0 ? 10.0 * double(j % 8) : 0) + 0.5 * random.Normal(); });
+  EXPECT_EQ(LevelEvents(stream), "");
+  for (int segment = 0; segment < 12; ++segment) stream.Segment(240, groups(24));
+  EXPECT_EQ(LevelEvents(stream), "3: 1 by residual");
+  const Ring<AdaptSegment>& segments = stream.adapter.log().segments;
+  EXPECT_LT(segments[segments.added() - 1].least, 0.7 * segments[segments.added() - 2].residual) << "beside the fine level alone";
+}
+
+TEST(LevelsTest, AllocateNothingOnceTheyAreMade) {
+  Stream stream(kOfLevels, kTwoLevels);
+  const std::vector<double> center(4), extent(4, 1);
+  for (int64_t s = 0; s < 10; ++s) stream.adapter.Create(s, center, extent, 0);
+  stream.Begin();
+  Random random(25);
+  const std::function<double(int64_t, int64_t)> coordinate = [&](int64_t j, int64_t d) {
+    return (d == 0 ? double(j % 8) : 0) + random.Normal();
+  };
+  const int64_t before = allocations.load();
+  for (int segment = 0; segment < 12; ++segment) stream.Segment(200, coordinate);
+  EXPECT_EQ(allocations.load(), before);
+  EXPECT_NE(LevelEvents(stream), "");
+}
+
+// A level that wakes has mass, mean and second moment of the one that it follows.
+TEST(LevelsTest, TakesAfterTheFinerLevel) {
+  Random random(23);
+  for (const int64_t variances : {0, 1, 2}) {
+    SplatPool pool({5, {12, 3}, 2, variances});
+    for (int64_t s = 0; s < 15; ++s) {
+      std::vector<double> extent;
+      for (int d = 0; d < 5; ++d) extent.push_back(0.1 + random.Uniform());
+      pool.Create(s, random.Normals(5, 3), extent, 0, 0);
+      pool.at(s, SplatPool::kMass) = 1 + random.Uniform();
+    }
+    pool.Sleep(1);
+    EXPECT_EQ(pool.Live(1), 0);
+    const Moments wanted(pool);
+    pool.Wake(1), pool.TakeAfter(1, 0);
+    EXPECT_EQ(pool.Live(1), 3);
+    pool.Sleep(0);
+    Moments(pool).ExpectNear(wanted);
+  }
+}
+
+TEST(LevelsTest, WhatWasSentIsKeptWhileALevelSleeps) {
+  RoutedState state(16, 16);
+  SleepingRows sleeping(16, 4);
+  const std::vector<float> acc = {1, 2, 3, 4}, other = {9, 9, 9, 9};
+  state.Put(5, {-7, 3, acc});
+  const int64_t before = allocations.load();
+  sleeping.Keep(5, state);
+  EXPECT_EQ(state.Get(5, {}).second, 0);
+  state.Put(5, {0, 100, other});  // what a kernel may leave in a slot that is empty
+  sleeping.Return(5, state);
+  EXPECT_EQ(allocations.load(), before);
+  std::vector<float> back(4);
+  EXPECT_EQ(state.Get(5, back), std::pair(-7.0f, 3.0f));
+  EXPECT_EQ(back, acc);
+}
+
+// Of two levels the one that explains the tokens better weighs more, within the bound; and alike when both do.
+TEST(LevelsTest, WeightsFollowWhatLevelsExplain) {
+  for (const double bound : {1.0, 1.25, 16.0}) {
+    AdaptLimits limits = kOfLevels;
+    limits.asleep = 0, limits.level_gain = 0, limits.weight_bound = bound;
+    Stream stream(limits, kTwoLevels);
+    StartLevels(stream);
+    Random random(24);
+    for (int segment = 0; segment < 6; ++segment)
+      stream.Segment(200, [&](int64_t j, int64_t d) { return (d == 0 ? 10.0 * double(j % 8) : 0) + 0.5 * random.Normal(); });
+    const AdaptedLevels& levels = stream.adapter.of_levels();
+    EXPECT_LE(levels.weight_factor(0), bound);
+    EXPECT_GE(levels.weight_factor(1), 1 / bound);
+    if (bound > 1) EXPECT_GT(levels.weight_factor(0), 1.2);
+    if (bound == 16) EXPECT_NEAR(levels.weight_factor(0) + levels.weight_factor(1), 2, 1e-9) << "shares of the tokens add up to 1";
+  }
 }
 
 // Beside sums in order, at sizes that end inside eight lanes.
