@@ -5,7 +5,6 @@
 #include <functional>
 #include <limits>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -17,16 +16,12 @@
 #include "runtime/affinity_cache.h"
 #include "runtime/check_window.h"
 #include "runtime/covariance.h"
-#include "runtime/format/level_name.h"
-#include "runtime/level_search.h"
-#include "runtime/level_tree.h"
 #include "runtime/link_columns.h"
-#include "runtime/near_lists.h"
 #include "runtime/pane_states.h"
 #include "runtime/routed_snapshot.h"
 #include "runtime/routed_state.h"
 #include "runtime/run_state.h"
-#include "runtime/search_recall.h"
+#include "runtime/sparse_search.h"
 #include "runtime/tile.h"
 
 namespace hsa {
@@ -37,8 +32,6 @@ constexpr int64_t kSentBytes =
     4 << 20;  // of a pack's lists of what tokens send along links, which hold every splat: packs are shorter then
 // Parts of the tokens whose states are made side by side and then merged, in order: of a length that does not depend on the threads, so outputs do not.
 constexpr int64_t kPartTokens = 16384, kMostParts = 16;
-constexpr double kThresholdTokens = 8192;  // up to so many the threshold is as given
-constexpr int64_t kRecallTokens = 256;     // of each kv_head: where not every splat is looked at, these look at all of them too
 
 int64_t PartsOf(const Geometry& g) { return g.causal ? 1 : std::clamp<int64_t>((g.keys + kPartTokens - 1) / kPartTokens, 1, kMostParts); }
 
@@ -48,14 +41,6 @@ int64_t PackTokens(const Geometry& g, const format::Routed& routed, int64_t spla
   if (!PassesOnByToken(g, routed)) return kPackTokens;
   return std::clamp(kSentBytes / SentLists::Bytes(1, splats) / kSplatTile * kSplatTile, int64_t{kSplatTile}, kPackTokens);
 }
-
-// Rows of tokens with room behind them for a whole tile, and the splats that they keep.
-struct TokenRows {
-  explicit TokenRows(const format::Routed& routed) : lists(routed.levels_size(), routed.sparse().top()) {}
-
-  WideRows wide;
-  NearLists lists;
-};
 
 // Some tokens of one kv_head on their way: as keys, and as queries of every head that reads it, head by head.
 struct Pack {
@@ -78,12 +63,11 @@ class SparseRun {
         routed_(job.plan.graph().routed()),
         tables_(std::move(tables)),
         before_(before),
-        tokens_before_(TokensOf(before)),
+        search_(job, TokensOf(before)),
         pack_tokens_(PackTokens(g_, routed_, tables_[0].splats)),
         no_amplitude_(tables_[0].splats, 0.0f),
         states_(g_.kv_heads * PartsOf(g_), EmptyState()),
         keys_(job.program, job.inputs.key.dtype),
-        search_(job.program),
         gate_(job.program.Find("gate")),
         flow_state_(job.program.Find("flow_state")),
         pass_on_(job.program.Find("pass_on")),
@@ -94,7 +78,7 @@ class SparseRun {
     std::vector<float> log_weights;
     for (const format::SplatLevel& level : routed_.levels()) log_weights.push_back(static_cast<float>(std::log2(level.weight())));
     log_weights_.assign(tables_.size(), log_weights);
-    hashes_.resize(tables_.size()), levels_.resize(tables_.size()), columns_.resize(tables_.size());
+    columns_.resize(tables_.size());
     for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) MakeLevels(kv_head);
   }
 
@@ -109,16 +93,8 @@ class SparseRun {
   absl::Status Execute(RunReport& report) {
     g_.causal ? RunPrefixes() : RunWhole();
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
-    report.flop = 2 * static_cast<double>(looked_at_ * g_.head_dim + kept_ * g_.value_dim);
-    report.mode += absl::StrCat(", kept ", PerToken(kept_), " and looked at ", PerToken(looked_at_), SearchText());
-    for (int level = 0; level < routed_.levels_size(); ++level) {
-      report.search.levels.emplace_back(LevelSearchName(SearchOf(routed_.levels(level).splats())));
-      report.search.names.push_back(format::LevelName(routed_.levels(), level));
-    }
-    report.search.recall = report.search.mass = 1;
-    report.search.segments = segments_, report.search.reused = reused_;
-    if (reused_ > 0) absl::StrAppend(&report.mode, ", ", reused_.load(), " of ", segments_.load(), " segments reused");
-    if (!LooksAtAll()) ReportRecall(report);
+    report.flop = search_.flop();
+    search_.AddTo(report, workers_.local(), tables_);
     report.bytes_read = (g_.head_dim + g_.value_dim) * g_.kv_heads * g_.keys * DTypeBytes(job_.inputs.key.dtype) +
                         g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
     if (bad_tokens_ > 0)
@@ -138,8 +114,6 @@ class SparseRun {
   }
 
  private:
-  enum class Looking { kAsAsked, kAtEverySplat };
-
   RoutedState EmptyState() const { return RoutedState(tables_[0].splats, g_.padded_value_dim); }
   void JoinBefore(int64_t kv_head, RoutedState& state) const {
     RoutedState scratch = EmptyState();
@@ -149,84 +123,8 @@ class SparseRun {
 
   void MakeLevels(int64_t kv_head) {
     if (!adapted_.empty()) std::ranges::copy(adapted_.head(kv_head).log_weights(), log_weights_[kv_head].begin());
-    levels_[kv_head] = LevelsOf(tables_[kv_head], Looking::kAsAsked);
+    search_.Learn(workers_.local(), kv_head, tables_[kv_head]);
     if (PassesOnByToken(g_, routed_)) columns_[kv_head] = LinkColumns::Of(tables_[kv_head].flow, tables_[kv_head].splats);
-    if (job_.options.affinity_cache != nullptr) hashes_[kv_head] = HashOf(levels_[kv_head], routed_.sparse().top());
-  }
-
-  std::vector<LevelTree> LevelsOf(const RoutedTables& table, Looking looking) {
-    std::vector<LevelTree> levels;
-    int64_t first = 0;
-    for (const format::SplatLevel& level : routed_.levels()) {
-      const int64_t splats = level.splats(), width = g_.padded_head_dim + g_.padded_value_dim;
-      const LevelSplats of{table, first, splats, IsIsotropic(routed_)};
-      switch (looking == Looking::kAsAsked ? SearchOf(splats) : LevelSearch::kBrute) {
-        case LevelSearch::kBrute:
-          levels.push_back(LevelTree::Flat(of));
-          break;
-        case LevelSearch::kDescent:
-          levels.push_back(LevelTree::WithNodes(job_.program, workers_.local(), of, width));
-          break;
-        case LevelSearch::kHnsw:
-          levels.push_back(LevelTree::WithGraph(job_.program, workers_.local(), of, width));
-          break;
-      }
-      first += splats;
-    }
-    return levels;
-  }
-
-  LevelSearch SearchOf(int64_t splats) const {
-    if (StoredRows(job_.plan.graph()) > 0) return LevelSearch::kBrute;
-    return job_.options.search.value_or(FastestSearch(routed_.sparse().top(), splats));
-  }
-
-  bool LooksAtAll() const {
-    return std::none_of(levels_[0].begin(), levels_[0].end(), [](const LevelTree& level) { return level.nodes.has_value(); });
-  }
-
-  std::string PerToken(int64_t splats) const {
-    const auto tokens = static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries);
-    return absl::StrCat(std::round(10 * static_cast<double>(splats) / tokens) / 10);
-  }
-
-  // " (every splat)", or " (8 of 64 nodes of level 0 'token')", or " (up to 8 of 64 nodes of level 0 'token' by hnsw)".
-  std::string SearchText() const {
-    std::string text;
-    for (size_t level = 0; level < levels_[0].size(); ++level)
-      if (const LevelTree& tree = levels_[0][level]; tree.nodes)
-        absl::StrAppend(&text, text.empty() ? " (" : ", ", tree.graph ? "up to " : "",
-                        std::min<int64_t>(routed_.sparse().top(), tree.nodes->splats), " of ", tree.nodes->splats, " nodes of ",
-                        format::LevelText(routed_.levels(), static_cast<int64_t>(level)), tree.graph ? " by hnsw" : "");
-    return text.empty() ? " (every splat)" : text + ")";
-  }
-
-  // Keys evenly spread over each kv_head look for their splats again, at all of them.
-  void ReportRecall(RunReport& report) {
-    Recall recall;
-    for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
-      Worker& worker = workers_.local();
-      const std::vector<LevelTree> flat = LevelsOf(tables_[kv_head], Looking::kAtEverySplat);
-      TokenRows found(routed_), whole(routed_);
-      const int64_t count = std::min(kRecallTokens, g_.keys), d = g_.padded_head_dim;
-      found.wide.Resize(count + kSplatTile, d);
-      std::vector<float> least;
-      for (int64_t i = 0; i < count; ++i) {
-        const int64_t position = i * g_.keys / count;
-        keys_.Read(worker, job_.inputs.key, kv_head, position, 1, d, &found.wide.rows[i * d], &found.wide.bad[i]);
-        SpreadNaN(found.wide, i, d);
-        least.push_back(LogThreshold(position));
-      }
-      found.lists.Search(worker, search_, levels_[kv_head], count, found.wide.rows.data());
-      whole.lists.Search(worker, search_, flat, count, found.wide.rows.data());
-      for (TokenRows* tokens : {&found, &whole}) tokens->lists.Count(worker, search_, least);
-      AddRecall(found.lists, whole.lists, routed_.levels_size(), count, recall);
-    }
-    if (recall.nearest == 0) return;
-    report.search.recall = static_cast<double>(recall.found) / static_cast<double>(recall.nearest);
-    report.search.mass = recall.mass_found / recall.mass;
-    const auto percent = [](double share) { return absl::StrCat(std::round(1000 * share) / 10, " %"); };
-    report.mode += absl::StrCat(", recall ", percent(report.search.recall), ", of the mass ", percent(report.search.mass));
   }
 
   void RunWhole() {
@@ -333,39 +231,9 @@ class SparseRun {
     });
   }
 
-  // log2 τ of the token at a position.
-  float LogThreshold(int64_t position) const {
-    const double length = static_cast<double>(tokens_before_ + (g_.causal ? position + 1 : g_.keys)) / kThresholdTokens;
-    const double threshold = routed_.sparse().threshold() * std::sqrt(std::max(1.0, length));
-    return static_cast<float>(threshold > 0 ? std::log2(std::min(1.0, threshold)) : kNotNear);
-  }
-
-  void Search(Worker& worker, int64_t kv_head, TokenRows& tokens, int64_t count) {
-    const auto search = [&] { looked_at_ += tokens.lists.Search(worker, search_, levels_[kv_head], count, tokens.wide.rows.data()); };
-    ++segments_;
-    AffinityCache* cache = job_.options.affinity_cache;
-    if (cache == nullptr) return search();
-    const ContentHash key = HashOf(std::span(tokens.wide.rows).first(count * g_.padded_head_dim), hashes_[kv_head]);
-    if (const std::shared_ptr<const FoundLists> found = cache->Find(key)) {
-      ++reused_;
-      return tokens.lists.Reuse(*found, count);
-    }
-    search();
-    cache->Put(key, tokens.lists.Found());
-  }
-
-  void Find(Worker& worker, int64_t kv_head, TokenRows& tokens, int64_t count, const std::vector<float>& least) {
-    for (int64_t row = 0; row < count; ++row) SpreadNaN(tokens.wide, row, g_.padded_head_dim);
-    Search(worker, kv_head, tokens, count);
-    tokens.lists.Count(worker, search_, least);
-    kept_ += tokens.lists.kept();
-    progress_.Advance(static_cast<double>(count));
-  }
-
-  std::vector<float> LeastOf(const Pack& pack, int64_t heads) const {
-    std::vector<float> least(heads * pack.count);
-    for (int64_t i = 0; i < heads * pack.count; ++i) least[i] = LogThreshold(pack.first + i % pack.count);
-    return least;
+  void Find(Worker& worker, const Pack& pack, TokenRows& tokens, int64_t heads) {
+    search_.Find(worker, pack.kv_head, tokens, pack.first, pack.count, heads);
+    progress_.Advance(static_cast<double>(heads * pack.count));
   }
 
   void FindKeys(Pack& pack) {
@@ -376,7 +244,7 @@ class SparseRun {
     pack.values.Resize(pack.count, dv);
     keys_.Read(worker, job_.inputs.key, pack.kv_head, pack.first, pack.count, d, pack.keys.wide.rows.data(), pack.keys.wide.bad.data());
     keys_.Read(worker, job_.inputs.value, pack.kv_head, pack.first, pack.count, dv, pack.values.rows.data(), pack.values.bad.data());
-    Find(worker, pack.kv_head, pack.keys, pack.count, LeastOf(pack, 1));
+    Find(worker, pack, pack.keys, 1);
     for (int64_t token = 0; token < pack.count; ++token) {
       if ((pack.keys.wide.bad[token] | pack.values.bad[token]) == 0) continue;
       pack.keys.lists.Drop(token);
@@ -407,7 +275,7 @@ class SparseRun {
     for (int64_t head = 0; head < g_.group(); ++head)
       keys_.Read(worker, job_.inputs.query, pack.kv_head * g_.group() + head, query, pack.count, d,
                  &pack.queries.wide.rows[head * pack.count * d], &pack.queries.wide.bad[head * pack.count]);
-    Find(worker, pack.kv_head, pack.queries, g_.group() * pack.count, LeastOf(pack, g_.group()));
+    Find(worker, pack, pack.queries, g_.group());
     if (!tables_[0].gate.empty()) FindGates(worker, pack);
   }
 
@@ -487,19 +355,17 @@ class SparseRun {
   const format::Routed& routed_;
   std::vector<RoutedTables> tables_;
   const std::vector<RoutedSnapshot>& before_;
-  int64_t tokens_before_, pack_tokens_;
+  SparseSearch search_;
+  int64_t pack_tokens_;
   std::vector<float> no_amplitude_;              // [splats]: of what links have passed on
   std::vector<RoutedState> states_;              // of each part of each kv_head; that of its first part is that of all once they are merged
   std::vector<std::vector<float>> log_weights_;  // [levels] of each kv_head: log2 w
-  std::vector<std::vector<LevelTree>> levels_;   // of each kv_head
   std::vector<LinkColumns> columns_;             // of each kv_head, where links pass on what each token sends
-  std::vector<ContentHash> hashes_;              // of each kv_head: what a search depends on beside the tokens; used with a cache
   RowReader keys_;
-  SearchStages search_;
   AdaptedHeads adapted_;
   Program::Stage gate_, flow_state_, pass_on_, send_, receive_, store_;
   ProgressMeter progress_;
-  std::atomic<int64_t> bad_tokens_{0}, kept_{0}, looked_at_{0}, segments_{0}, reused_{0};
+  std::atomic<int64_t> bad_tokens_{0};
   Workers workers_{[this] { return Worker(job_.program); }};
 };
 
