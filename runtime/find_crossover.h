@@ -17,7 +17,8 @@ struct FoundCrossover {
 };
 
 // `profile_path` as DefaultProfilePath() has it; where it is empty nothing is measured, since every run would have to. `progress` as MeasureRates.
-FoundCrossover FindCrossover(const Plan& plan, const Tolerance& tolerance, const std::string& profile_path,
+// `options` are the run's, with the plan's defaults: its tolerance and products; `inputs` is the element type of its tensors.
+FoundCrossover FindCrossover(const Plan& plan, const RunOptions& options, DType inputs, const std::string& profile_path,
                              const std::function<void(double)>& progress);
 
 }  // namespace hsa

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -16,11 +17,12 @@ namespace {
 constexpr int64_t kKeys = 4096, kQueries = 1024;
 constexpr int kTurns = 3;
 
-// One head of N(0, 1) in f32, and room for its output.
+// One head of N(0, 1), and room for its output.
 class Sample {
  public:
-  explicit Sample(const Geometry& g)
-      : query_(Random(kQueries * g.head_dim, 1)),
+  Sample(const Geometry& g, DType dtype)
+      : dtype_(dtype),
+        query_(Random(kQueries * g.head_dim, 1)),
         key_(Random(kKeys * g.head_dim, 2)),
         value_(Random(kKeys * g.value_dim, 3)),
         output_(kQueries * g.value_dim),
@@ -31,17 +33,28 @@ class Sample {
   const Outputs& outputs() const { return outputs_; }
 
  private:
-  static std::vector<float> Random(int64_t count, uint32_t seed) {
+  // f16 takes as long as f32 (widened as it is read), and is measured as that.
+  std::vector<float> Random(int64_t count, uint32_t seed) const {
     std::mt19937 engine(seed);
     std::normal_distribution<float> normal;
     std::vector<float> numbers(count);
-    for (float& x : numbers) x = normal(engine);
+    if (dtype_ != DType::kBF16) {
+      for (float& x : numbers) x = normal(engine);
+      return numbers;
+    }
+    auto* halves = reinterpret_cast<std::byte*>(numbers.data());
+    for (int64_t i = 0; i < count; ++i) {
+      const float x = normal(engine);
+      std::memcpy(halves + 2 * i, reinterpret_cast<const std::byte*>(&x) + 2, 2);
+    }
     return numbers;
   }
-  static TensorView View(const std::vector<float>& rows, int64_t tokens, int64_t dim) {
-    return {reinterpret_cast<const std::byte*>(rows.data()), DType::kF32, {1, tokens, dim}, {0, dim, 1}};
+  TensorView View(const std::vector<float>& rows, int64_t tokens, int64_t dim) const {
+    const DType dtype = dtype_ == DType::kBF16 ? DType::kBF16 : DType::kF32;
+    return {reinterpret_cast<const std::byte*>(rows.data()), dtype, {1, tokens, dim}, {0, dim, 1}};
   }
 
+  DType dtype_;
   std::vector<float> query_, key_, value_, output_;
   Inputs inputs_;
   Outputs outputs_;
@@ -75,12 +88,19 @@ double Rate(const Plan& plan, const Sample& sample, const RunOptions& options) {
 
 }  // namespace
 
-std::optional<PlanRates> MeasureRates(const Plan& plan, const Tolerance& tolerance, const std::function<void(double)>& progress) {
+RunOptions CalibratedLike(const RunOptions& options) {
+  RunOptions calibrated;
+  calibrated.mode = Mode::kTolerance, calibrated.tolerance = options.tolerance, calibrated.products = options.products;
+  return calibrated;
+}
+
+std::optional<PlanRates> MeasureRates(const Plan& plan, const RunOptions& options, DType inputs,
+                                      const std::function<void(double)>& progress) {
   const Geometry geometry = OneHead(plan);
   if (geometry.mini * 2 > kKeys) return std::nullopt;
-  const Sample sample(geometry);
-  RunOptions exact, splats;
-  exact.mode = Mode::kTolerance, exact.tolerance = tolerance;
+  const Sample sample(geometry, inputs);
+  const RunOptions exact = CalibratedLike(options);
+  RunOptions splats = exact;
   splats.mode = Mode::kTheta, splats.theta = 0;
   PlanRates best;
   for (int turn = 0; turn < kTurns; ++turn) {

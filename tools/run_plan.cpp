@@ -222,8 +222,8 @@ void SetVerified(RunReport& report, const VerifyStats& stats) {
 std::vector<std::string> SetCrossover(const Plan& plan, const Inputs& inputs, RunCommand& command) {
   if (command.machine_profile.empty() || !TurnsOnCrossover(plan, inputs, command.options)) return {};
   ProgressBar bar("measuring this machine, once");
-  FoundCrossover found =
-      FindCrossover(plan, WithDefaults(plan, command.options).tolerance, command.machine_profile, [&](double done) { bar.Update(done); });
+  FoundCrossover found = FindCrossover(plan, WithDefaults(plan, command.options), inputs.key.dtype, command.machine_profile,
+                                       [&](double done) { bar.Update(done); });
   command.options.crossover_keys = found.keys;
   return std::move(found.warnings);
 }

@@ -74,7 +74,7 @@ TEST(ChoiceTest, AnIndexIsMadeAndReadBySplats) {
 
 TEST(MeasureRatesTest, MeasuresBothWays) {
   double told = 0;
-  const std::optional<PlanRates> rates = MeasureRates(PlanOf(kCausal), {}, [&](double done) { told = done; });
+  const std::optional<PlanRates> rates = MeasureRates(PlanOf(kCausal), {}, DType::kF32, [&](double done) { told = done; });
   ASSERT_TRUE(rates.has_value());
   // What any processor of this century does, and none.
   for (double rate : {rates->exact_keys_per_s, rates->splat_keys_per_s}) EXPECT_TRUE(rate > 1e5 && rate < 1e12) << rate;
@@ -84,38 +84,51 @@ TEST(MeasureRatesTest, MeasuresBothWays) {
 TEST(MeasureRatesTest, KeysThatMakeNoNodeTellNothing) {
   GraphSpec graph = kCausal;
   graph.units = {.segment = 16384, .mini = 4096, .window = 4096};
-  EXPECT_FALSE(MeasureRates(PlanOf(graph), {}, {}).has_value());
+  EXPECT_FALSE(MeasureRates(PlanOf(graph), {}, DType::kF32, {}).has_value());
 }
 
 TEST(FindCrossoverTest, MeasuresOnceAndKeepsIt) {
   const TestFolder folder;
   const std::string path = folder / "machine.json";
-  const FoundCrossover first = FindCrossover(PlanOf(kCausal), {}, path, {});
+  const FoundCrossover first = FindCrossover(PlanOf(kCausal), {}, DType::kF32, path, {});
   ASSERT_TRUE(first.keys.has_value());
   EXPECT_THAT(first.warnings, testing::IsEmpty());
   const auto measures = [](double) { FAIL() << "measured again"; };
-  EXPECT_EQ(FindCrossover(PlanOf(kCausal), {}, path, measures).keys, first.keys);
+  EXPECT_EQ(FindCrossover(PlanOf(kCausal), {}, DType::kF32, path, measures).keys, first.keys);
   // Of another plan.
   GraphSpec other = kCausal;
   other.D = other.Dv = 64;
-  ASSERT_TRUE(FindCrossover(PlanOf(other), {}, path, {}).keys.has_value());
+  ASSERT_TRUE(FindCrossover(PlanOf(other), {}, DType::kF32, path, {}).keys.has_value());
   EXPECT_EQ(MachineProfile(path).plans().size(), 2u);
-  EXPECT_EQ(FindCrossover(PlanOf(kCausal), {}, path, measures).keys, first.keys);
+  EXPECT_EQ(FindCrossover(PlanOf(kCausal), {}, DType::kF32, path, measures).keys, first.keys);
+}
+
+// A plan that goes by the inputs has rates for each type that it multiplies in its own way.
+TEST(FindCrossoverTest, GoesByTheInputs) {
+  const TestFolder folder;
+  const std::string path = folder / "machine.json";
+  GraphSpec stored = kCausal;
+  stored.precision = frontend::Precision::kStored;
+  for (const DType inputs : {DType::kF32, DType::kF16, DType::kBF16})
+    EXPECT_TRUE(FindCrossover(PlanOf(stored), {}, inputs, path, {}).keys.has_value());
+  const oracle::Problem p = RandomProblem(stored, 16, 64, /*seed=*/3);
+  const std::string ran = Attend(PlanOf(stored), p, {.mode = Mode::kExact}, {.input = DType::kBF16}).report.variant;
+  EXPECT_EQ(MachineProfile(path).plans().size(), ran.find(" with ") == std::string::npos ? 1u : 2u) << ran;
 }
 
 TEST(FindCrossoverTest, ADamagedProfileIsMeasuredAgainAndOneThatCannotBeKeptIsSaid) {
   const TestFolder folder;
   const std::string path = folder / "machine.json";
   WriteText(path, "{\"schema\":");
-  const FoundCrossover found = FindCrossover(PlanOf(kCausal), {}, path, {});
+  const FoundCrossover found = FindCrossover(PlanOf(kCausal), {}, DType::kF32, path, {});
   EXPECT_TRUE(found.keys.has_value());
   EXPECT_THAT(found.warnings, testing::ElementsAre("machine profile: " + path + ": is damaged: no JSON object; measured again"));
-  EXPECT_THAT(FindCrossover(PlanOf(kCausal), {}, path, {}).warnings, testing::IsEmpty());
-  const FoundCrossover lost = FindCrossover(PlanOf(kCausal), {}, folder / "none/machine.json", {});
+  EXPECT_THAT(FindCrossover(PlanOf(kCausal), {}, DType::kF32, path, {}).warnings, testing::IsEmpty());
+  const FoundCrossover lost = FindCrossover(PlanOf(kCausal), {}, DType::kF32, folder / "none/machine.json", {});
   EXPECT_TRUE(lost.keys.has_value());
   ASSERT_EQ(lost.warnings.size(), 1u);
   EXPECT_THAT(lost.warnings[0], testing::EndsWith("; the next run will measure again"));
-  EXPECT_FALSE(FindCrossover(PlanOf(kCausal), {}, "", {}).keys.has_value());
+  EXPECT_FALSE(FindCrossover(PlanOf(kCausal), {}, DType::kF32, "", {}).keys.has_value());
 }
 
 }  // namespace
