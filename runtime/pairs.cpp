@@ -43,11 +43,12 @@ bool DotsAreFaster() {
   return faster;
 }
 
-// The stage in pairs that reads inputs as they are stored; null where the plan has none.
-const format::Stage* LeafStage(const Job& job) {
+// The stage in pairs that reads inputs as they are stored, or, of an older plan, one that it has; null where the plan has none.
+const format::Stage* PairStage(const Job& job) {
   const auto& stages = job.plan.header().stages();
-  const auto found = std::ranges::find_if(stages, [](const format::Stage& stage) { return stage.name() == "attend_leaf_pairs"; });
-  return found == stages.end() ? nullptr : &*found;
+  for (const std::string_view name : {"attend_leaf_pairs", "attend_pairs"})
+    if (const auto found = std::ranges::find(stages, name, &format::Stage::name); found != stages.end()) return &*found;
+  return nullptr;
 }
 
 bool IsWanted(const Job& job) {
@@ -123,7 +124,7 @@ bool ReadsPairs(const Job& job) { return ToleranceAllows(job) && HasPairs(job) &
 std::string_view PairUnitName(const Job& job) { return PairUnitOf(job.plan.variant()) == PairUnit::kDot ? "avx512bf16" : "amx"; }
 
 std::string WhyNoPairs(const Job& job) {
-  const format::Stage* stage = job.options.products == Products::kF32 || ReadsPairs(job) ? nullptr : LeafStage(job);
+  const format::Stage* stage = job.options.products == Products::kF32 || ReadsPairs(job) ? nullptr : PairStage(job);
   if (stage == nullptr) return "";
   const bool stored = stage->inputs_size() == 0 || job.inputs.key.dtype == DType::kBF16;
   const std::vector<std::string> missing = MissingFeatures(job.plan.variant(), *stage);

@@ -45,7 +45,8 @@ bool ReadsPairs(const Job& job);
 // What multiplies them: "amx" or "avx512bf16".
 std::string_view PairUnitName(const Job& job);
 
-// Why not, of a plan that was compiled for pairs; empty where it reads them, of other plans, and where auto found f32 the better choice.
+// Why not, of a plan that was compiled for pairs; empty where it reads them, of other plans, and where auto found f32 the better choice, unless the system
+// has refused what the processor has.
 std::string WhyNoPairs(const Job& job);
 
 }  // namespace hsa

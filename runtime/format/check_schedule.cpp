@@ -110,8 +110,9 @@ absl::Status CheckStages(const PlanHeader& header, const Refusal& refuse) {
     if (s.features_size() > kMaxFeatures)
       return refuse(28, absl::StrCat(who, " has ", s.features_size(), " features, wanted at most ", kMaxFeatures));
     for (const int type : s.inputs())
-      if (!s.typed() || (type != F32 && type != BF16 && type != F16))
-        return refuse(65, absl::StrCat(who, " is for inputs of element type ", type, ", wanted f32, bf16 or f16 of a typed stage"));
+      if (!s.typed() || s.features_size() == 0 || (type != F32 && type != BF16 && type != F16))
+        return refuse(65, absl::StrCat(who, " is for inputs of element type ", type,
+                                       ", wanted f32, bf16 or f16 of a typed stage that needs features"));
     for (int j = 0; j < s.arguments_size(); ++j) {
       const std::string argument = absl::StrCat(who, " argument ", j);
       if (absl::Status status = CheckArgument(header, i, s.arguments(j), argument, refuse); !status.ok()) return status;

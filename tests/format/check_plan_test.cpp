@@ -160,10 +160,12 @@ const Case kCases[] = {
      }},
     {"c13_inputs", 13, "'second' has no entry 'pack.bf16'",
      [](PlanHeader& h) {
-       h.mutable_stages(0)->add_inputs(format::BF16);
+       for (const format::ElementType type : {format::F32, format::BF16}) h.mutable_stages(0)->add_inputs(type);
+       h.mutable_stages(0)->add_features("amx-tile");
        h.mutable_variants(1)->mutable_entries(1)->set_name("pack.fp8");
      }},
     {"c65_not_typed", 65, "is for inputs of element type 1", [](PlanHeader& h) { h.mutable_stages(1)->add_inputs(format::BF16); }},
+    {"c65_no_features", 65, "typed stage that needs features", [](PlanHeader& h) { h.mutable_stages(0)->add_inputs(format::BF16); }},
     {"c65_no_type", 65, "'pack' is for inputs of element type 4", [](PlanHeader& h) { h.mutable_stages(0)->add_inputs(format::INPUT); }},
     {"c13_empty", 13, "no entry ''", [](PlanHeader& h) { h.mutable_stages(1)->set_entry(""); }},
     {"c14_port", 14, "port 'q_row'", [](PlanHeader& h) { ArgumentOf(h, 1, 0).set_port("q_row"); }},
