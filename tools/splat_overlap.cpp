@@ -25,10 +25,12 @@ class Overlap {
 
   double LogMass(int64_t s) const { return *max_.Row(head_, s) + std::log2(double{*sum_.Row(head_, s)}); }
 
-  // e^{H_s} of the splats [first, end).
+  // e^{H_s} of the splats [first, end) that were sent something: slots that adaptation has emptied hold what was there before.
   double Effective(int64_t s, int64_t first, int64_t end) const {
     std::vector<double> log;
-    for (int64_t t = first; t < end; ++t) log.push_back(LogExpected(s, t));
+    for (int64_t t = first; t < end; ++t)
+      if (*sum_.Row(head_, t) > 0) log.push_back(LogExpected(s, t));
+    if (log.empty()) return 0;
     const double top = *std::max_element(log.begin(), log.end());
     double sum = 0, entropy = 0;
     for (const double x : log) sum += std::exp(x - top);
@@ -42,10 +44,13 @@ class Overlap {
 
   double LogExpected(int64_t s, int64_t t) const {
     double log = amplitude_.values.empty() ? 0 : *amplitude_.Row(head_, t);
+    double product = 1;  // of some dimensions, and its logarithm when it is about to leave the range of a double
     for (int64_t d = 0; d < dims_; ++d) {
       const double apart = double{center_.Row(head_, t)[d]} - center_.Row(head_, s)[d], width = Variance(t, d);
       const double both = width + extent_ * Variance(s, d);
-      log += 0.5 * (std::log(width / both) - apart * apart / both);
+      product *= width / both;
+      if (product < 1e-200 || d + 1 == dims_) log += 0.5 * std::log(product), product = 1;
+      log -= 0.5 * apart * apart / both;
     }
     return log;
   }

@@ -175,7 +175,7 @@ TEST(StateFileOverlapTest, SaysHowManySplatsShareTheTokens) {
   };
   // Tokens of a wide splat are everywhere: each fine splat has as many of them.
   expect(SharedSplats(description, 0), {{1, 2}, {3, 2}});
-  expect(SharedSplats(description, 1), {{0, 0}, {3, 2}});
+  expect(SharedSplats(description, 1), {{0, 0}, {0, 2}});
 }
 
 // By hand: tokens of splat 0 are normal with 2 in each of three dimensions; a splat as wide that is √8 away in one of them has e^{−½·8/4} of its own.
