@@ -33,6 +33,21 @@ float Entry(const TensorView& tensor, int64_t head, int64_t splat, int64_t d) {
   return reinterpret_cast<const float*>(tensor.Row(head, splat))[d];
 }
 
+// What a stream goes on from was made within its limits: of levels, when one that sleeps wakes and how far weights have gone.
+absl::Status CheckSameLimits(const AdaptLimits& limits, const format::AdaptedSplats& adapted) {
+  if (static_cast<int64_t>(adapted.segment_tokens()) != limits.segment_tokens || static_cast<int64_t>(adapted.history()) != limits.history)
+    return absl::FailedPreconditionError(absl::StrCat("adapted in segments of ", adapted.segment_tokens(), " tokens with a history of ",
+                                                      adapted.history(), ", the run has ", limits.segment_tokens, " and ", limits.history,
+                                                      "; go on with the same --adapt"));
+  // Levels stay as they are where splats are observed; 0: of such a run, or of a file that is older than the field.
+  if (limits.what != Adapt::kSplats || adapted.weight_bound() == 0) return absl::OkStatus();
+  if ((adapted.level_tokens() == 0) != (limits.level_tokens == 0) || adapted.weight_bound() != limits.weight_bound)
+    return absl::FailedPreconditionError(absl::StrCat("adapted with level_tokens ", adapted.level_tokens(), " and weight_bound ",
+                                                      adapted.weight_bound(), ", the run has ", limits.level_tokens, " and ",
+                                                      limits.weight_bound, "; go on with the same --adapt"));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 AdaptedHead::AdaptedHead(const AdaptLimits& limits, const format::Graph& graph, const SplatTensors& splats, int64_t head,
@@ -117,9 +132,12 @@ void AdaptedHead::GetSplats(std::span<float> center, std::span<float> variance, 
 
 void AdaptedHead::Get(format::AdaptedSplats& adapted) const {
   const AdaptLog& log = adapter_.log();
+  const AdaptLimits& limits = adapter_.limits();
   adapted.set_segment(static_cast<uint64_t>(adapter_.segment()));
-  adapted.set_segment_tokens(static_cast<uint64_t>(adapter_.limits().segment_tokens));
-  adapted.set_history(static_cast<uint32_t>(adapter_.limits().history));
+  adapted.set_segment_tokens(static_cast<uint64_t>(limits.segment_tokens));
+  adapted.set_history(static_cast<uint32_t>(limits.history));
+  if (limits.what == Adapt::kSplats)
+    adapted.set_level_tokens(static_cast<uint64_t>(limits.level_tokens)), adapted.set_weight_bound(limits.weight_bound);
   for (int64_t i = log.events.first(); i < log.events.added(); ++i) {
     const AdaptEvent& from = log.events[i];
     format::SplatEvent& event = *adapted.add_events();
@@ -161,11 +179,7 @@ bool AdaptedHead::TakeLinks(std::span<const double> numbers) {
 }
 
 absl::Status AdaptedHead::GoOn(const format::AdaptedSplats& adapted, std::span<const double> numbers) {
-  const AdaptLimits& limits = adapter_.limits();
-  if (static_cast<int64_t>(adapted.segment_tokens()) != limits.segment_tokens || static_cast<int64_t>(adapted.history()) != limits.history)
-    return absl::FailedPreconditionError(absl::StrCat("adapted in segments of ", adapted.segment_tokens(), " tokens with a history of ",
-                                                      adapted.history(), ", the run has ", limits.segment_tokens, " and ", limits.history,
-                                                      "; go on with the same --adapt"));
+  if (absl::Status same = CheckSameLimits(adapter_.limits(), adapted); !same.ok()) return same;
   ReturnSleeping();  // whoever slept when a stream begins: the file says who does now
   const bool first_version = static_cast<int64_t>(numbers.size()) == Numbers() - adapter_.NumbersOfLevels();
   const int64_t own = adapter_.Numbers() - (first_version ? adapter_.NumbersOfLevels() : 0);

@@ -10,14 +10,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/covariance.h"
+#include "runtime/format/plan_file.h"
 #include "runtime/write_file.h"
 
 namespace hsa {
 namespace {
 
-// "2 kv_heads of 64 and 64 dims, diagonal splats 48 + 16, top 8"; `routed` is that of a graph, or the header of a file.
+constexpr std::string_view kAmplitudes = ", amplitudes", kNoAmplitudes = "";
+
+// "2 kv_heads of 64 and 64 dims, diagonal splats 48 + 16, amplitudes, top 8"; `routed` is that of a graph, or the header of a file.
 template <typename Header, typename Routed>
-std::string ShapeText(const Header& header, const Routed& routed, const format::StateCovariance& covariance) {
+std::string ShapeText(const Header& header, const Routed& routed, const format::StateCovariance& covariance, std::string_view amplitudes) {
   return absl::StrCat(header.kv_heads(), " kv_heads of ", header.head_dim(), " and ", header.value_dim(), " dims, ",
                       format::CovarianceText(covariance, header.head_dim()), " splats ",
                       absl::StrJoin(routed.levels(), " + ",
@@ -26,7 +29,7 @@ std::string ShapeText(const Header& header, const Routed& routed, const format::
                                       absl::StrAppend(out, level.splats(),
                                                       fewer ? absl::StrCat(" (values of ", level.value_dim(), ")") : "");
                                     }),
-                      routed.has_sparse() ? absl::StrCat(", top ", routed.sparse().top()) : "",
+                      std::string(amplitudes), routed.has_sparse() ? absl::StrCat(", top ", routed.sparse().top()) : "",
                       routed.sparse().threshold() > 0 ? absl::StrCat(" above ", routed.sparse().threshold()) : "");
 }
 
@@ -85,6 +88,11 @@ format::StateHeader HeaderOf(const RoutedResult& result) {
   return header;
 }
 
+template <typename Entries>
+void KeepLast(int64_t most, Entries& entries) {
+  if (entries.size() > most) entries.DeleteSubrange(0, static_cast<int>(entries.size() - most));
+}
+
 // Splats as adaptation left them, and what it goes on from.
 void AddAdapted(const RoutedResult& result, Arrays& arrays, format::StateHeader& header) {
   const int64_t dim = header.head_dim(), splats = result.splats.center.tokens(), widths = result.splats.variance.dim();
@@ -99,7 +107,10 @@ void AddAdapted(const RoutedResult& result, Arrays& arrays, format::StateHeader&
       return values.empty() ? std::span<float>() : std::span(values).subspan(head * splats * width, splats * width);
     };
     result.adapted[head]->GetSplats(part(center, dim), part(variance, widths), part(amplitude, 1));
-    result.adapted[head]->Get(*header.add_adapted());
+    format::AdaptedSplats& adapted = *header.add_adapted();
+    result.adapted[head]->Get(adapted);
+    KeepLast(format::LogEntriesOf(header.kv_heads()), *adapted.mutable_events());
+    KeepLast(format::LogEntriesOf(header.kv_heads()), *adapted.mutable_segments());
     result.adapted[head]->GetNumbers(numbers);
     std::memcpy(&all[head * words], numbers.data(), words * sizeof(float));
   }
@@ -108,6 +119,10 @@ void AddAdapted(const RoutedResult& result, Arrays& arrays, format::StateHeader&
 absl::Status Write(const std::string& path, const format::StateHeader& header, const Arrays& arrays) {
   const std::vector<std::string_view> bytes = arrays.bytes();
   const std::string start = format::StateFileStart(header, bytes);
+  const uint32_t header_bytes = format::ReadPrefix(std::as_bytes(std::span(start))).header_bytes;
+  if (header_bytes > format::kMaxStateHeaderBytes)
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": its header would be ", header_bytes, " bytes, wanted at most ", format::kMaxStateHeaderBytes));
   std::vector<std::string_view> pieces = {start};
   for (const std::string_view array : bytes) pieces.push_back(array), pieces.push_back(format::StatePadding(array.size()));
   return WriteFile(path, pieces);
@@ -121,8 +136,10 @@ absl::StatusOr<RoutedSnapshot> RoutedSnapshot::Open(const std::string& path, con
   if (!file.ok()) return file.status();
   absl::StatusOr<format::StateFile> state = format::CheckState(file->bytes(), path);
   if (!state.ok()) return state.status();
-  const std::string own = ShapeText(state->header, state->header, format::CovarianceOf(*state, file->bytes()));
-  const std::string wanted = ShapeText(graph, graph.routed(), {VarianceDim(graph), graph.routed().rank()});
+  const std::string own = ShapeText(state->header, state->header, format::CovarianceOf(*state, file->bytes()),
+                                    state->Find(file->bytes(), "amplitude").values.empty() ? kNoAmplitudes : kAmplitudes);
+  const std::string wanted = ShapeText(graph, graph.routed(), {VarianceDim(graph), graph.routed().rank()},
+                                       graph.routed().amplitude().empty() ? kNoAmplitudes : kAmplitudes);
   if (own != wanted)
     return absl::FailedPreconditionError(absl::StrCat(path, ": belongs to another graph: ", own, ", the plan has ", wanted,
                                                       "; run the plan that wrote it, or leave --state out"));

@@ -65,7 +65,7 @@ struct RoutedResult {
 };
 
 // Writes it to a new file that takes the name `path` when it is whole.
-// FAILED_PRECONDITION  names the system's reason; nothing is left behind
+// FAILED_PRECONDITION  names the system's reason, or a header that no reader would take; nothing is left behind
 absl::Status SaveSnapshot(const std::string& path, const RoutedResult& result);
 
 }  // namespace hsa

@@ -19,6 +19,26 @@ constexpr double kMostTrend = 4;     // by which a rising activation multiplies 
 constexpr double kLongRange = 0.5;   // score above which a splat is neither merged nor left to die
 constexpr double kLeastUncovered = 4;
 constexpr double kMostGain = 1e300;
+constexpr double kMostNumber = 1e100;  // of a state: what comes of finite tokens is below it, and squares of what is below it are finite
+
+// Whether a slot is one that adaptation leaves: no mass, number of tokens or sum of squares below 0, variances above.
+bool IsSlot(const SplatPool& pool, int64_t slot) {
+  const auto not_negative = [](double number) { return number >= 0; };
+  return pool.at(slot, SplatPool::kMass) >= 0 && pool.at(slot, SplatPool::kCount) >= 0 &&
+         std::ranges::all_of(pool.history(slot), not_negative) && std::ranges::all_of(pool.row(slot, SplatPool::kSquares), not_negative) &&
+         std::ranges::all_of(pool.row(slot, SplatPool::kExtent), [](double variance) { return variance > 0; });
+}
+
+// Whether a level has splats, for all of which kLive is `there`: 1 of one that is awake, −1 of one that sleeps.
+bool HasSplats(const SplatPool& pool, int64_t level, double there) {
+  int64_t splats = 0;
+  for (int64_t s = pool.LevelBegin(level); s < pool.LevelEnd(level); ++s) {
+    const double live = pool.at(s, SplatPool::kLive);
+    if (live != 0 && live != there) return false;
+    splats += live == there ? 1 : 0;
+  }
+  return splats > 0;
+}
 
 }  // namespace
 
@@ -62,16 +82,17 @@ void SplatAdapter::GetNumbers(std::span<double> numbers) const {
 bool SplatAdapter::GoOn(std::span<const double> numbers, int64_t segment) {
   const auto given = static_cast<int64_t>(numbers.size());
   const bool first_version = given == Numbers() - NumbersOfLevels();
-  if (!(first_version || given == Numbers()) || !std::ranges::all_of(numbers, [](double x) { return std::isfinite(x); })) return false;
+  if (!(first_version || given == Numbers())) return false;
+  if (!std::ranges::all_of(numbers, [](double x) { return std::abs(x) < kMostNumber; })) return false;
   const std::span<double> pool = pool_.numbers();
   std::ranges::copy(numbers.first(pool.size()), pool.begin());
   std::ranges::copy(numbers.subspan(pool.size(), own_.size()), own_.begin());
   if (first_version ? !levels_.AllAwake() : !levels_.Take(numbers.last(NumbersOfLevels()))) return false;
   segment_ = segment;
   for (int64_t s = 0; s < pool_.shape().slots(); ++s)
-    if (!std::ranges::all_of(pool_.row(s, SplatPool::kExtent), [](double variance) { return variance > 0; })) return false;
+    if (!IsSlot(pool_, s)) return false;
   for (int64_t level = 0; level < levels(); ++level)
-    if ((pool_.Live(level) > 0) != levels_.awake(level) || own(level, kUncoveredCount) < 0) return false;
+    if (!HasSplats(pool_, level, levels_.awake(level) ? 1 : -1) || own(level, kUncoveredCount) < 0) return false;
   std::ranges::fill(changed_, 1);
   RememberDensities();
   return true;
@@ -305,6 +326,7 @@ void SplatAdapter::Die(int64_t level, SplatMasses& masses) {
     const double activation = SumOf(pool_.history(s));
     if (activation >= limit) continue;
     const int64_t heir = NearestTo(level, s);
+    if (heir < 0) continue;
     Join(heir, s, masses);
     Tell(level, SplatEvent::kDied, s, heir, activation, limit);
     --live;

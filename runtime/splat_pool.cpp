@@ -11,7 +11,8 @@
 namespace hsa {
 namespace {
 
-constexpr double kLeastKept = 0.1;  // of a variance, when a splat is split
+constexpr double kLeastKept = 0.1;     // of a variance, when a splat is split
+constexpr double kLeastMass = 1e-100;  // that is taken after: less, times a variance, would be 0
 
 }  // namespace
 
@@ -131,32 +132,38 @@ int64_t SplatPool::NearestOf(int64_t level, int64_t splat) const {
 }
 
 void SplatPool::TakeAfter(int64_t level, int64_t like) {
-  for (int64_t t = LevelBegin(like); t < LevelEnd(like); ++t) {
-    const double mass = at(t, kMass);
-    if (!live(t) || mass == 0) continue;
-    const int64_t s = NearestOf(level, t);
-    const std::span<const double> center = row(s, kCenter), from = row(t, kCenter), extent = row(t, kExtent);
-    const std::span<double> sum = row(s, kSum), squares = row(s, kSquares);
-    at(s, kCount) += mass;
-    for (int64_t d = 0; d < shape_.head_dim; ++d) {
-      const double apart = from[d] - center[d];
-      sum[d] += mass * apart, squares[d] += mass * (extent[d] + apart * apart);
+  const auto for_each_nearest = [&](const auto& add) {
+    for (int64_t t = LevelBegin(like); t < LevelEnd(like); ++t) {
+      if (!live(t) || at(t, kMass) < kLeastMass) continue;
+      if (const int64_t s = NearestOf(level, t); s >= 0) add(s, t);
     }
-  }
+  };
+  for_each_nearest([&](int64_t s, int64_t t) {
+    const std::span<const double> center = row(s, kCenter), from = row(t, kCenter);
+    at(s, kCount) += at(t, kMass);
+    for (int64_t d = 0; d < shape_.head_dim; ++d) row(s, kSum)[d] += at(t, kMass) * (from[d] - center[d]);
+  });
+  // Around the mean, which is known now: squares around the center, less its move squared, would cancel.
+  for_each_nearest([&](int64_t s, int64_t t) {
+    const std::span<const double> center = row(s, kCenter), sum = row(s, kSum), from = row(t, kCenter), extent = row(t, kExtent);
+    for (int64_t d = 0; d < shape_.head_dim; ++d) {
+      const double apart = from[d] - center[d] - sum[d] / at(s, kCount);
+      row(s, kSquares)[d] += at(t, kMass) * (extent[d] + apart * apart);
+    }
+  });
   for (int64_t s = LevelBegin(level); s < LevelEnd(level); ++s)
     if (live(s)) TakeSums(s);
 }
 
-// Mean and covariance of what is in the sums, as if it were the tokens of the splat.
+// Mean and covariance of what is in the sums, as if it were the tokens of the splat; the squares are those around the mean.
 void SplatPool::TakeSums(int64_t slot) {
   const double mass = at(slot, kCount);
   at(slot, kMass) = mass;
   if (mass == 0) return;
   const std::span<double> center = row(slot, kCenter), extent = row(slot, kExtent);
   for (int64_t d = 0; d < shape_.head_dim; ++d) {
-    const double moved = row(slot, kSum)[d] / mass;
-    center[d] += moved;
-    extent[d] = row(slot, kSquares)[d] / mass - moved * moved;
+    center[d] += row(slot, kSum)[d] / mass;
+    extent[d] = row(slot, kSquares)[d] / mass;
   }
   EvenOut(slot);
   ClearSegment(slot);

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/format/plan_file.h"
 #include "tools/splat_overlap.h"
 
 namespace hsa {
@@ -95,7 +96,7 @@ std::string EventText(const format::SplatEvent& event, const format::SplatLevels
 
 void PrintState(std::ostream& out, const StateDescription& d) {
   const format::StateHeader& h = d.state.header;
-  out << absl::StrFormat("%s: state of scheme routed, %d bytes, version %d\n", d.path, d.bytes.size(), format::kStateVersion)
+  out << absl::StrFormat("%s: state of scheme routed, %d bytes, version %d\n", d.path, d.bytes.size(), format::ReadPrefix(d.bytes).version)
       << absl::StrFormat("%d tokens sent; %d kv_heads, %d dims, values of %d; %s covariances%s%s%s\n\n", h.tokens(), h.kv_heads(),
                          h.head_dim(), h.value_dim(), format::CovarianceText(format::CovarianceOf(d.state, d.bytes), h.head_dim()),
                          d.state.Find(d.bytes, "amplitude").values.empty() ? "" : ", amplitudes",

@@ -18,6 +18,13 @@ inline constexpr std::string_view kStateMagic("HSASTAT\n", 8);
 inline constexpr uint32_t kStateVersion = 2, kOldestStateVersion = 1;  // written; read
 inline constexpr uint32_t kMaxStateHeaderBytes = 16u << 20;
 
+// Of events, and of segments, the header has the last so many of each kv_head, for which it has room: encoded, one of each takes at most 46 + 69 bytes.
+inline constexpr int64_t kMostLogEntries = 16384, kMostLogEntriesOfAll = 8 * kMostLogEntries;
+constexpr int64_t LogEntriesOf(int64_t kv_heads) {
+  return kv_heads <= 8 ? kMostLogEntries : kMostLogEntriesOfAll / kv_heads;  // 32 of 4096
+}
+static_assert(kMostLogEntriesOfAll * (46 + 69) + (1 << 20) <= kMaxStateHeaderBytes);  // 1 MiB: the rest, of 4096 kv_heads 35 bytes each
+
 // An array of the file in the file's own bytes: as many floats as its shape says.
 struct StateRows {
   std::span<const float> values;

@@ -512,6 +512,10 @@ TEST(RoutedAdaptErrorsTest, States) {
   other.history = 5;
   EXPECT_EQ(message({.threads = 1, .load_states = {path}, .adapt = other}),
             path + ": adapted in segments of 512 tokens with a history of 4, the run has 512 and 5; go on with the same --adapt");
+  AdaptLimits levels = kLimits;
+  levels.level_tokens = 0;
+  EXPECT_EQ(message({.threads = 1, .load_states = {path}, .adapt = levels}),
+            path + ": adapted with level_tokens 1024 and weight_bound 1, the run has 0 and 1; go on with the same --adapt");
   EXPECT_EQ(message({.threads = 1, .load_states = {path, path}, .adapt = kLimits}),
             "--adapt: adaptation goes on from one state, 2 are given; merge them first, with --adapt off");
 }

@@ -223,7 +223,7 @@ TEST(RoutedStateErrorsTest, OfSomethingElse) {
   MustStream(p, {.threads = 1, .save_state = path});
   EXPECT_EQ(MessageOf(path, kOdd),
             path +
-                ": belongs to another graph: 1 kv_heads of 64 and 64 dims, diagonal splats 48 + 16, the plan has 2 "
+                ": belongs to another graph: 1 kv_heads of 64 and 64 dims, diagonal splats 48 + 16, amplitudes, the plan has 2 "
                 "kv_heads of 36 and 20 dims, isotropic splats 70 + 9 + 1; run the plan that wrote it, or leave --state out");
   RoutedProblem other = p;
   other.center[10 * 64 + 3] += 1;
@@ -243,8 +243,8 @@ TEST(RoutedStateErrorsTest, OfOtherCovariances) {
   EXPECT_EQ(
       MessageOf(path, other),
       path +
-          ": belongs to another graph: 1 kv_heads of 36 and 20 dims, 3 bands + rank 5 splats 30 + 9, the plan has 1 kv_heads of 36 and 20 "
-          "dims, 3 bands + rank 4 splats 30 + 9; run the plan that wrote it, or leave --state out");
+          ": belongs to another graph: 1 kv_heads of 36 and 20 dims, 3 bands + rank 5 splats 30 + 9, amplitudes, the plan has 1 kv_heads "
+          "of 36 and 20 dims, 3 bands + rank 4 splats 30 + 9, amplitudes; run the plan that wrote it, or leave --state out");
   p.factor[(7 * 5 + 2) * 36] += 1;
   EXPECT_EQ(TryStream(p, {.threads = 1, .load_states = {path}}).status().message(),
             path +
@@ -274,12 +274,25 @@ TEST(RoutedStateErrorsTest, OfOtherSparsity) {
   MustStream(Problem(kSparse, 40, 1), {.threads = 1, .save_state = path});
   RoutedSpec dense = kSparse, fewer = kSparse;
   dense.top = 0, fewer.top = 4, fewer.threshold = 0.01;
-  const std::string file = path + ": belongs to another graph: 1 kv_heads of 64 and 64 dims, diagonal splats 48 + 16, top 8, the plan has ";
-  EXPECT_EQ(MessageOf(path, dense),
-            file + "1 kv_heads of 64 and 64 dims, diagonal splats 48 + 16; run the plan that wrote it, or leave --state out");
-  EXPECT_EQ(
-      MessageOf(path, fewer),
-      file + "1 kv_heads of 64 and 64 dims, diagonal splats 48 + 16, top 4 above 0.01; run the plan that wrote it, or leave --state out");
+  const std::string splats = "1 kv_heads of 64 and 64 dims, diagonal splats 48 + 16, amplitudes";
+  const std::string file = path + ": belongs to another graph: " + splats + ", top 8, the plan has ";
+  EXPECT_EQ(MessageOf(path, dense), file + splats + "; run the plan that wrote it, or leave --state out");
+  EXPECT_EQ(MessageOf(path, fewer), file + splats + ", top 4 above 0.01; run the plan that wrote it, or leave --state out");
+}
+
+// A plan that reads no amplitudes would take those of the file for its own, and the other way round.
+TEST(RoutedStateErrorsTest, OfOtherAmplitudes) {
+  const TestFolder folder;
+  const std::string with = folder / "with", without = folder / "without";
+  RoutedSpec plain = kCausal;
+  plain.amplitude = false;
+  MustStream(Problem(kCausal, 40, 1), {.threads = 1, .save_state = with});
+  MustStream(Problem(plain, 40, 1), {.threads = 1, .save_state = without});
+  const std::string splats = "1 kv_heads of 64 and 64 dims, diagonal splats 48 + 16", file = ": belongs to another graph: ";
+  EXPECT_EQ(MessageOf(with, plain),
+            with + file + splats + ", amplitudes, the plan has " + splats + "; run the plan that wrote it, or leave --state out");
+  EXPECT_EQ(MessageOf(without, kCausal),
+            without + file + splats + ", the plan has " + splats + ", amplitudes; run the plan that wrote it, or leave --state out");
 }
 
 // Nor is what levels kept of the values.

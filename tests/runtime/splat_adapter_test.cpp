@@ -392,6 +392,53 @@ TEST(LevelsTest, WakesWhenTheFinerLevelLeavesTooMuch) {
   EXPECT_LT(segments[segments.added() - 1].least, 0.7 * segments[segments.added() - 2].residual) << "beside the fine level alone";
 }
 
+// Of numbers that a file may have in their place none is taken.
+TEST(LevelsTest, GoOnFromWhatAdaptationLeavesAlone) {
+  Stream stream(kOfLevels, kTwoLevels);
+  StartLevels(stream);
+  std::vector<double> numbers(stream.adapter.Numbers());
+  stream.adapter.GetNumbers(numbers);
+  const int64_t stride = SplatPool::Numbers(kTwoLevels) / kTwoLevels.slots(), dim = kTwoLevels.head_dim;
+  const auto goes_on = [&](int64_t splat, int64_t number, double value) {
+    std::vector<double> others = numbers;
+    others[splat * stride + number] = value;
+    return SplatAdapter(kOfLevels, kTwoLevels).GoOn(others, 1);
+  };
+  const auto row = [&](SplatPool::Row which) { return SplatPool::kScalars + which * dim; };
+  ASSERT_TRUE(goes_on(3, SplatPool::kLive, 1)) << "as it is";
+  EXPECT_TRUE(goes_on(3, SplatPool::kLive, 0)) << "level 0 has others";
+  EXPECT_TRUE(goes_on(8, SplatPool::kLive, 0)) << "level 1 sleeps and has another";
+  for (const double live : {-1.0, 0.5, 2.0}) EXPECT_FALSE(goes_on(3, SplatPool::kLive, live)) << live;
+  for (const double live : {1.0, -0.5, -2.0}) EXPECT_FALSE(goes_on(8, SplatPool::kLive, live)) << live;
+  EXPECT_FALSE(goes_on(3, SplatPool::kMass, -1));
+  EXPECT_FALSE(goes_on(3, SplatPool::kCount, -1));
+  EXPECT_FALSE(goes_on(3, SplatPool::kMass, NAN));
+  EXPECT_FALSE(goes_on(3, row(SplatPool::kCenter), 1e100));
+  EXPECT_FALSE(goes_on(3, row(SplatPool::kCenter), -1e200));
+  EXPECT_FALSE(goes_on(3, row(SplatPool::kExtent), 1e100));
+  EXPECT_FALSE(goes_on(3, row(SplatPool::kExtent), 0));
+  EXPECT_FALSE(goes_on(3, row(SplatPool::kSquares), -1));
+  EXPECT_FALSE(goes_on(3, row(SplatPool::kRows), -1)) << "activations stand behind the rows";
+
+  numbers[8 * stride + SplatPool::kLive] = 0;
+  EXPECT_FALSE(goes_on(9, SplatPool::kLive, 0)) << "none is left on a level that sleeps";
+}
+
+// Far from where it slept a level wakes with variances that are those of the splats that it follows, at least.
+TEST(LevelsTest, VariancesStayAboveZeroFarAway) {
+  SplatPool pool({2, {2, 1}, 1, 0});
+  const std::vector<double> small(2, 1e-6);
+  pool.Create(0, std::vector<double>{1e8, 3e7}, small, 0, 0);
+  pool.Create(1, std::vector<double>{1e8, 3e7}, small, 0, 0);
+  pool.Create(2, std::vector<double>{0, 0}, small, 0, 0);
+  pool.at(0, SplatPool::kMass) = 3, pool.at(1, SplatPool::kMass) = 0.7;
+  pool.Sleep(1), pool.Wake(1), pool.TakeAfter(1, 0);
+  for (const double variance : pool.row(2, SplatPool::kExtent)) {
+    EXPECT_GT(variance, 0.99e-6);
+    EXPECT_LT(variance, 2e-6);
+  }
+}
+
 TEST(LevelsTest, AllocateNothingOnceTheyAreMade) {
   Stream stream(kOfLevels, kTwoLevels);
   const std::vector<double> center(4), extent(4, 1);
