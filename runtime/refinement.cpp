@@ -52,7 +52,8 @@ std::vector<RefineStep> RefineStepsOf(const format::Routed& routed) {
   return steps;
 }
 
-absl::Status CheckRefine(double error, const format::PlanHeader& header) {
+absl::Status CheckRefine(const RunOptions& options, const format::PlanHeader& header) {
+  const double error = *options.refine;
   const format::Routed& routed = header.graph().routed();
   if (!(error > 0 && error < 1)) return absl::InvalidArgumentError(absl::StrCat("--refine: ", error, ", wanted more than 0, less than 1"));
   if (routed.has_sparse())
@@ -60,8 +61,10 @@ absl::Status CheckRefine(double error, const format::PlanHeader& header) {
   if (RefineStepsOf(routed).size() < 2)
     return absl::InvalidArgumentError(
         "--refine: all levels of the graph begin in one tile of 64 splats, which is looked at as a whole; leave it out, or give finer "
-        "levels 64 "
-        "splats or more");
+        "levels 64 splats or more");
+  if (options.adapt && (options.adapt->asleep > 0 || options.adapt->level_gain > 0))
+    return absl::InvalidArgumentError(
+        "--refine: levels may sleep (adapt: asleep, level_gain), and one that does changes nothing; leave one of them out");
   for (const format::Stage& stage : header.stages())
     for (const format::Argument& argument : stage.arguments())
       if (argument.port() == "splat_range") return absl::OkStatus();
@@ -127,7 +130,8 @@ void Refinement::AddTo(RunReport& report) const {
   if (refined.error > error_)
     report.warnings.push_back(absl::StrFormat(
         "--refine %g: the audited tiles have an error of %.2g; a smaller number looks at finer levels", error_, refined.error));
-  absl::StrAppendFormat(&report.mode, " of the queries, error %.2g of %d audited tiles", refined.error, audited_);
+  absl::StrAppend(&report.mode, " of the queries, ",
+                  audited_ == 0 ? "no tile audited" : absl::StrFormat("error %.2g of %d audited tiles", refined.error, audited_));
 }
 
 }  // namespace hsa

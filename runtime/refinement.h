@@ -26,9 +26,11 @@ struct RefineStep {
 // Coarse to fine. All of one tile of 64 splats are of one step, and what fills up the last tile is of the first step.
 std::vector<RefineStep> RefineStepsOf(const format::Routed& routed);
 
-// INVALID_ARGUMENT     --refine is not in (0, 1); the graph is sparse, or all its levels are of one step
+// `options` have `refine`.
+// INVALID_ARGUMENT     --refine is not in (0, 1); the graph is sparse, all its levels are of one step, or levels may sleep: a step that adds nothing says
+//                      nothing about the next
 // FAILED_PRECONDITION  the plan was written before there was refinement
-absl::Status CheckRefine(double error, const format::PlanHeader& header);
+absl::Status CheckRefine(const RunOptions& options, const format::PlanHeader& header);
 
 // Of one run. Thread-safe.
 class Refinement {

@@ -105,7 +105,7 @@ absl::Status CheckRouted(const Plan& plan, const Outputs& outputs, const RunOpti
   if (options.window_tokens)
     if (absl::Status window = CheckWindow(options, plan.graph()); !window.ok()) return window;
   if (options.refine)
-    if (absl::Status refines = CheckRefine(*options.refine, plan.header()); !refines.ok()) return refines;
+    if (absl::Status refines = CheckRefine(options, plan.header()); !refines.ok()) return refines;
   if (options.token_error)
     if (absl::Status relevance = CheckRelevance(*options.token_error, plan.header()); !relevance.ok()) return relevance;
   if (options.segment_tokens != 0)

@@ -168,10 +168,15 @@ TEST(RoutedRefine, Refuses) {
   EXPECT_THAT(message(kCases[0].spec, std::nan("")), HasSubstr("--refine: nan"));
   EXPECT_THAT(message({.M = 4, .D = 8, .Dv = 4, .levels = {30, 9}}, 0.1), HasSubstr("in one tile of 64 splats"));
   EXPECT_THAT(message({.M = 4, .D = 8, .Dv = 4, .levels = {80, 9}, .top = 2}, 0.1), HasSubstr("the graph is sparse"));
+  for (const AdaptLimits& sleeps : {AdaptLimits{.asleep = 1}, AdaptLimits{.level_gain = 0.1}}) {
+    const RunOptions options = {.adapt = sleeps, .refine = 0.1};
+    EXPECT_THAT(std::string(TryStream(oracle::RandomRouted(kCases[1].spec, 53), options).status().message()),
+                HasSubstr("--refine: levels may sleep"));
+  }
   format::PlanHeader old;
   old.set_producer("hsa 0.0");
   for (const uint32_t splats : {64, 16}) old.mutable_graph()->mutable_routed()->add_levels()->set_splats(splats);
-  EXPECT_EQ(std::string(CheckRefine(0.1, old).message()),
+  EXPECT_EQ(std::string(CheckRefine({.refine = 0.1}, old).message()),
             "--refine: the plan, written by hsa 0.0, receives from all splats at once; compile the graph again");
 }
 
