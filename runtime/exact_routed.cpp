@@ -180,6 +180,7 @@ class RoutedVerification {
 
   absl::StatusOr<VerifyStats> Run(const SplatTensors& splats, const std::vector<RoutedSnapshot>& states) {
     const int64_t kv_heads = inputs_.key.heads(), keys = inputs_.key.tokens();
+    double done = 0;  // a window goes back to what it sees
     for (int64_t kv_head = 0; kv_head < kv_heads; ++kv_head) {
       ExactStream stream(graph_, inputs_, splats, states, kv_head);
       for (size_t sample = 0; sample < queries_.size(); ++sample) {
@@ -190,7 +191,7 @@ class RoutedVerification {
           stream.Send(end);
           give_back_.Read(inputs_.key, kv_head, begin, stream.sent());
           give_back_.Read(inputs_.value, kv_head, begin, stream.sent());
-          const double done = static_cast<double>(kv_head * keys + stream.sent()) / static_cast<double>(kv_heads * keys);
+          done = std::max(done, static_cast<double>(kv_head * keys + stream.sent()) / static_cast<double>(kv_heads * keys));
           if (options_.progress && !options_.progress(done)) return absl::CancelledError("verify: cancelled");
         }
         CompareHeads(stream, kv_head, static_cast<int64_t>(sample));

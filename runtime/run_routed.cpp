@@ -57,8 +57,7 @@ class RoutedRun {
         gate_(job.program.Find("gate")),
         center_(job.program.Find("center_query")),
         extend_(job.program.Find("extend_state")),
-        progress_(job.options.progress,
-                  static_cast<double>((job.options.window_tokens ? 2 : 1) * g_.kv_heads * g_.keys + g_.heads * g_.queries)) {}
+        progress_(job.options.progress, static_cast<double>(g_.kv_heads * KeysSent(job.options, g_) + g_.heads * g_.queries)) {}
 
   // From here on splats adapt, beginning with `splats`; the run is causal.
   absl::Status Adapt(const SplatTensors& splats) {
@@ -76,10 +75,11 @@ class RoutedRun {
     const auto splats = static_cast<double>(tables_[0].CountSplats());
     const double dims = static_cast<double>(g_.head_dim + g_.value_dim);
     report.flop = 2 * splats * (static_cast<double>(g_.head_dim) + MeanValueDim(job_.plan.graph())) *
-                  (static_cast<double>(g_.kv_heads * g_.keys) +
+                  (static_cast<double>(g_.kv_heads * KeysSent(job_.options, g_)) +
                    (refinement_ ? refinement_->Looked() : 1) * static_cast<double>(g_.heads * g_.queries));
-    report.bytes_read = static_cast<int64_t>(dims) * g_.kv_heads * g_.keys * DTypeBytes(job_.inputs.key.dtype) +
-                        g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
+    report.bytes_read =
+        static_cast<int64_t>(dims) * g_.kv_heads * (g_.keys - FirstKeyRead(job_.options, g_)) * DTypeBytes(job_.inputs.key.dtype) +
+        g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
     if (bad_tokens_ > 0)
       report.warnings.push_back(absl::StrCat(bad_tokens_.load(), " tokens with a key or value that is not finite sent nothing"));
     if (job_.options.token_error) report.mode += RelevanceText();

@@ -74,7 +74,8 @@ class SparseRun {
         send_(job.program.Find("send_sparse")),
         receive_(job.program.Find(g_.causal ? "receive_prefix" : "receive_sparse")),
         store_(job.program.Find("store_rows", job.outputs.o.dtype)),
-        progress_(job.options.progress, static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries)) {
+        progress_(job.options.progress,
+                  static_cast<double>(g_.kv_heads * (g_.keys - FirstKeyRead(job.options, g_)) + g_.heads * g_.queries)) {
     std::vector<float> log_weights;
     for (const format::SplatLevel& level : routed_.levels()) log_weights.push_back(static_cast<float>(std::log2(level.weight())));
     log_weights_.assign(tables_.size(), log_weights);
@@ -95,8 +96,9 @@ class SparseRun {
     if (progress_.cancelled()) return absl::CancelledError("cancelled by the caller");
     report.flop = search_.flop();
     search_.AddTo(report, workers_.local(), tables_);
-    report.bytes_read = (g_.head_dim + g_.value_dim) * g_.kv_heads * g_.keys * DTypeBytes(job_.inputs.key.dtype) +
-                        g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
+    report.bytes_read =
+        (g_.head_dim + g_.value_dim) * g_.kv_heads * (g_.keys - FirstKeyRead(job_.options, g_)) * DTypeBytes(job_.inputs.key.dtype) +
+        g_.head_dim * g_.heads * g_.queries * DTypeBytes(job_.inputs.query.dtype);
     if (bad_tokens_ > 0)
       report.warnings.push_back(absl::StrCat(bad_tokens_.load(), " tokens with a key or value that is not finite sent nothing"));
     report.mode += WindowText(job_.options, RoutedState::Bytes(tables_[0].splats, g_.padded_value_dim));

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "kernels/affinity.h"
+#include "runtime/check_window.h"
 #include "runtime/covariance.h"
 #include "runtime/format/level_name.h"
 #include "runtime/search_recall.h"
@@ -98,7 +99,7 @@ bool SparseSearch::LooksAtAll() const {
 }
 
 std::string SparseSearch::PerToken(int64_t splats) const {
-  const auto tokens = static_cast<double>(g_.kv_heads * g_.keys + g_.heads * g_.queries);
+  const auto tokens = static_cast<double>(g_.kv_heads * (g_.keys - FirstKeyRead(job_.options, g_)) + g_.heads * g_.queries);
   return absl::StrCat(std::round(10 * static_cast<double>(splats) / tokens) / 10);
 }
 
@@ -133,11 +134,12 @@ void SparseSearch::AddRecall(RunReport& report, Worker& worker, const std::vecto
   for (int64_t kv_head = 0; kv_head < g_.kv_heads; ++kv_head) {
     const std::vector<LevelTree> flat = LevelsOf(worker, tables[kv_head], Looking::kAtEverySplat);
     TokenRows found(routed_), whole(routed_);
-    const int64_t count = std::min(kRecallTokens, g_.keys), d = g_.padded_head_dim;
+    const int64_t from = FirstKeyRead(job_.options, g_), keys = g_.keys - from, count = std::min(kRecallTokens, keys),
+                  d = g_.padded_head_dim;
     found.wide.Resize(count + kSplatTile, d);
     std::vector<float> least;
     for (int64_t i = 0; i < count; ++i) {
-      const int64_t position = i * g_.keys / count;
+      const int64_t position = from + i * keys / count;
       keys_.Read(worker, job_.inputs.key, kv_head, position, 1, d, &found.wide.rows[i * d], &found.wide.bad[i]);
       SpreadNaN(found.wide, i, d);
       least.push_back(LogThreshold(position));

@@ -39,9 +39,9 @@ Tensor gate(const Tensor& query, const Tensor& weight, const Tensor& bias);
 struct Weights {
   llvm::ArrayRef<int64_t> levels;
   llvm::ArrayRef<double> weights;
-  const Tensor* amplitude = nullptr;  // [Hkv,S,1]
-  const Tensor* gate = nullptr;       // [H,N,L]
-  llvm::ArrayRef<int64_t> valueDims;  // of the values of a level, how many count; empty: all
+  const Tensor* amplitude = nullptr;       // [Hkv,S,1]
+  const Tensor* gate = nullptr;            // [H,N,L]
+  llvm::ArrayRef<int64_t> valueDims = {};  // of the values of a level, how many count; empty: all
 };
 
 // Row (h, i) of `output` [H,N,Dv] from a state.
