@@ -87,8 +87,9 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
   app.add_option("--scratch", command.options.scratch_dir, "folder for what does not fit (default: the system's temporary one)")
       ->type_name("DIR");
   app.add_option("--out-dtype", text.out_dtype, "f32 or bf16 (default f32)")->type_name("TYPE");
-  app.add_option("--precision", text.precision,
-                 "of the products of a plan compiled for bf16 or int8: that or f32 (default: the faster one here)")
+  app.add_option(
+         "--precision", text.precision,
+         "of the products: f32, or bf16 or int8 of a plan that has code for it (default: as it was compiled, where that is faster here)")
       ->type_name("TYPE");
   app.add_flag("--lse", command.lse, "also write lse, the logarithm of each row's sum");
   app.add_flag("--error", command.error, "also write error, the relative L2 error that each row is expected to have");
