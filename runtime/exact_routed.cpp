@@ -12,6 +12,7 @@
 #include "kernels/tile_shape.h"
 #include "oneapi/tbb/parallel_for.h"
 #include "runtime/exact_splats.h"
+#include "runtime/format/kept_dims.h"
 #include "runtime/format/token_window.h"
 #include "runtime/give_back.h"
 #include "runtime/partial_row.h"
@@ -29,8 +30,7 @@ using Sums = std::vector<PartialRow>;  // of each splat
 Sums NoSums(const format::Graph& graph) {
   Sums sums;
   for (const format::SplatLevel& level : graph.routed().levels()) {
-    const uint32_t kept = level.value_dim() == 0 ? graph.value_dim() : level.value_dim();
-    sums.resize(sums.size() + level.splats(), PartialRow{.acc = std::vector<double>(kept, 0.0)});
+    sums.resize(sums.size() + level.splats(), PartialRow{.acc = std::vector<double>(format::KeptDims(graph, level), 0.0)});
   }
   return sums;
 }
@@ -45,7 +45,7 @@ std::vector<Columns> ColumnsOf(const format::Graph& graph) {
   std::vector<Columns> columns;
   size_t splats = 0;
   for (const format::SplatLevel& level : graph.routed().levels()) {
-    const size_t kept = level.value_dim() == 0 ? graph.value_dim() : level.value_dim();
+    const size_t kept = format::KeptDims(graph, level);
     if (columns.empty() || columns.back().to != kept) {
       if (!columns.empty()) columns.back().from = kept;
       columns.push_back({0, kept, 0});

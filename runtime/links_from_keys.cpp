@@ -24,12 +24,6 @@ format::Graph SplatsAlone(format::Graph graph) {
   return graph;
 }
 
-// log2 τ of keys that all count (docs/spec.md, "Sparse").
-float LogThreshold(const format::Sparse& sparse, int64_t tokens) {
-  const double threshold = sparse.threshold() * std::sqrt(std::max(1.0, static_cast<double>(tokens) / 8192));
-  return static_cast<float>(threshold > 0 ? std::log2(std::min(1.0, threshold)) : kNotNear);
-}
-
 }  // namespace
 
 absl::Status LinksFromKeys::Check(const format::PlanHeader& header) {
@@ -46,7 +40,7 @@ LinksFromKeys::LinksFromKeys(const Program& program, const format::Graph& graph,
       shares_(program.Find("kept_shares")),
       overlap_(program.Find("overlap")),
       threshold_(program.Find("threshold_rows")),
-      log_threshold_(LogThreshold(graph_.routed().sparse(), tokens)),
+      log_threshold_(LogThreshold(graph_.routed().sparse(), static_cast<double>(tokens))),
       lists_(graph.routed().levels_size(), graph_.routed().sparse().top()) {
   int32_t first = 0;
   for (const format::SplatLevel& level : graph.routed().levels()) {

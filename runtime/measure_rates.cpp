@@ -21,7 +21,7 @@ constexpr int kTurns = 3;
 class Sample {
  public:
   Sample(const Geometry& g, DType dtype)
-      : dtype_(dtype),
+      : dtype_(dtype == DType::kBF16 ? DType::kBF16 : DType::kF32),  // f16 is widened as it is read, and takes as long as f32
         query_(Random(kQueries * g.head_dim, 1)),
         key_(Random(kKeys * g.head_dim, 2)),
         value_(Random(kKeys * g.value_dim, 3)),
@@ -33,29 +33,25 @@ class Sample {
   const Outputs& outputs() const { return outputs_; }
 
  private:
-  // f16 takes as long as f32 (widened as it is read), and is measured as that.
-  std::vector<float> Random(int64_t count, uint32_t seed) const {
+  // The upper bytes of each float: all of them, or those that are its bf16, cut.
+  std::vector<std::byte> Random(int64_t count, uint32_t seed) const {
     std::mt19937 engine(seed);
     std::normal_distribution<float> normal;
-    std::vector<float> numbers(count);
-    if (dtype_ != DType::kBF16) {
-      for (float& x : numbers) x = normal(engine);
-      return numbers;
-    }
-    auto* halves = reinterpret_cast<std::byte*>(numbers.data());
+    const size_t size = DTypeBytes(dtype_);
+    std::vector<std::byte> numbers(count * size);
     for (int64_t i = 0; i < count; ++i) {
       const float x = normal(engine);
-      std::memcpy(halves + 2 * i, reinterpret_cast<const std::byte*>(&x) + 2, 2);
+      std::memcpy(&numbers[i * size], reinterpret_cast<const std::byte*>(&x) + sizeof(x) - size, size);
     }
     return numbers;
   }
-  TensorView View(const std::vector<float>& rows, int64_t tokens, int64_t dim) const {
-    const DType dtype = dtype_ == DType::kBF16 ? DType::kBF16 : DType::kF32;
-    return {reinterpret_cast<const std::byte*>(rows.data()), dtype, {1, tokens, dim}, {0, dim, 1}};
+  TensorView View(const std::vector<std::byte>& rows, int64_t tokens, int64_t dim) const {
+    return {rows.data(), dtype_, {1, tokens, dim}, {0, dim, 1}};
   }
 
   DType dtype_;
-  std::vector<float> query_, key_, value_, output_;
+  std::vector<std::byte> query_, key_, value_;
+  std::vector<float> output_;
   Inputs inputs_;
   Outputs outputs_;
 };

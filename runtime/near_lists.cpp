@@ -9,6 +9,7 @@
 namespace hsa {
 namespace {
 
+constexpr double kThresholdTokens = 8192;                 // up to so many the threshold is as given
 constexpr auto kNone = static_cast<float>(kNothingSent);  // of a slot that no splat has taken
 
 }  // namespace
@@ -139,6 +140,11 @@ void NearLists::LookInto(Worker& worker, const SearchStages& stages, const Level
   }
 }
 
+float LogThreshold(const format::Sparse& sparse, double tokens) {
+  const double threshold = sparse.threshold() * std::sqrt(std::max(1.0, tokens / kThresholdTokens));
+  return static_cast<float>(threshold > 0 ? std::log2(std::min(1.0, threshold)) : kNotNear);
+}
+
 void NearLists::Count(Worker& worker, const SearchStages& stages, std::span<const float> least) {
   BindKeys(worker);
   worker.Bind("near_least", least.data(), {tokens_});
@@ -149,26 +155,27 @@ void NearLists::Drop(int64_t token) {
   for (int64_t level = 0; level < levels_; ++level) count_[level * tokens_ + token] = 0;
 }
 
-void NearLists::BindKeys(Worker& worker) const {
-  worker.Bind("near_score", score_.data(), {levels_ * tokens_, slots_});
-  worker.Bind("near_splat", splat_.data(), {levels_ * tokens_, slots_});
-  worker.Bind("near_count", count_.data(), {levels_ * tokens_});
+void NearLists::BindKeysOf(Worker& worker, int64_t level, int64_t levels) const {
+  const int64_t first = level * tokens_, lists = levels * tokens_;
+  worker.Bind("near_score", score_.data() + first * slots_, {lists, slots_});
+  worker.Bind("near_splat", splat_.data() + first * slots_, {lists, slots_});
+  worker.Bind("near_count", count_.data() + first, {lists});
 }
 
-void NearLists::BindQueries(Worker& worker) const {
-  worker.Bind("query_score", score_.data(), {levels_ * tokens_, slots_});
-  worker.Bind("query_splat", splat_.data(), {levels_ * tokens_, slots_});
-  worker.Bind("query_count", count_.data(), {levels_ * tokens_});
+void NearLists::BindQueriesOf(Worker& worker, int64_t level, int64_t levels) const {
+  const int64_t first = level * tokens_, lists = levels * tokens_;
+  worker.Bind("query_score", score_.data() + first * slots_, {lists, slots_});
+  worker.Bind("query_splat", splat_.data() + first * slots_, {lists, slots_});
+  worker.Bind("query_count", count_.data() + first, {lists});
 }
+
+void NearLists::BindKeys(Worker& worker) const { BindKeysOf(worker, 0, levels_); }
+
+void NearLists::BindQueries(Worker& worker) const { BindQueriesOf(worker, 0, levels_); }
 
 void NearLists::BindLevels(Worker& worker, int64_t as_keys, int64_t as_queries) const {
-  const int64_t key = as_keys * tokens_, query = as_queries * tokens_;
-  worker.Bind("near_score", &score_[key * slots_], {tokens_, slots_});
-  worker.Bind("near_splat", &splat_[key * slots_], {tokens_, slots_});
-  worker.Bind("near_count", &count_[key], {tokens_});
-  worker.Bind("query_score", &score_[query * slots_], {tokens_, slots_});
-  worker.Bind("query_splat", &splat_[query * slots_], {tokens_, slots_});
-  worker.Bind("query_count", &count_[query], {tokens_});
+  BindKeysOf(worker, as_keys, 1);
+  BindQueriesOf(worker, as_queries, 1);
 }
 
 int64_t NearLists::kept() const { return std::accumulate(count_.begin(), count_.end(), int64_t{0}); }

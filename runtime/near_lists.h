@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "runtime/format/plan.pb.h"
 #include "runtime/huge_pages.h"
 #include "runtime/level_tree.h"
 #include "runtime/worker.h"
@@ -21,6 +22,10 @@ struct SearchStages {
 
   Program::Stage center, nearest, count;
 };
+
+// log2 of the share of the greatest of its list from which on a token keeps a splat, where so many tokens count: τ of docs/spec.md, "Sparse"; of everything
+// without a threshold.
+float LogThreshold(const format::Sparse& sparse, double tokens);
 
 // What a search has found, as NearLists keeps it before it is counted.
 struct FoundLists {
@@ -60,6 +65,10 @@ class NearLists {
   static int64_t Bytes(int64_t levels, int64_t top, int64_t tokens);
 
  private:
+  // Of `levels` levels from `level` on.
+  void BindKeysOf(Worker& worker, int64_t level, int64_t levels) const;
+  void BindQueriesOf(Worker& worker, int64_t level, int64_t levels) const;
+
   int64_t LookAtAll(Worker& worker, const SearchStages& stages, const LevelTree& tree, int64_t level, const float* rows);
   int64_t Descend(Worker& worker, const SearchStages& stages, const LevelTree& tree, int64_t level, const float* rows);
   void FindNodes(Worker& worker, const SearchStages& stages, const SplatPanels& nodes, const float* rows);

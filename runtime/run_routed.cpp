@@ -17,6 +17,7 @@
 #include "oneapi/tbb/parallel_pipeline.h"
 #include "runtime/adapted_heads.h"
 #include "runtime/check_window.h"
+#include "runtime/format/kept_dims.h"
 #include "runtime/give_back.h"
 #include "runtime/pane_states.h"
 #include "runtime/refinement.h"
@@ -107,7 +108,7 @@ class RoutedRun {
     double dims = 0, splats = 0;
     for (const format::SplatLevel& level : graph.routed().levels()) {
       splats += level.splats();
-      dims += static_cast<double>(level.splats()) * (level.value_dim() == 0 ? graph.value_dim() : level.value_dim());
+      dims += static_cast<double>(level.splats()) * format::KeptDims(graph, level);
     }
     return dims / splats;
   }

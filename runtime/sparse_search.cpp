@@ -15,8 +15,7 @@
 namespace hsa {
 namespace {
 
-constexpr double kThresholdTokens = 8192;  // up to so many the threshold is as given
-constexpr int64_t kRecallTokens = 256;     // of each kv_head: where not every splat is looked at, these look at all of them too
+constexpr int64_t kRecallTokens = 256;  // of each kv_head: where not every splat is looked at, these look at all of them too
 
 }  // namespace
 
@@ -62,11 +61,8 @@ LevelSearch SparseSearch::SearchOf(int64_t splats) const {
   return job_.options.search.value_or(FastestSearch(routed_.sparse().top(), splats));
 }
 
-// log2 τ of the token at a position.
-float SparseSearch::LogThreshold(int64_t position) const {
-  const double length = static_cast<double>(tokens_before_ + (g_.causal ? position + 1 : g_.keys)) / kThresholdTokens;
-  const double threshold = routed_.sparse().threshold() * std::sqrt(std::max(1.0, length));
-  return static_cast<float>(threshold > 0 ? std::log2(std::min(1.0, threshold)) : kNotNear);
+float SparseSearch::LogThresholdAt(int64_t position) const {
+  return LogThreshold(routed_.sparse(), static_cast<double>(tokens_before_ + (g_.causal ? position + 1 : g_.keys)));
 }
 
 void SparseSearch::Search(Worker& worker, int64_t kv_head, TokenRows& tokens, int64_t rows) {
@@ -87,7 +83,7 @@ void SparseSearch::Find(Worker& worker, int64_t kv_head, TokenRows& tokens, int6
   std::vector<float> least(heads * count);
   for (int64_t row = 0; row < heads * count; ++row) {
     SpreadNaN(tokens.wide, row, g_.padded_head_dim);
-    least[row] = LogThreshold(first + row % count);
+    least[row] = LogThresholdAt(first + row % count);
   }
   Search(worker, kv_head, tokens, heads * count);
   tokens.lists.Count(worker, stages_, least);
@@ -142,7 +138,7 @@ void SparseSearch::AddRecall(RunReport& report, Worker& worker, const std::vecto
       const int64_t position = from + i * keys / count;
       keys_.Read(worker, job_.inputs.key, kv_head, position, 1, d, &found.wide.rows[i * d], &found.wide.bad[i]);
       SpreadNaN(found.wide, i, d);
-      least.push_back(LogThreshold(position));
+      least.push_back(LogThresholdAt(position));
     }
     found.lists.Search(worker, stages_, levels_[kv_head], count, found.wide.rows.data());
     whole.lists.Search(worker, stages_, flat, count, found.wide.rows.data());

@@ -47,7 +47,7 @@ class SparseSearch {
 
   std::vector<LevelTree> LevelsOf(Worker& worker, const RoutedTables& table, Looking looking) const;
   LevelSearch SearchOf(int64_t splats) const;
-  float LogThreshold(int64_t position) const;
+  float LogThresholdAt(int64_t position) const;  // of the token at a position
   void Search(Worker& worker, int64_t kv_head, TokenRows& tokens, int64_t rows);
   bool LooksAtAll() const;
   std::string PerToken(int64_t splats) const;

@@ -24,7 +24,7 @@ absl::StatusOr<std::unique_ptr<Capture>> OpenCapture(const std::string& path) {
                                                     .Causal()
                                                     .Build();
   if (!graph.ok()) return graph.status();
-  absl::StatusOr<Plan> plan = frontend::CompilePlan(*graph, {.precision = frontend::Precision::kF32});
+  absl::StatusOr<Plan> plan = frontend::CompilePlan(*graph, {.precision = frontend::Precision::kF32, .cache_dir = {}});
   if (!plan.ok()) return plan.status();
   return std::make_unique<Capture>(Capture{*std::move(file), {*query, *key, *value}, *std::move(plan)});
 }

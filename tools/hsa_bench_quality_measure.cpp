@@ -77,7 +77,7 @@ absl::StatusOr<Plan> Compile(const Inputs& inputs, const Method& method) {
                                                     .Splats(SplatsOf(method))
                                                     .Build();
   if (!graph.ok()) return graph.status();
-  return frontend::CompilePlan(*graph, {.precision = frontend::Precision::kF32});
+  return frontend::CompilePlan(*graph, {.precision = frontend::Precision::kF32, .cache_dir = {}});
 }
 
 absl::Status Located(const std::string& path, const absl::Status& status) {

@@ -57,13 +57,11 @@ void Declare(CLI::App& app, RunCommand& command, Text& text) {
       ->type_name("EPSILON");
   app.add_option("--window", text.window,
                  "causal plans of scheme routed: a token sees N tokens, and those of its pane, an eighth of N; a multiple of 512, 0 for "
-                 "all before it "
-                 "(docs/routed.md)")
+                 "all before it (docs/routed.md)")
       ->type_name("N");
   app.add_option("--refine", text.refine,
                  "dense plans of scheme routed: queries receive from coarse levels first, and from finer ones while the last one changed "
-                 "them by more than "
-                 "this share, in (0, 1) (docs/routed.md)")
+                 "them by more than this share, in (0, 1) (docs/routed.md)")
       ->type_name("EPSILON");
   app.add_option("--search", text.search,
                  "sparse plans of scheme routed: how tokens look for their splats (default: the fastest for each level) (docs/routed.md)")

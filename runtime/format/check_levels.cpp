@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/format/adapt_limits.h"
+#include "runtime/format/kept_dims.h"
 #include "runtime/format/plan_checks.h"
 #include "runtime/format/token_window.h"
 
@@ -14,7 +15,7 @@ absl::Status CheckSplatLevels(const Graph& graph, const Refusal& refuse) {
   for (const SplatLevel& level : graph.routed().levels()) {
     if (!level.name().empty() && !names.insert(level.name()).second)
       return refuse(62, absl::StrCat("graph.routed.levels has two with the name '", level.name(), "', wanted different ones"));
-    const uint32_t dims = level.value_dim() == 0 ? graph.value_dim() : level.value_dim();
+    const uint32_t dims = KeptDims(graph, level);
     if (dims > most) return refuse(63, absl::StrCat("graph.routed.levels keeps ", dims, " value dims, wanted at most ", most));
     most = dims;
   }

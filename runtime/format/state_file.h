@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "runtime/format/kept_dims.h"
 #include "runtime/format/state.pb.h"
 
 namespace hsa::format {
@@ -42,10 +43,7 @@ struct StateFile {
   int64_t splats() const;  // S
 };
 
-// Of the values the splats of a level keep so many dimensions; and all splats of a file together.
-inline uint32_t KeptDims(const StateHeader& header, const SplatLevel& level) {
-  return level.value_dim() == 0 ? header.value_dim() : level.value_dim();
-}
+// Of the values all splats of a file together keep so many dimensions.
 uint64_t KeptDims(const StateHeader& header);
 
 // Covariances of the splats of a checked file: entries of a variance, 0 where there is a Cholesky factor; and rows of a factor for each splat.

@@ -10,9 +10,8 @@ std::string WhyNotWindow(int64_t tokens, const WindowSubject& subject) {
                         ": its eight panes are whole chunks of 64 tokens");
   if (!subject.causal) return "window: the graph is not causal, whose tokens see all others; compile it with causal: true";
   if (subject.threshold)
-    return "window: the graph has sparse { threshold }, which goes by how many tokens there were and not by how many are seen; leave one "
-           "of "
-           "them out";
+    return "window: the graph has sparse { threshold }, which goes by how many tokens there were and not by how many are seen; "
+           "leave one of them out";
   if (subject.adapts)
     return "window: splats that adapt are not taken back with the tokens that are forgotten, in this version; leave window or adapt out";
   return "";

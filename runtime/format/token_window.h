@@ -6,10 +6,6 @@
 
 namespace hsa {
 
-namespace format {
-class Graph;
-}
-
 // A window of W tokens slides by panes of C = W/8: position p sees [C ⌊p/C⌋ − W, p].
 class TokenWindow {
  public:
